@@ -1,0 +1,1 @@
+"""Ask for a capability, not a vendor: requests in OpenAI's shape over pools of AI models."""

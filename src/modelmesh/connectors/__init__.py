@@ -1,0 +1,1 @@
+"""Plugs: vendors, secret stores, storage, observers, discovery. `registry` finds them by id."""

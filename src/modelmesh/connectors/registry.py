@@ -1,0 +1,96 @@
+"""Finding a connector by its id: a module of ours, an entry point, or `package.module:Class`.
+
+The file name is the registration: `groq.api.v1` is the class `Provider` in `providers/groq.py`,
+`modelmesh.env.v1` (short: `env`) the class `SecretStore` in `secrets/env.py`. Nothing is imported
+before somebody asks for it.
+"""
+
+import difflib
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+Kind = Literal["providers", "strategies", "secrets", "storage", "observability", "discovery"]
+
+_CLASSES: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
+    {
+        "providers": ("modelmesh.connectors.providers", "Provider"),
+        "strategies": ("modelmesh.strategies", "Strategy"),
+        "secrets": ("modelmesh.connectors.secrets", "SecretStore"),
+        "storage": ("modelmesh.connectors.storage", "Storage"),
+        "observability": ("modelmesh.connectors.observability", "Observer"),
+        "discovery": ("modelmesh.connectors.discovery", "Discovery"),
+    }
+)
+_VERSION: Final = re.compile(r"\.v\d+$")
+_OURS: Final = "modelmesh."
+
+
+class UnknownConnector(LookupError):  # noqa: N818 - it reads as what it is
+    """There is no connector of this kind and id; the message names the nearest that exist."""
+
+
+def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Return the class of a connector.
+
+    `own` has the user's connectors: an id, and `package.module:Class`.
+
+    Raises:
+        UnknownConnector: there is none, or its module or class is missing.
+
+    """
+    if id_ in own or ":" in id_:
+        return _by_path(own.get(id_, id_))
+    for module in _modules(kind, id_):
+        found = getattr(importlib.import_module(module), _CLASSES[kind][1])
+        if id_ in (found.connector, found.connector.removeprefix(_OURS), _short(found.connector)):
+            return found
+    for point in entry_points(group=f"modelmesh.{kind}", name=id_):
+        return point.load()
+    raise UnknownConnector(_unknown(kind, id_, own))
+
+
+def available(kind: Kind) -> dict[str, Any]:
+    """Return the connectors of ours of a kind, by id. Imports all of them."""
+    package, name = _CLASSES[kind]
+    modules = [importlib.import_module(f"{package}.{file}") for file in _files(package)]
+    classes = [getattr(module, name) for module in modules]
+    return {found.connector: found for found in classes}
+
+
+def _modules(kind: Kind, id_: str) -> Iterator[str]:
+    """Give the modules which may hold a connector of ours, by what files are called."""
+    package, _ = _CLASSES[kind]
+    parts = _VERSION.sub("", id_.removeprefix(_OURS)).replace("-", "_").split(".")
+    for name in ("_".join(parts), parts[0], parts[-1]):
+        if name.isidentifier() and not name.startswith("_") and find_spec(f"{package}.{name}"):
+            yield f"{package}.{name}"
+
+
+def _files(package: str) -> list[str]:
+    path = importlib.import_module(package).__path__
+    return [file.name for file in pkgutil.iter_modules(path) if not file.name.startswith("_")]
+
+
+def _by_path(path: str) -> Any:
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as missing:
+        raise UnknownConnector(f"{path!r} cannot be loaded: {missing}") from missing
+
+
+def _unknown(kind: Kind, id_: str, own: Mapping[str, str]) -> str:
+    known = [*own, *available(kind), *(p.name for p in entry_points(group=f"modelmesh.{kind}"))]
+    near = difflib.get_close_matches(id_, [*known, *map(_short, known)], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
+    return f"unknown connector {id_!r}; {hint}"
+
+
+def _short(id_: str) -> str:
+    return _VERSION.sub("", id_.removeprefix(_OURS))

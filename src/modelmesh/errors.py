@@ -1,0 +1,287 @@
+"""Everything that can go wrong, and what follows from it.
+
+    MeshError
+      ConfigError          the configuration is wrong: every mistake, with line and path
+      RequestError         the client's request is wrong
+      TransportError       no sound reply came over the wire
+      ProviderError        a vendor failed in a way that has a kind
+      RoutingError         no target of the pool answered
+
+`RULES` is the table: what a kind of failure means for the target, the next one, and the caller.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from attrs import field, frozen
+
+
+class ErrorKind(StrEnum):
+    """Why a vendor did not answer."""
+
+    INVALID_REQUEST = "invalid_request"
+    CONTENT_FILTERED = "content_filtered"
+    CONTEXT_TOO_LONG = "context_too_long"
+    BAD_KEY = "bad_key"
+    NO_PERMISSION = "no_permission"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    RATE_LIMIT = "rate_limit"
+    OVERLOADED = "overloaded"
+    MODEL_NOT_FOUND = "model_not_found"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    BAD_ANSWER = "bad_answer"
+    STREAM_INCOMPLETE = "stream_incomplete"
+
+
+Cools = Literal["nothing", "target", "key"]
+
+HOUR: Final = 3600.0
+
+
+@frozen(kw_only=True)
+class Rule:
+    """What one kind of failure means.
+
+    Attributes:
+        next_target: another target may well answer.
+        retry: the same target may answer if asked again after a pause.
+        cools: what is left alone for a while: the target, all targets of its key, or nothing.
+        cooldown: seconds, where the vendor says nothing; None: the pool's `recovery.cooldown`.
+        status: what the client gets where no target answered and this was the most hopeful cause;
+            None: the vendor's own status.
+        hope: among several causes the one with most hope decides; see `RoutingError`.
+
+    """
+
+    next_target: bool = True
+    retry: bool = False
+    cools: Cools = "nothing"
+    cooldown: float | None = None
+    status: int | None = 502
+    type: str = "upstream_error"
+    code: str | None = None
+    hope: int = 0
+
+
+RULES: Final[dict[ErrorKind, Rule]] = {
+    ErrorKind.INVALID_REQUEST: Rule(
+        next_target=False, status=None, type="invalid_request_error", hope=9
+    ),
+    ErrorKind.CONTENT_FILTERED: Rule(
+        next_target=False,
+        status=None,
+        type="invalid_request_error",
+        code="content_policy_violation",
+        hope=9,
+    ),
+    # The pool sends it on only to targets known to have a larger window.
+    ErrorKind.CONTEXT_TOO_LONG: Rule(
+        status=None, type="invalid_request_error", code="context_length_exceeded", hope=8
+    ),
+    ErrorKind.RATE_LIMIT: Rule(
+        retry=True,
+        cools="key",
+        status=429,
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        hope=7,
+    ),
+    ErrorKind.QUOTA_EXHAUSTED: Rule(
+        cools="key",
+        cooldown=HOUR,
+        status=429,
+        type="insufficient_quota",
+        code="insufficient_quota",
+        hope=6,
+    ),
+    ErrorKind.OVERLOADED: Rule(
+        retry=True, cools="target", status=503, type="overloaded_error", code="overloaded", hope=5
+    ),
+    ErrorKind.TIMEOUT: Rule(
+        retry=True,
+        cools="target",
+        status=504,
+        type="timeout_error",
+        code="upstream_timeout",
+        hope=4,
+    ),
+    ErrorKind.SERVER_ERROR: Rule(retry=True, cools="target", code="upstream_failed", hope=3),
+    ErrorKind.UNREACHABLE: Rule(retry=True, cools="target", code="upstream_unreachable", hope=3),
+    ErrorKind.BAD_ANSWER: Rule(retry=True, cools="target", code="upstream_bad_answer", hope=3),
+    ErrorKind.STREAM_INCOMPLETE: Rule(cools="target", code="stream_incomplete", hope=3),
+    ErrorKind.MODEL_NOT_FOUND: Rule(
+        cools="target", cooldown=HOUR, code="upstream_model_not_found", hope=2
+    ),
+    ErrorKind.BAD_KEY: Rule(cools="key", cooldown=HOUR, code="upstream_auth", hope=1),
+    ErrorKind.NO_PERMISSION: Rule(cools="target", cooldown=HOUR, code="upstream_auth", hope=1),
+}
+"""The table. Every kind has a row."""
+
+
+class MeshError(Exception):
+    """The root of what this library raises.
+
+    `status` is the HTTP status a proxy answers with, `body()` the error in OpenAI's shape.
+    """
+
+    status = 500
+    type = "server_error"
+    code: str | None = None
+    param: str | None = None
+    retry_after: float | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the error as OpenAI words one."""
+        return {
+            "error": {
+                "message": str(self),
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+@frozen
+class Problem:
+    """One mistake in a configuration: where it is, what is wrong, what to write instead."""
+
+    path: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+
+
+class ConfigError(MeshError):
+    """The configuration cannot be used. `problems` lists every mistake."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "configuration") -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n  ".join([f"{source}: {count}", *map(str, problems)]))
+        self.problems = list(problems)
+        self.source = source
+
+
+class RequestError(MeshError):
+    """The client asked for something that cannot be done, and nothing was sent to any vendor."""
+
+    status = 400
+    type = "invalid_request_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+
+
+class TransportError(MeshError):
+    """No sound reply came over the wire; `kind` says in which way."""
+
+    status = 502
+    type = "upstream_error"
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class ProviderError(MeshError):
+    """One attempt failed.
+
+    Attributes:
+        kind: what the failure means; `RULES` has what follows.
+        vendor_status: the vendor's HTTP status, where there was a reply.
+        retry_after: seconds the vendor asked to be left alone, where it said so.
+        retryable: what the vendor itself said of trying again (`x-should-retry`); None: nothing.
+
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        vendor_status: int | None = None,
+        vendor_type: str | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        rule = RULES[kind]
+        self.kind = kind
+        self.vendor_status = vendor_status
+        self.status = rule.status or vendor_status or 400
+        self.type = vendor_type or rule.type if rule.status is None else rule.type
+        self.code = code or rule.code if rule.status is None else rule.code
+        self.param = param
+        self.retry_after = retry_after
+        self.retryable = retryable
+
+    @property
+    def rule(self) -> Rule:
+        return RULES[self.kind]
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """One try of one target, as it ended: `error` is None where it answered."""
+
+    target: str
+    provider: str
+    model: str
+    seconds: float
+    error: ProviderError | None = field(default=None, repr=False)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a client may know of it."""
+        failed = self.error
+        return {
+            "target": self.target,
+            "cause": str(failed.kind) if failed else None,
+            "status": failed.vendor_status if failed else None,
+            "message": str(failed) if failed else None,
+            "milliseconds": round(self.seconds * 1000, 1),
+        }
+
+
+class RoutingError(MeshError):
+    """No target of the pool answered. The most hopeful cause decides what the client gets."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: ProviderError,
+        attempts: Sequence[Attempt] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = cause.kind
+        self.status = cause.status
+        self.type = cause.type
+        self.code = cause.code
+        self.param = cause.param
+        self.attempts = list(attempts)
+        self.retry_after = retry_after
+
+    def body(self) -> dict[str, Any]:
+        """Return the error as OpenAI words one, with what became of each attempt."""
+        body = super().body()
+        body["error"]["attempts"] = [attempt.describe() for attempt in self.attempts]
+        return body

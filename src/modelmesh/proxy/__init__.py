@@ -1,0 +1,1 @@
+"""The proxy: OpenAI's HTTP API in front of a mesh. It uses the library's public names only."""

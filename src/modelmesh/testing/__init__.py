@@ -1,0 +1,1 @@
+"""What tests need to stand in for the outside world: clocks, transports and vendors of our own."""

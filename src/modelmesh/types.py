@@ -1,0 +1,259 @@
+"""What travels: a client's request, HTTP to and from a vendor, the pieces of a stream.
+
+Values and protocols only. Nothing here does anything.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from modelmesh.errors import ProviderError
+
+Endpoint = Literal["chat"]
+
+
+class Secret:
+    """A value which shows itself to nobody who does not ask for it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a secret is not to be written down")
+
+
+@frozen(kw_only=True)
+class Request:
+    """What a client asked for.
+
+    Attributes:
+        id: names the request in logs, headers and errors.
+        model: the name the client sent: a pool id, a capability, or a model where exposed.
+        body: the parsed JSON object, in OpenAI's shape.
+        raw: the body's bytes as they came, from which vendors' bodies are spliced; empty where the
+            request was made in process.
+        headers: those of the client's headers which may go to a vendor; names in lower case.
+        timeout: seconds the client gives all attempts together; None: the pool's own limit.
+
+    """
+
+    id: str
+    model: str
+    body: Mapping[str, Any] = field(repr=False)
+    raw: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    endpoint: Endpoint = "chat"
+    timeout: float | None = None
+
+    @property
+    def stream(self) -> bool:
+        return self.body.get("stream") is True
+
+
+@frozen(kw_only=True)
+class HttpRequest:
+    """A request to a vendor, ready to be sent. Its headers hold the key: never show them."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    method: str = "POST"
+    stream: bool = False
+
+
+@frozen(kw_only=True)
+class HttpReply:
+    """A vendor's whole reply. Header names are in lower case; the body is decompressed."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@frozen(kw_only=True)
+class Usage:
+    """Tokens a request took; `cached` is part of `prompt`, `reasoning` of `completion`."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+
+@frozen(kw_only=True)
+class Answer:
+    """A whole answer, as JSON in OpenAI's shape."""
+
+    body: bytes = field(repr=False)
+    usage: Usage | None = None
+
+
+@frozen(kw_only=True)
+class Chunk:
+    """One piece of a streamed answer.
+
+    Attributes:
+        payload: the JSON of one chunk in OpenAI's shape, without line breaks; empty for a sign
+            which clients are not shown, such as the vendor's end marker.
+        content: it brings something of the answer: text, a tool call, reasoning, a refusal.
+        finished: with it the answer is known to be complete.
+
+    """
+
+    payload: bytes = field(default=b"", repr=False)
+    content: bool = False
+    finished: bool = False
+    usage: Usage | None = None
+
+
+@frozen
+class Event:
+    """A server-sent event: its name, empty for the usual one, and its data."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+class StreamDecoder(Protocol):
+    """Turns the events of one vendor's stream into chunks. Lives as long as that stream."""
+
+    def feed(self, event: Event) -> Iterable[Chunk]:
+        """Return the chunks an event stands for; raise ProviderError if it tells of a failure."""
+        ...
+
+
+class Provider(Protocol):
+    """A vendor's translator: pure functions between OpenAI's shape and the vendor's HTTP.
+
+    It opens no socket, awaits nothing and reads no environment.
+    """
+
+    id: str
+    """The name under `providers` in the configuration."""
+
+    def lacks(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
+        """Return those parameters in the body which this model's vendor does not take."""
+        ...
+
+    def request(
+        self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
+    ) -> HttpRequest:
+        """Translate a request for the vendor's `model`, leaving out the parameters in `drop`."""
+        ...
+
+    def answer(self, reply: HttpReply) -> Answer:
+        """Translate a whole reply. Raises ProviderError for anything but a sound answer."""
+        ...
+
+    def decoder(self) -> StreamDecoder:
+        """Return the decoder for one stream."""
+        ...
+
+    def error(self, reply: HttpReply) -> "ProviderError":
+        """Say what a reply with an error status, or an error for a body, means."""
+        ...
+
+    def models_request(self, key: Secret | None) -> HttpRequest | None:
+        """Return an unbilled request for the vendor's list of models; None where there is none."""
+        ...
+
+
+class TransportReply(Protocol):
+    """A reply whose body is still to be read. Whoever gets it closes it, on every path."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; repeated ones joined by a comma."""
+
+    async def read(self) -> bytes:
+        """Return the whole body, decompressed. Raises TransportError if it is cut or too large."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body, decompressed, in the pieces that arrive.
+
+        Waiting for the next piece may be cancelled and taken up again. Raises TransportError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back if the body was read to its end, else end it. Never raises."""
+        ...
+
+
+class Transport(Protocol):
+    """The one part that opens sockets. It follows no redirect and keeps no cookie."""
+
+    async def send(self, request: HttpRequest, *, connect: float) -> TransportReply:
+        """Send a request and return when the reply's head is there.
+
+        A request which went out on a reused connection that turned out to be closed is sent once
+        more, over a new one. `connect` is the seconds which finding or opening a connection may
+        take; the caller limits all other waiting by cancelling.
+
+        Raises:
+            TransportError: there was no connection, or no sound reply.
+
+        """
+        ...
+
+    async def close(self) -> None:
+        """End every connection."""
+        ...
+
+
+@frozen(kw_only=True)
+class ModelCard:
+    """What is known about one model a target leads to; None means unknown, which is allowed."""
+
+    context: int | None = None
+    max_output: int | None = None
+    features: Mapping[str, bool] = field(factory=dict)
+    capabilities: frozenset[str] = frozenset()
+    streaming: bool | None = None
+
+
+@frozen(kw_only=True, eq=False)
+class Target:
+    """One place a request can go: a model at a provider by one key.
+
+    Attributes:
+        id: unique in the mesh, `provider/model`, and `#n` behind it for further keys.
+        model: the model's id in the configuration.
+        upstream: the model's name at the vendor.
+        provider: the provider's translator.
+        key_subject: names whose quota a request counts against: the key's, or its group's.
+
+    """
+
+    id: str
+    model: str
+    upstream: str
+    provider: Provider = field(repr=False)
+    key: Secret | None = field(default=None, repr=False)
+    key_subject: str = ""
+    card: ModelCard = field(factory=ModelCard, repr=False)
+    weight: float = 1.0
+    connect: float = field(default=5.0, repr=False)
+    first_token: float | None = field(default=None, repr=False)
+    idle: float | None = field(default=None, repr=False)
+    total: float | None = field(default=None, repr=False)
+
+
+Targets = Sequence[Target]
