@@ -67,12 +67,15 @@ def _modules(kind: Kind, id_: str) -> Iterator[str]:
     """Give the modules which may hold a connector of ours, by what files are called."""
     package, _ = _CLASSES[kind]
     parts = _VERSION.sub("", id_.removeprefix(_OURS)).replace("-", "_").split(".")
+    files = _files(package)
     for name in ("_".join(parts), parts[0], parts[-1]):
-        if name.isidentifier() and not name.startswith("_") and find_spec(f"{package}.{name}"):
+        if name in files:
             yield f"{package}.{name}"
 
 
 def _files(package: str) -> list[str]:
+    if not find_spec(package):
+        return []
     path = importlib.import_module(package).__path__
     return [file.name for file in pkgutil.iter_modules(path) if not file.name.startswith("_")]
 

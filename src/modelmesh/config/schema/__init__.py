@@ -1,0 +1,102 @@
+"""What a configuration may say: names, types, defaults. The comment above a field documents it.
+
+Rules which concern one field are its validator. What concerns two parts of a configuration (a pool
+names a model which must exist) is in `references`. Nothing here is ever changed after it was made.
+"""
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from modelmesh.config.schema.pools import (
+    Deactivation,
+    Maintenance,
+    Pool,
+    ProviderDeactivation,
+    Recovery,
+    Retry,
+    StrategyRateLimit,
+)
+from modelmesh.config.schema.server import Auth, Cors, Proxy
+from modelmesh.config.schema.services import (
+    Discovery,
+    DiscoveryHealth,
+    DiscoverySync,
+    Observability,
+    Observer,
+    Secrets,
+    Storage,
+)
+from modelmesh.config.schema.values import Codes, Duration, Size
+from modelmesh.config.schema.vendors import (
+    Budget,
+    Constraints,
+    Delivery,
+    Features,
+    Model,
+    Pricing,
+    Provider,
+    ProviderDiscovery,
+    RateLimits,
+    Timeouts,
+)
+
+__all__ = [
+    "Auth",
+    "Budget",
+    "Codes",
+    "Constraints",
+    "Cors",
+    "Deactivation",
+    "Delivery",
+    "Discovery",
+    "DiscoveryHealth",
+    "DiscoverySync",
+    "Duration",
+    "Features",
+    "Maintenance",
+    "MeshConfig",
+    "Model",
+    "Observability",
+    "Observer",
+    "Pool",
+    "Pricing",
+    "Provider",
+    "ProviderDeactivation",
+    "ProviderDiscovery",
+    "Proxy",
+    "RateLimits",
+    "Recovery",
+    "Retry",
+    "Secrets",
+    "Size",
+    "Storage",
+    "StrategyRateLimit",
+    "Timeouts",
+]
+
+
+@frozen(kw_only=True)
+class MeshConfig:
+    """A whole configuration."""
+
+    # Where secrets are.
+    secrets: Secrets = field(factory=Secrets)
+    # Capabilities of your own, as full paths.
+    capabilities: tuple[str, ...] = ()
+    # Vendors, by a name of yours or by connector id.
+    providers: Mapping[str, Provider] = field(factory=dict)
+    # Models, by a name of yours or by the vendor's.
+    models: Mapping[str, Model] = field(factory=dict)
+    # Pools, by the name clients ask for.
+    pools: Mapping[str, Pool] = field(factory=dict)
+    # Where state is kept.
+    storage: Storage = field(factory=Storage)
+    # Who is told what.
+    observability: Observability = field(factory=Observability)
+    # What is found out while running.
+    discovery: Discovery = field(factory=Discovery)
+    # Connectors of your own: an id, and `package.module:Class`.
+    connectors: Mapping[str, str] = field(factory=dict)
+    # The proxy server.
+    proxy: Proxy = field(factory=Proxy)

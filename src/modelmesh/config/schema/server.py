@@ -1,0 +1,66 @@
+"""The proxy server."""
+
+from typing import Literal
+
+from attrs import field, frozen
+
+from modelmesh.config.schema.values import Duration, Size, at_least_zero, port, positive
+from modelmesh.types import Secret
+
+
+@frozen(kw_only=True)
+class Auth:
+    """Who may use the proxy."""
+
+    # Whether a token is asked for; by default if there is one.
+    enabled: bool | None = None
+    # How it is sent.
+    method: Literal["bearer"] = "bearer"
+    # The tokens which are accepted.
+    tokens: tuple[Secret, ...] = ()
+    # The tokens which are accepted for management; `tokens` where absent.
+    admin_tokens: tuple[Secret, ...] = ()
+
+
+@frozen(kw_only=True)
+class Cors:
+    """Which web pages may use the proxy."""
+
+    # Whether any may.
+    enabled: bool = True
+    # The origins of those which may; `*` is all.
+    origins: tuple[str, ...] = ("*",)
+
+
+@frozen(kw_only=True)
+class Proxy:
+    """The proxy server."""
+
+    # The address it listens at.
+    host: str = "0.0.0.0"  # noqa: S104 - the guide promises it; start-up warns
+    # The port it listens at; 0 takes a free one.
+    port: int = field(default=8080, validator=port)
+    # A token which clients must send.
+    token: Secret | None = None
+    # The paths which are served; all where empty.
+    endpoints: tuple[str, ...] = ()
+    # Who may use it.
+    auth: Auth = field(factory=Auth)
+    # Which web pages may use it.
+    cors: Cors = field(factory=Cors)
+    # Processes.
+    workers: int = field(default=1, validator=positive)
+    # Whether clients may ask for models as well as pools.
+    expose_models: bool = False
+    # The largest body of a request.
+    max_body: Size = field(default=64 << 20, validator=positive)
+    # How long requests in flight may take to end after a signal to stop.
+    drain_timeout: Duration = field(default=30.0, validator=at_least_zero)
+    # How long a client may take to accept one piece of an answer.
+    write_timeout: Duration = field(default=60.0, validator=positive)
+    # How often a comment keeps a silent stream alive; 0 is never.
+    heartbeat: Duration = field(default=15.0, validator=at_least_zero)
+    # Whether the page at `/` is served.
+    page: bool = True
+    # Headers of clients sent on to vendors besides the usual few.
+    forward_headers: tuple[str, ...] = ()

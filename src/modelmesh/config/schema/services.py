@@ -1,0 +1,105 @@
+"""What surrounds routing: secrets, storage, observers, discovery."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from modelmesh.config.schema.values import Duration, at_least_zero, positive
+from modelmesh.types import Secret
+
+
+@frozen(kw_only=True)
+class Secrets:
+    """Where `${secrets:NAME}` is looked up."""
+
+    # The secret store's connector id.
+    store: str = "modelmesh.env.v1"
+    # The file of a dotenv store.
+    path: str = ".env"
+    # How long a value is kept before it is read again.
+    cache_ttl: Duration = field(default=300.0, validator=at_least_zero)
+    # Settings of the store's own.
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Storage:
+    """Where state is kept between runs."""
+
+    # The store's connector id.
+    connector: str = "modelmesh.memory.v1"
+    # The file of a store in a file.
+    path: str | None = None
+    # The address of a store on the network.
+    url: Secret | None = None
+    # When state is written.
+    sync_policy: Literal["in-memory", "sync-on-boundary", "periodic", "immediate"] = "in-memory"
+    # How often it is written, where periodic.
+    sync_interval: Duration = field(default=30.0, validator=positive)
+    # Settings of the store's own.
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Observer:
+    """Who is told of events of one sort."""
+
+    # The observer's connector id.
+    connector: str = "modelmesh.null.v1"
+    # How much is told.
+    level: Literal["metadata", "summary", "full"] = "metadata"
+    # How often a statistic is told.
+    interval: Duration = field(default=60.0, validator=positive)
+    # Settings of the observer's own.
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Observability:
+    """Who is told what."""
+
+    # Of routing: attempts, rotations, cooldowns.
+    routing: Observer = field(factory=Observer)
+    # Of requests.
+    logging: Observer = field(factory=Observer)
+    # Of sums over requests.
+    statistics: Observer = field(factory=Observer)
+
+
+@frozen(kw_only=True)
+class DiscoverySync:
+    """Reading vendors' lists of models."""
+
+    # Whether it is done.
+    enabled: bool = False
+    # How often.
+    interval: Duration = field(default=3600.0, validator=positive)
+    # Whether models found are registered.
+    auto_register: bool = False
+    # For which providers; all where empty.
+    providers: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class DiscoveryHealth:
+    """Asking vendors whether they are there, at no cost."""
+
+    # Whether it is done.
+    enabled: bool = False
+    # How often.
+    interval: Duration = field(default=60.0, validator=positive)
+    # How long to wait for an answer.
+    timeout: Duration = field(default=10.0, validator=positive)
+    # Failures in a row after which a provider counts as gone.
+    failure_threshold: int = field(default=3, validator=positive)
+
+
+@frozen(kw_only=True)
+class Discovery:
+    """What is found out while running."""
+
+    # Vendors' lists of models.
+    sync: DiscoverySync = field(factory=DiscoverySync)
+    # Whether vendors are there.
+    health: DiscoveryHealth = field(factory=DiscoveryHealth)

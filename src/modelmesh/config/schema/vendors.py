@@ -1,0 +1,211 @@
+"""Vendors and the models they serve."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from modelmesh.config.schema.values import (
+    Duration,
+    at_least_zero,
+    header_fields,
+    positive,
+    price,
+    share,
+    web_address,
+)
+from modelmesh.types import Secret
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long to wait for a vendor. A pool's word goes before the provider's, then the default."""
+
+    # For finding or opening a connection. Default 5s.
+    connect: Duration | None = field(default=None, validator=positive)
+    # From sending a request until something of the answer is there: the first text of a stream, the
+    # head of a plain reply. Default 60s for a stream, 5m for a plain answer, which many vendors
+    # begin to send only when it is whole.
+    first_token: Duration | None = field(default=None, validator=positive)
+    # Between two pieces of an answer; comments that keep a connection alive do not count.
+    # Default 60s.
+    idle: Duration | None = field(default=None, validator=positive)
+    # For everything: in a pool all attempts for one request together, at a provider each attempt.
+    # Default 10m.
+    total: Duration | None = field(default=None, validator=positive)
+
+
+@frozen(kw_only=True)
+class RateLimits:
+    """What a provider grants one key."""
+
+    # Requests a minute.
+    rpm: int | None = field(default=None, validator=positive)
+    # Tokens a minute.
+    tpm: int | None = field(default=None, validator=positive)
+    # Requests a day.
+    rpd: int | None = field(default=None, validator=positive)
+    # Tokens a day.
+    tpd: int | None = field(default=None, validator=positive)
+    # Requests at one time.
+    concurrency: int | None = field(default=None, validator=positive)
+
+
+@frozen(kw_only=True)
+class Budget:
+    """What may be spent, in US dollars."""
+
+    # In a calendar day.
+    daily_limit: float | None = field(default=None, validator=at_least_zero)
+    # In a calendar month.
+    monthly_limit: float | None = field(default=None, validator=at_least_zero)
+    # The share of a limit at which an event tells of it.
+    alert_threshold: float = field(default=0.8, validator=share)
+    # Whether requests beyond a limit are refused; otherwise they are only told of.
+    enforce: bool = True
+    # What becomes of a request whose price nobody knows.
+    on_unknown_cost: Literal["refuse", "warn", "allow"] = "refuse"
+
+
+@frozen(kw_only=True)
+class ProviderDiscovery:
+    """What discovery does for one provider."""
+
+    # Whether its list of models is read.
+    enabled: bool = True
+    # Whether models found there are registered.
+    auto_register: bool = False
+    # How often the list is read.
+    interval: Duration | None = field(default=None, validator=positive)
+
+
+@frozen(kw_only=True)
+class Provider:
+    """One vendor account or server. Settings of the connector's own stand beside these."""
+
+    # The connector id; the entry's own name where absent.
+    connector: str | None = None
+    # Whether its models are used at all.
+    enabled: bool = True
+    # The key, usually `${secrets:NAME}`.
+    api_key: Secret | None = None
+    # Several keys, each of which makes targets of its own.
+    api_keys: tuple[Secret, ...] = ()
+    # Replaces the vendor's documented address, version path included.
+    base_url: str | None = field(default=None, validator=web_address)
+    # `free` applies what is known about the vendor's free tier.
+    tier: str | None = None
+    # Providers and keys of one group share one quota.
+    quota_group: str | None = None
+    # Short for `timeouts.total`.
+    timeout: Duration | None = field(default=None, validator=positive)
+    # How long to wait for this vendor.
+    timeouts: Timeouts = field(factory=Timeouts)
+    # What this vendor grants.
+    rate_limits: RateLimits = field(factory=RateLimits)
+    # What may be spent here.
+    budget: Budget = field(factory=Budget)
+    # Headers sent with every request.
+    headers: Mapping[str, str] = field(factory=dict, validator=header_fields, repr=False)
+    # What discovery does here.
+    discovery: ProviderDiscovery = field(factory=ProviderDiscovery)
+    # The connector's own settings, as written.
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """How a model can answer."""
+
+    # In one piece.
+    synchronous: bool = True
+    # As a stream.
+    streaming: bool = True
+    # As a batch job.
+    batch: bool = False
+
+
+@frozen(kw_only=True)
+class Features:
+    """What a model can do; what is not said is taken from the catalogue, and unknown is allowed."""
+
+    # Calls tools.
+    tool_calling: bool | None = None
+    # Calls several tools in one turn.
+    parallel_tool_calls: bool | None = None
+    # Follows a JSON schema.
+    structured_output: bool | None = None
+    # Answers in JSON.
+    json_mode: bool | None = None
+    # Heeds a system prompt.
+    system_prompt: bool | None = None
+    # Reads images.
+    vision: bool | None = None
+    # Hears audio.
+    audio_input: bool | None = None
+    # Speaks.
+    audio_output: bool | None = None
+    # Reads PDF files.
+    pdf: bool | None = None
+    # Thinks before it answers.
+    reasoning: bool | None = None
+    # Gives the probabilities of tokens.
+    logprobs: bool | None = None
+    # Searches the web.
+    web_search: bool | None = None
+
+
+@frozen(kw_only=True)
+class Constraints:
+    """How much a model takes and gives."""
+
+    # Tokens of prompt and answer together.
+    context_window: int | None = field(default=None, validator=positive)
+    # Tokens of an answer.
+    max_output_tokens: int | None = field(default=None, validator=positive)
+    # Tokens of a prompt, where fewer than the context window.
+    max_input_tokens: int | None = field(default=None, validator=positive)
+    # Numbers in an embedding.
+    dimensions: int | None = field(default=None, validator=positive)
+
+
+@frozen(kw_only=True)
+class Pricing:
+    """Prices in US dollars; token prices are per million tokens."""
+
+    # Tokens read.
+    input: float | None = field(default=None, validator=price)
+    # Tokens written.
+    output: float | None = field(default=None, validator=price)
+    # Tokens read from the vendor's cache.
+    cached_input: float | None = field(default=None, validator=price)
+    # Each request, whatever its size.
+    per_request: float | None = field(default=None, validator=price)
+    # Each image made.
+    per_image: float | None = field(default=None, validator=price)
+    # Each minute of audio.
+    per_minute: float | None = field(default=None, validator=price)
+    # A million characters of speech.
+    per_million_characters: float | None = field(default=None, validator=price)
+
+
+@frozen(kw_only=True)
+class Model:
+    """A model at a provider."""
+
+    # The provider's name in this configuration.
+    provider: str
+    # What the vendor calls it; the entry's own name where absent.
+    model: str | None = None
+    # Paths or aliases in the capability tree; from the catalogue where absent.
+    capabilities: tuple[str, ...] = ()
+    # How it can answer.
+    delivery: Delivery = field(factory=Delivery)
+    # What it can do.
+    features: Features = field(factory=Features)
+    # How much it takes and gives.
+    constraints: Constraints = field(factory=Constraints)
+    # What it costs; from the catalogue where absent.
+    pricing: Pricing | None = None
+    # Its share where a strategy weighs targets.
+    weight: float = field(default=1.0, validator=positive)
