@@ -157,15 +157,18 @@ class Provider(Protocol):
         """Translate a request for the vendor's `model`, leaving out the parameters in `drop`."""
         ...
 
-    def answer(self, reply: HttpReply) -> Answer:
-        """Translate a whole reply. Raises ProviderError for anything but a sound answer."""
+    def answer(self, reply: HttpReply, *, wall: float) -> Answer:
+        """Translate a whole reply. Raises ProviderError for anything but a sound answer.
+
+        `wall` is the time of day, by which a vendor may date the end of a pause.
+        """
         ...
 
     def decoder(self) -> StreamDecoder:
         """Return the decoder for one stream."""
         ...
 
-    def error(self, reply: HttpReply) -> "ProviderError":
+    def error(self, reply: HttpReply, *, wall: float) -> "ProviderError":
         """Say what a reply with an error status, or an error for a body, means."""
         ...
 
@@ -239,6 +242,7 @@ class Target:
         upstream: the model's name at the vendor.
         provider: the provider's translator.
         key_subject: names whose quota a request counts against: the key's, or its group's.
+        connect, first_token, idle, total: seconds to wait, see `timers`; None: the default.
 
     """
 
@@ -250,7 +254,7 @@ class Target:
     key_subject: str = ""
     card: ModelCard = field(factory=ModelCard, repr=False)
     weight: float = 1.0
-    connect: float = field(default=5.0, repr=False)
+    connect: float | None = field(default=None, repr=False)
     first_token: float | None = field(default=None, repr=False)
     idle: float | None = field(default=None, repr=False)
     total: float | None = field(default=None, repr=False)
