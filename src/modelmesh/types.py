@@ -4,7 +4,7 @@ Values and protocols only. Nothing here does anything.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from attrs import field, frozen
 
@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from modelmesh.errors import ProviderError
 
 Endpoint = Literal["chat"]
+
+FORWARDED_HEADERS: Final = frozenset(
+    {
+        "x-client-request-id",
+        "idempotency-key",
+        "traceparent",
+        "tracestate",
+        "openai-beta",
+        "anthropic-beta",
+    }
+)
+"""The headers of a client which may go to vendors, besides `proxy.forward_headers`."""
 
 
 class Secret:
