@@ -1,7 +1,8 @@
-"""Where time enters the library. Everything else takes `now` or a Clock."""
+"""Where time and chance enter the library. Everything else takes `now`, a Clock or an rng."""
 
 import asyncio
 import time
+from random import Random, SystemRandom
 from typing import Protocol
 
 
@@ -26,3 +27,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def system_rng() -> Random:
+    """Return the chance that production takes."""
+    return SystemRandom()

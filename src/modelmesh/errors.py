@@ -111,7 +111,7 @@ RULES: Final[dict[ErrorKind, Rule]] = {
     ErrorKind.SERVER_ERROR: Rule(retry=True, cools="target", code="upstream_failed", hope=3),
     ErrorKind.UNREACHABLE: Rule(retry=True, cools="target", code="upstream_unreachable", hope=3),
     ErrorKind.BAD_ANSWER: Rule(retry=True, cools="target", code="upstream_bad_answer", hope=3),
-    ErrorKind.STREAM_INCOMPLETE: Rule(cools="target", code="stream_incomplete", hope=3),
+    ErrorKind.STREAM_INCOMPLETE: Rule(retry=True, cools="target", code="stream_incomplete", hope=3),
     ErrorKind.MODEL_NOT_FOUND: Rule(
         cools="target", cooldown=HOUR, code="upstream_model_not_found", hope=2
     ),

@@ -1,1 +1,44 @@
-"""The orders in which a pool's targets may be tried, one file each, named as in YAML."""
+"""The orders in which a pool's targets may be tried, one file each, named as in YAML.
+
+A strategy orders, it does not pick: failing over is taking the next one. It is pure, and it should
+be lazy, because nearly always the first target answers and nobody looks at the others.
+"""
+
+from collections.abc import Iterable
+from random import Random
+from typing import ClassVar, Protocol
+
+from attrs import field, frozen
+
+from modelmesh.config.schema import Pool
+from modelmesh.types import Request, Target, Targets
+
+
+@frozen(kw_only=True)
+class Turn:
+    """What a strategy may go by for one request.
+
+    Attributes:
+        number: how many requests the pool has had before.
+        now: seconds on the clock that never jumps.
+        current: the place among the targets of the one that answered last.
+
+    """
+
+    number: int
+    now: float
+    current: int
+    request: Request
+    rng: Random = field(repr=False)
+
+
+class Strategy(Protocol):
+    """Puts a pool's targets in the order in which they are tried for one request."""
+
+    connector: ClassVar[str]
+
+    def __init__(self, settings: Pool) -> None: ...
+
+    def order(self, targets: Targets, turn: Turn) -> Iterable[Target]:
+        """Give every target once, the best first. Those which cannot serve are passed over."""
+        ...

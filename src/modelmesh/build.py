@@ -1,0 +1,240 @@
+"""From a configuration to live parts: providers, targets, pools. The only place that makes them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Final
+
+from attrs import evolve, frozen
+
+from modelmesh import catalogue
+from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree
+from modelmesh.catalogue import ModelFacts
+from modelmesh.config import schema
+from modelmesh.connectors import registry
+from modelmesh.errors import ConfigError, Problem
+from modelmesh.pool import Pool
+from modelmesh.state import State
+from modelmesh.types import ModelCard, Provider, Secret, Target
+
+CHAT: Final = "generation.text-generation.chat-completion"
+
+_FEATURES: Final[Mapping[str, str]] = {
+    "tool_calling": "tools",
+    "structured_output": "json_schema",
+    "vision": "vision",
+    "audio_input": "audio_in",
+    "audio_output": "audio_out",
+    "pdf": "pdf",
+    "reasoning": "reasoning",
+    "web_search": "web_search",
+}
+"""Features as the configuration calls them, and as the catalogue does."""
+
+Found = Mapping[str, Sequence[str]]
+"""The models that servers list themselves, by provider."""
+
+
+@frozen(kw_only=True)
+class Parts:
+    """What a mesh consists of, by id. `models` has every target, one pool a model."""
+
+    providers: Mapping[str, Provider]
+    pools: Mapping[str, Pool]
+    models: Mapping[str, Pool]
+    tree: CapabilityTree
+
+
+def build(
+    config: schema.MeshConfig, *, state: State, rng: Random, found: Found | None = None
+) -> Parts:
+    """Make the parts a configuration describes.
+
+    `found` has what servers say they serve; while nobody has asked them (None), a pool may be
+    empty if one of theirs might belong to it.
+
+    Raises:
+        ConfigError: a pool has no targets, and every such pool is named.
+
+    """
+    tree = TREE.extended(config.capabilities)
+    providers = dict(_providers(config))
+    targets = list(_targets(config, providers, tree, found or {}))
+    settings = config.pools or {"chat-completion": schema.Pool(capability=CHAT)}
+    members = {id_: _members(id_, pool, targets, tree) for id_, pool in settings.items()}
+    if found is not None or not silent_about_models(config, providers):
+        _refuse_empty(members)
+
+    def pool(id_: str, chosen: Sequence[Target], how: schema.Pool) -> Pool:
+        return Pool(
+            id=id_,
+            capabilities=_nodes(id_, how, tree),
+            targets=[_with_timeouts(target, how.timeouts) for target in chosen],
+            settings=how,
+            strategy=registry.find("strategies", how.strategy, config.connectors)(how),
+            rng=rng,
+            state=state,
+        )
+
+    singles: dict[str, list[Target]] = {}
+    for target in targets if config.proxy.expose_models else ():
+        for name in (target.model, f"{target.provider.id}/{target.model}"):
+            singles.setdefault(name, []).append(target)
+    return Parts(
+        providers=providers,
+        pools={id_: pool(id_, chosen, settings[id_]) for id_, chosen in members.items()},
+        models={
+            name: pool(name, chosen, schema.Pool(models=(name,)))
+            for name, chosen in singles.items()
+        },
+        tree=tree,
+    )
+
+
+def silent_about_models(config: schema.MeshConfig, providers: Mapping[str, Provider]) -> list[str]:
+    """Return the providers whose models only they themselves can tell."""
+    named = {model.provider for model in config.models.values()}
+    return [id_ for id_, one in providers.items() if id_ not in named and not one.models]
+
+
+def _refuse_empty(members: Mapping[str, Sequence[Target]]) -> None:
+    empty = [id_ for id_, chosen in members.items() if not chosen]
+    if empty:
+        message = "no model there is fits this pool; see `models` and the pool's filters"
+        raise ConfigError([Problem(f"pools.{id_}", message) for id_ in empty])
+
+
+def _providers(config: schema.MeshConfig) -> Iterator[tuple[str, Provider]]:
+    for id_, entry in config.providers.items():
+        if not entry.enabled:
+            continue
+        try:
+            vendor = registry.find("providers", entry.connector or id_, config.connectors)
+        except registry.UnknownConnector:
+            continue  # a vendor of a later version; loading has warned of it
+        options = vendor.Options(**entry.options)
+        yield id_, vendor(id_, base_url=entry.base_url, headers=entry.headers, options=options)
+
+
+def _targets(
+    config: schema.MeshConfig,
+    providers: Mapping[str, Provider],
+    tree: CapabilityTree,
+    found: Found,
+) -> Iterator[Target]:
+    """Give a target for each model at each key of its provider."""
+    for id_, model in _models(config, providers, found):
+        provider = providers.get(model.provider)
+        if provider is None:
+            continue
+        entry = config.providers[model.provider]
+        upstream = model.model or id_
+        for number, key in enumerate(_keys(entry), 1):
+            further = f"#{number}" if number > 1 else ""
+            yield Target(
+                id=f"{provider.id}/{id_}{further}",
+                model=id_,
+                upstream=upstream,
+                provider=provider,
+                key=key,
+                key_subject=entry.quota_group or f"{provider.id}{further}",
+                card=_card(model, _facts(provider, upstream), tree),
+                weight=model.weight,
+                connect=entry.timeouts.connect,
+                first_token=entry.timeouts.first_token,
+                idle=entry.timeouts.idle,
+                total=entry.timeouts.total or entry.timeout,
+            )
+
+
+def _models(
+    config: schema.MeshConfig, providers: Mapping[str, Provider], found: Found
+) -> Iterator[tuple[str, schema.Model]]:
+    """Give the models configured, and the usual ones of providers for which none is."""
+    yield from config.models.items()
+    named = {model.provider for model in config.models.values()}
+    for id_, provider in providers.items():
+        if id_ not in named:
+            for name in provider.models or found.get(id_, ()):
+                yield name, schema.Model(provider=id_)
+
+
+def _keys(entry: schema.Provider) -> Sequence[Secret | None]:
+    return entry.api_keys or (entry.api_key,)
+
+
+def _facts(provider: Provider, upstream: str) -> ModelFacts | None:
+    facts = catalogue.find(provider.connector, upstream)
+    return facts or catalogue.find_anywhere(upstream)
+
+
+def _card(model: schema.Model, facts: ModelFacts | None, tree: CapabilityTree) -> ModelCard:
+    """Join what the configuration says of a model with what the catalogue knows."""
+    features = {}
+    for name, known_as in _FEATURES.items():
+        said = getattr(model.features, name)
+        answer = facts.supports(known_as) if said is None and facts else said
+        if answer is not None:
+            features[name] = answer
+    if model.features.json_mode is not None:
+        features["json_mode"] = model.features.json_mode
+    limits = model.constraints
+    known = facts.max_input or facts.context if facts else None
+    declared = frozenset(tree.resolve(name) for name in model.capabilities)
+    return ModelCard(
+        context=limits.max_input_tokens or limits.context_window or known,
+        max_output=limits.max_output_tokens or (facts.max_output if facts else None),
+        features=features,
+        capabilities=declared or (facts.capabilities if facts else frozenset({CHAT})),
+        streaming=None if model.delivery.streaming else False,
+    )
+
+
+def _members(
+    id_: str, pool: schema.Pool, targets: Iterable[Target], tree: CapabilityTree
+) -> list[Target]:
+    """Return a pool's targets in the order of preference."""
+    nodes = _nodes(id_, pool, tree)
+    chosen = [
+        target
+        for target in targets
+        if target.model in pool.models
+        or (_serves(target, nodes, tree) and (not pool.providers or _at(target, pool.providers)))
+    ]
+    chosen = [
+        target
+        for target in chosen
+        if target.model not in pool.exclude_models and not _at(target, pool.exclude_providers)
+    ]
+    wanted = pool.model_priority or pool.models
+    chosen.sort(key=lambda target: _place(target.provider.id, pool.provider_priority))
+    chosen.sort(key=lambda target: _place(target.model, wanted))
+    return chosen
+
+
+def _nodes(id_: str, pool: schema.Pool, tree: CapabilityTree) -> list[str]:
+    if pool.capability is None:
+        return [] if pool.models else [tree.resolve(PREDEFINED_POOLS.get(id_, id_))]
+    names = [pool.capability] if isinstance(pool.capability, str) else pool.capability
+    return [tree.resolve(name) for name in names]
+
+
+def _serves(target: Target, nodes: Iterable[str], tree: CapabilityTree) -> bool:
+    return any(tree.covers(node, has) for node in nodes for has in target.card.capabilities)
+
+
+def _at(target: Target, providers: Iterable[str]) -> bool:
+    return target.provider.id in providers
+
+
+def _place(name: str, wanted: Sequence[str]) -> int:
+    return wanted.index(name) if name in wanted else len(wanted)
+
+
+def _with_timeouts(target: Target, pool: schema.Timeouts) -> Target:
+    """Let the pool's word go before the provider's. Its `total` is for all attempts together."""
+    return evolve(
+        target,
+        connect=pool.connect or target.connect,
+        first_token=pool.first_token or target.first_token,
+        idle=pool.idle or target.idle,
+    )

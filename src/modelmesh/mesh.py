@@ -1,0 +1,226 @@
+"""The assembled library: its parts, their lifetime, and what can be asked about them."""
+
+import asyncio
+import difflib
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from modelmesh.build import build, silent_about_models
+from modelmesh.capabilities import UnknownCapability
+from modelmesh.clock import Clock, SystemClock, system_rng
+from modelmesh.config.schema import MeshConfig
+from modelmesh.errors import RequestError
+from modelmesh.pool import Pool
+from modelmesh.probe import Prober
+from modelmesh.router import Reply, Router
+from modelmesh.state import State
+from modelmesh.types import Request, Target, Transport
+from modelmesh.walk import Walk
+
+
+class ModelMesh:
+    """Pools of models behind one door.
+
+    Time, chance and sockets come in here and nowhere else. It belongs to the event loop which
+    first uses it.
+    """
+
+    def __init__(
+        self,
+        config: MeshConfig,
+        *,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Assemble the parts; no socket is opened before `start`.
+
+        Raises:
+            ConfigError: a pool would have no targets.
+
+        """
+        self.config = config
+        self._clock = clock or SystemClock()
+        self._rng = rng or system_rng()
+        self._transport = transport or _usual_transport()
+        self._state = State()
+        self._router = Router(self._transport, self._clock)
+        self._parts = build(config, state=self._state, rng=self._rng)
+        self._prober = Prober(self._transport, self._clock)
+        self._created = int(self._clock.wall())
+        self._ready = False
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Ask servers which know their models only themselves, and begin the probes asked for.
+
+        The first request does it too. Nothing is asked where the configuration says it all.
+
+        Raises:
+            ConfigError: a pool has no targets even so.
+
+        """
+        async with self._starting:
+            if self._ready:
+                return
+            silent = silent_about_models(self.config, self._parts.providers)
+            if silent:
+                found = await self._prober.models_of(
+                    {id_: (self._parts.providers[id_], self._key(id_)) for id_ in silent}
+                )
+                self._parts = build(self.config, state=self._state, rng=self._rng, found=found)
+            await self._prober.begin(self._parts.pools.values())
+            self._ready = True
+
+    async def close(self) -> None:
+        """End probes and connections. Streams that are still open break off."""
+        await self._prober.close()
+        await self._transport.close()
+
+    async def send(self, request: Request, *, heartbeat: float | None = None) -> Reply:
+        """Route a request. Whoever gets the reply closes it.
+
+        `heartbeat` is the seconds of a vendor's silence after which a stream gives `b""`.
+
+        Raises:
+            RequestError: nothing serves that model, or nothing can serve such a request.
+            RoutingError: no target answered.
+
+        """
+        if not self._ready:
+            await self.start()
+        return await self._router.route(self.pool(request.model), request, heartbeat=heartbeat)
+
+    def pool(self, name: str) -> Pool:
+        """Return the pool a client means: by its id, a capability, or a model where exposed.
+
+        Raises:
+            RequestError: there is none; the message names those there are.
+
+        """
+        parts = self._parts
+        found = parts.pools.get(name) or self._by_capability(name) or parts.models.get(name)
+        if found is None:
+            names = [*parts.pools, *parts.models]
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+            raise RequestError(
+                f"The model {name!r} does not exist; {hint}",
+                status=404,
+                code="model_not_found",
+                param="model",
+            )
+        return found
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return what clients may ask for, as OpenAI's model objects: pools, and models exposed."""
+        owners = dict.fromkeys(self._parts.pools, "modelmesh")
+        for name, pool in self._parts.models.items():
+            owners.setdefault(name, pool.targets[0].provider.id)
+        return [
+            {"id": id_, "object": "model", "created": self._created, "owned_by": owner}
+            for id_, owner in owners.items()
+        ]
+
+    def pool_status(self) -> dict[str, Any]:
+        """Return, by pool, the strategy, the target in front and how each target fares."""
+        now = self._clock.now()
+        return {
+            id_: {
+                "strategy": pool.settings.strategy,
+                "capabilities": list(pool.capabilities),
+                "current": pool.current.id if pool.targets else None,
+                "targets": [_fares(pool, target, now) for target in pool.targets],
+            }
+            for id_, pool in self._parts.pools.items()
+        }
+
+    def active_providers(self) -> list[str]:
+        """Return the providers of which some target may be asked now."""
+        now = self._clock.now()
+        ready = [
+            target.provider.id
+            for pool in self._parts.pools.values()
+            for target in pool.targets
+            if pool.standing(target).ready(now)
+        ]
+        return list(dict.fromkeys(ready))
+
+    def describe(self) -> str:
+        """Return the pools with their targets, for people to read."""
+        lines = []
+        for id_, pool in self.pool_status().items():
+            lines.append(f"{id_}  ({pool['strategy']})")
+            for target in pool["targets"]:
+                mark = ">" if target["target"] == pool["current"] else " "
+                lines.append(f"  {mark} {target['target']}  {target['state']}")
+        return "\n".join(lines)
+
+    def rotate(self, pool: str) -> str:
+        """Put a pool's next target in front; return its id.
+
+        Raises:
+            RequestError: there is no such pool.
+
+        """
+        return self.pool(pool).rotate().id
+
+    def explain(self, model: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the targets a request would be tried at, in order, and why not, asking none.
+
+        Raises:
+            RequestError: there is no such pool.
+
+        """
+        pool, now = self.pool(model), self._clock.now()
+        request = Request(id="", model=model, body=body)
+        walk = Walk(pool, request, now, iter(pool.preview(request, now)))
+        return [
+            {
+                "target": target.id,
+                "place": place,
+                "eligible": obstacle is None,
+                "reason": obstacle.describe(now) if obstacle else None,
+            }
+            for place, (target, obstacle) in enumerate(walk.survey(now), 1)
+        ]
+
+    def _by_capability(self, name: str) -> Pool | None:
+        try:
+            node = self._parts.tree.resolve(name)
+        except UnknownCapability:
+            return None
+        pools = self._parts.pools.values()
+        return next((pool for pool in pools if node in pool.capabilities), None)
+
+    def _key(self, provider: str) -> Any:
+        entry = self.config.providers[provider]
+        return entry.api_keys[0] if entry.api_keys else entry.api_key
+
+
+def _usual_transport() -> Transport:
+    # Imported here, so that whoever brings a transport of their own needs no aiohttp.
+    from modelmesh.transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - see above
+
+    return AiohttpTransport()
+
+
+def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
+    standing = pool.standing(target)
+    record, worst = standing.record, standing.worst()
+    waiting = max(0.0, worst.until - now)
+    on_trial = any(health.on_trial for health in standing.parts())
+    return {
+        "target": target.id,
+        "provider": target.provider.id,
+        "model": target.upstream,
+        "state": "left alone" if waiting else "on trial" if on_trial else "ready",
+        "cause": str(worst.cause) if waiting and worst.cause else None,
+        "seconds_left": round(waiting, 1),
+        "in_flight": record.in_flight,
+        "requests": record.requests,
+        "answers": record.answers,
+        "cancelled": record.cancelled,
+        "failures": {str(kind): count for kind, count in record.failures.items()},
+    }

@@ -1,0 +1,193 @@
+"""The targets that serve one capability: in which order, and what an outcome means for them."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Final
+
+from attrs import define, field
+
+from modelmesh.config import schema
+from modelmesh.errors import ProviderError
+from modelmesh.state import Health, Standing, State
+from modelmesh.strategies import Strategy, Turn
+from modelmesh.types import Request, Target, Targets
+
+_MOST_RETRIES_SAVED: Final = 10.0
+
+log: Final = logging.getLogger("modelmesh")
+
+
+@define(eq=False)
+class RetryBudget:
+    """How many retries a pool may still make: each request earns a share of one."""
+
+    share: float
+    _left: float = 1.0
+
+    def earn(self) -> None:
+        self._left = min(self._left + self.share, _MOST_RETRIES_SAVED)
+
+    def take(self) -> bool:
+        """Take one retry if there is one."""
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
+@define(eq=False)
+class Pool:
+    """Targets with a strategy. Its id is the model that clients ask for.
+
+    `targets` stand in the order of preference that the configuration gives.
+    """
+
+    id: str
+    capabilities: Sequence[str]
+    targets: Targets
+    settings: schema.Pool
+    strategy: Strategy = field(repr=False)
+    rng: Random = field(repr=False)
+    _state: State = field(repr=False)
+    retries: RetryBudget = field(init=False, repr=False)
+    _standing: dict[str, Standing] = field(init=False, repr=False)
+    _places: dict[str, int] = field(init=False, repr=False)
+    _requests: int = field(default=0, init=False)
+    _current: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.retries = RetryBudget(self.settings.retry.budget)
+        self._standing = {target.id: self._state.standing(target) for target in self.targets}
+        self._places = {target.id: place for place, target in enumerate(self.targets)}
+
+    @property
+    def current(self) -> Target:
+        """The target that answered last."""
+        return self.targets[self._current]
+
+    def standing(self, target: Target) -> Standing:
+        return self._standing[target.id]
+
+    def order(self, request: Request, now: float) -> Iterable[Target]:
+        """Give the targets in the order in which they are to be tried for a request."""
+        self._requests += 1
+        self.retries.earn()
+        return self.preview(request, now)
+
+    def preview(self, request: Request, now: float) -> Iterable[Target]:
+        """Give the order a request would get, without counting it."""
+        turn = Turn(
+            number=self._requests, now=now, current=self._current, request=request, rng=self.rng
+        )
+        return self.strategy.order(self.targets, turn)
+
+    def rotate(self) -> Target:
+        """Go on to the next target; return it."""
+        self._current = (self._current + 1) % len(self.targets)
+        return self.current
+
+    def begin(self, target: Target, request: Request) -> "OpenAttempt":
+        """Note that an attempt starts. Whoever calls it ends the attempt, on every path."""
+        standing = self._standing[target.id]
+        standing.record.requests += 1
+        standing.record.in_flight += 1
+        trials = [health for health in standing.parts() if health.begin()]
+        return OpenAttempt(self, target, request, standing, trials)
+
+    def settle(self, target: Target) -> None:
+        """Note that a target answered."""
+        self._current = self._places[target.id]
+
+
+@define(eq=False)
+class OpenAttempt:
+    """An attempt that runs. The first of its three ends counts, later ones do nothing."""
+
+    _pool: Pool
+    _target: Target
+    _request: Request
+    _standing: Standing
+    _trials: list[Health]
+    _ended: bool = False
+
+    def succeed(self, now: float) -> None:
+        """Note that the target answered, and whole."""
+        if self._end():
+            self._standing.record.answers += 1
+            self._pool.settle(self._target)
+            for health in self._standing.parts():
+                health.answered(now)
+
+    def cancel(self) -> None:
+        """Note that the client left, or its own time ran out: nobody is to blame."""
+        if self._end():
+            self._standing.record.cancelled += 1
+            log.info("request %s: %s: cancelled by the client", self._request.id, self._target.id)
+
+    def fail(self, now: float, error: ProviderError) -> None:
+        """Note that the target failed, and leave alone what the failure says something of."""
+        if not self._end():
+            return
+        standing, settings = self._standing, self._pool.settings
+        standing.record.failures[error.kind] += 1
+        # Never the message: a vendor may quote the prompt in it.
+        log.warning("request %s: %s: %s", self._request.id, self._target.id, _brief(error))
+        if error.rule.cools == "nothing":
+            for health in standing.parts():
+                health.answered(now)
+            return
+        concerned = standing.key if error.rule.cools == "key" else standing.target
+        concerned.failed(now)
+        _judge(concerned, error, now, settings.deactivation, settings.recovery)
+        if concerned is not standing.target:
+            standing.target.failed(now)
+        standing.provider.failed(now)
+        if _too_many(standing.provider, error, now, settings.provider_deactivation):
+            pause = settings.provider_recovery.cooldown
+            standing.provider.leave_alone(now + pause, error.kind, told=False)
+
+    def _end(self) -> bool:
+        if self._ended:
+            return False
+        self._ended = True
+        self._standing.record.in_flight -= 1
+        for health in self._trials:
+            health.trial_running = False
+        return True
+
+
+def _brief(error: ProviderError) -> str:
+    return f"{error.kind} ({error.vendor_status})" if error.vendor_status else str(error.kind)
+
+
+def _judge(
+    health: Health,
+    error: ProviderError,
+    now: float,
+    limits: schema.Deactivation,
+    recovery: schema.Recovery,
+) -> None:
+    """Leave something alone if the failure speaks for itself, or was one too many."""
+    rule = error.rule
+    told = rule.cools == "key" or rule.cooldown is not None or error.retry_after is not None
+    if not told and not health.on_trial and not _too_many(health, error, now, limits):
+        return
+    pause = recovery.cooldown if rule.cooldown is None else rule.cooldown
+    if error.retry_after is not None:
+        pause = min(error.retry_after, recovery.max_cooldown)
+    if pause > 0:
+        health.leave_alone(now + pause, error.kind, told=told)
+
+
+def _too_many(
+    health: Health, error: ProviderError, now: float, limits: schema.Deactivation
+) -> bool:
+    if error.vendor_status in limits.error_codes:
+        return True
+    if limits.retry_limit is not None and health.failures_in_a_row >= limits.retry_limit:
+        return True
+    if limits.error_rate_threshold is None:
+        return False
+    rate, count = health.failure_rate(now, limits.window)
+    return count >= limits.min_requests and rate >= limits.error_rate_threshold

@@ -1,0 +1,105 @@
+"""Asking vendors for their list of models: it costs nothing, and tells that they are there."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from attrs import define, field
+
+from modelmesh.clock import Clock
+from modelmesh.errors import ErrorKind, MeshError
+from modelmesh.pool import Pool
+from modelmesh.types import HttpReply, Provider, Secret, Target, Transport
+
+PATIENCE: Final = 5.0
+"""Seconds a vendor has for its list."""
+
+log: Final = logging.getLogger("modelmesh")
+
+
+@define(eq=False)
+class Prober:
+    """Asks for lists of models, once or at an interval, and lets targets that answer come back."""
+
+    _transport: Transport
+    _clock: Clock
+    _tasks: list[asyncio.Task[None]] = field(factory=list, init=False)
+
+    async def models_of(
+        self, asked: Mapping[str, tuple[Provider, Secret | None]]
+    ) -> dict[str, list[str]]:
+        """Return what each of these providers lists; nothing for one that does not answer."""
+        lists = await asyncio.gather(*(self._list(id_, *asked[id_]) for id_ in asked))
+        return dict(zip(asked, lists, strict=True))
+
+    async def begin(self, pools: Iterable[Pool]) -> None:
+        """Probe the targets of pools that want it at start, and go on for those that want that."""
+        for pool in pools:
+            recovery = pool.settings.recovery
+            if recovery.probe_on_start:
+                await asyncio.gather(*(self._try(pool, target) for target in pool.targets))
+            if recovery.probe_interval:
+                watching = self._watch(pool, recovery.probe_interval)
+                self._tasks.append(asyncio.create_task(watching))
+
+    async def close(self) -> None:
+        """End all probing."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self, pool: Pool, interval: float) -> None:
+        while True:
+            await self._clock.sleep(interval)
+            now = self._clock.now()
+            for target in pool.targets:
+                if pool.standing(target).target.until > now:
+                    await self._try(pool, target)
+
+    async def _try(self, pool: Pool, target: Target) -> None:
+        """Probe one target: bring it back if its vendor answers, else leave it alone."""
+        health = pool.standing(target).target
+        try:
+            await self._ask(target.provider, target.key)
+        except (MeshError, TimeoutError) as error:
+            log.warning("probe: %s did not answer (%s)", target.id, type(error).__name__)
+            until = self._clock.now() + pool.settings.recovery.cooldown
+            health.leave_alone(until, ErrorKind.UNREACHABLE, told=False)
+        else:
+            health.recover()
+
+    async def _list(self, id_: str, provider: Provider, key: Secret | None) -> list[str]:
+        try:
+            return _names(await self._ask(provider, key))
+        except (MeshError, TimeoutError, ValueError) as error:
+            log.warning("provider %s did not list its models (%s)", id_, type(error).__name__)
+            return []
+
+    async def _ask(self, provider: Provider, key: Secret | None) -> bytes:
+        request = provider.models_request(key)
+        if request is None:
+            return b"[]"
+        async with self._clock.timeout_at(self._clock.now() + PATIENCE):
+            reply = await self._transport.send(request, connect=PATIENCE)
+            try:
+                body = await reply.read()
+            finally:
+                await reply.close()
+        if reply.status >= 400:  # noqa: PLR2004 - HTTP's boundary
+            whole = HttpReply(status=reply.status, headers=reply.headers, body=body)
+            raise provider.error(whole, wall=self._clock.wall())
+        return body
+
+
+def _names(body: bytes) -> list[str]:
+    """Return the ids in a list of models, which some vendors send without its envelope."""
+    listed: Any = json.loads(body)
+    rows = listed.get("data") if isinstance(listed, dict) else listed
+    rows = rows if isinstance(rows, list) else []
+    return [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]

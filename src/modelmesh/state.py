@@ -1,0 +1,127 @@
+"""What is remembered of targets, keys and providers. The only mutable routing state.
+
+Every change takes `now`, seconds on a clock that never jumps. Nothing here knows a pool, a request
+or a vendor; `pool` decides what an outcome means and says so in the words of this module.
+"""
+
+from collections import Counter, deque
+
+from attrs import define, field
+
+from modelmesh.errors import ErrorKind
+from modelmesh.types import Target
+
+
+def _recent() -> "deque[tuple[float, bool]]":
+    return deque(maxlen=1000)
+
+
+@define(eq=False)
+class Health:
+    """Whether a target, a key or a provider may be asked.
+
+    After it was left alone it is on trial: one request at a time, until one is answered.
+    """
+
+    until: float = 0.0
+    cause: ErrorKind | None = None
+    # The vendor's own word, or a failure that speaks for itself; otherwise our guess.
+    told: bool = False
+    on_trial: bool = False
+    trial_running: bool = False
+    failures_in_a_row: int = 0
+    _recent: deque[tuple[float, bool]] = field(factory=_recent, repr=False)
+
+    def ready(self, now: float) -> bool:
+        return now >= self.until and not (self.on_trial and self.trial_running)
+
+    def begin(self) -> bool:
+        """Note that a request starts; whether it is the one on trial."""
+        if not self.on_trial or self.trial_running:
+            return False
+        self.trial_running = True
+        return True
+
+    def answered(self, now: float) -> None:
+        """Note that it is alive. What it was told to wait stands until then."""
+        self.failures_in_a_row = 0
+        self._recent.append((now, True))
+        if now >= self.until:
+            self.on_trial = False
+            self.cause = None
+
+    def failed(self, now: float) -> None:
+        self.failures_in_a_row += 1
+        self._recent.append((now, False))
+
+    def leave_alone(self, until: float, cause: ErrorKind, *, told: bool) -> None:
+        """Ask it nothing until then. A later time stands against an earlier one."""
+        if until > self.until:
+            self.until, self.cause, self.told = until, cause, told
+        self.on_trial = True
+
+    def recover(self) -> None:
+        """Forget that it was left alone."""
+        self.until, self.cause, self.on_trial, self.failures_in_a_row = 0.0, None, False, 0
+        self._recent.clear()
+
+    def failure_rate(self, now: float, window: float) -> tuple[float, int]:
+        """Return the share of failures in the last `window` seconds, and of how many requests."""
+        while self._recent and self._recent[0][0] <= now - window:
+            self._recent.popleft()
+        count = len(self._recent)
+        return sum(not fine for _, fine in self._recent) / max(1, count), count
+
+
+@define(eq=False)
+class Record:
+    """What became of the requests to one target."""
+
+    requests: int = 0
+    answers: int = 0
+    cancelled: int = 0
+    in_flight: int = 0
+    failures: Counter[ErrorKind] = field(factory=Counter)
+
+
+@define(eq=False)
+class Standing:
+    """Everything remembered that concerns one target: its own health, its key's, its provider's."""
+
+    target: Health
+    key: Health
+    provider: Health
+    record: Record
+
+    def ready(self, now: float) -> bool:
+        return self.target.ready(now) and self.key.ready(now) and self.provider.ready(now)
+
+    def until(self) -> float:
+        """Return when all three may be asked again."""
+        return max(self.target.until, self.key.until, self.provider.until)
+
+    def worst(self) -> Health:
+        """Return the health which keeps it from being asked the longest."""
+        return max((self.target, self.key, self.provider), key=lambda health: health.until)
+
+    def parts(self) -> tuple[Health, Health, Health]:
+        return self.target, self.key, self.provider
+
+
+@define(eq=False)
+class State:
+    """The health of everything, by name. It outlives the configuration that named it."""
+
+    _targets: dict[str, Health] = field(factory=dict)
+    _keys: dict[str, Health] = field(factory=dict)
+    _providers: dict[str, Health] = field(factory=dict)
+    _records: dict[str, Record] = field(factory=dict)
+
+    def standing(self, target: Target) -> Standing:
+        """Return what is remembered of a target, the same whenever it is asked for."""
+        return Standing(
+            self._targets.setdefault(target.id, Health()),
+            self._keys.setdefault(target.key_subject, Health()),
+            self._providers.setdefault(target.provider.id, Health()),
+            self._records.setdefault(target.id, Record()),
+        )

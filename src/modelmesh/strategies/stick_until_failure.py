@@ -1,0 +1,20 @@
+"""Stay with one target until it fails, then stay with the next one that answers."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from modelmesh.config.schema import Pool
+from modelmesh.strategies import Turn
+from modelmesh.types import Target, Targets
+
+
+class Strategy:
+    connector: ClassVar = "modelmesh.stick-until-failure.v1"
+
+    def __init__(self, settings: Pool) -> None:
+        """Take a pool's settings; this strategy has none."""
+
+    def order(self, targets: Targets, turn: Turn) -> Iterator[Target]:
+        """Begin with the target that answered last and go round."""
+        for step in range(len(targets)):
+            yield targets[(turn.current + step) % len(targets)]

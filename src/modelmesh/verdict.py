@@ -1,0 +1,79 @@
+"""What the client is told when no target answered: the most hopeful cause decides."""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from modelmesh.errors import (
+    Attempt,
+    ErrorKind,
+    MeshError,
+    ProviderError,
+    RequestError,
+    RoutingError,
+)
+
+
+@frozen(kw_only=True)
+class Obstacle:
+    """Why a target was not tried: it cannot serve the request, or it is left alone until a time."""
+
+    target: str
+    reason: str
+    code: str | None = None
+    param: str | None = None
+    cause: ErrorKind | None = None
+    until: float | None = None
+
+    def describe(self, now: float) -> str:
+        if self.until is None:
+            return f"{self.target}: {self.reason}"
+        return f"{self.target}: left alone for {self.until - now:.0f}s ({self.cause})"
+
+
+def verdict(
+    pool: str,
+    *,
+    attempts: Sequence[Attempt],
+    obstacles: Sequence[Obstacle],
+    now: float,
+    retry_after: float | None,
+    out_of_time: bool,
+) -> MeshError:
+    """Return the error for a request that nobody answered.
+
+    The client's own fault is told as the vendor said it; what no target can do is told before any
+    vendor is asked. Otherwise any target that is only limited makes it 429, then overload 503, then
+    a timeout 504, then the rest 502.
+    """
+    causes = [attempt.error for attempt in attempts if attempt.error]
+    waiting = [obstacle for obstacle in obstacles if obstacle.until is not None]
+    if not causes and not waiting and not out_of_time:
+        return _incapable(pool, obstacles)
+    causes += [ProviderError(each.cause, each.reason) for each in waiting if each.cause]
+    if out_of_time:
+        causes.append(ProviderError(ErrorKind.TIMEOUT, "the time for the request ran out"))
+    decisive = max(causes, key=lambda error: error.rule.hope)
+    if decisive.rule.status is None:
+        return RoutingError(str(decisive), cause=decisive, attempts=attempts)
+    told = [f"{attempt.target}: {attempt.error}" for attempt in attempts if attempt.error]
+    told += [obstacle.describe(now) for obstacle in obstacles]
+    if out_of_time:
+        told.append("the time for the request ran out")
+    return RoutingError(
+        f"Routing error: no target of pool {pool!r} answered ({'; '.join(told)})",
+        cause=decisive,
+        attempts=attempts,
+        retry_after=retry_after if decisive.status in {429, 503} else None,
+    )
+
+
+def _incapable(pool: str, obstacles: Sequence[Obstacle]) -> MeshError:
+    """Say what no target of the pool can do; the first one's obstacle stands for all."""
+    reasons = "; ".join(f"{obstacle.target}: {obstacle.reason}" for obstacle in obstacles)
+    first = obstacles[0]
+    return RequestError(
+        f"No target of pool {pool!r} can serve this request ({reasons})",
+        code=first.code,
+        param=first.param,
+    )

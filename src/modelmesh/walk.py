@@ -1,0 +1,241 @@
+"""One request's way through its pool: which target comes next, after what pause, and when to stop.
+
+Going on to another target costs no pause. Asking a target again does, and it is done only when no
+other is left (unless the pool's `retry.scope` says otherwise), while the retry budget lasts.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Self
+
+from attrs import define, field, frozen
+
+from modelmesh.config.schema import Retry
+from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
+from modelmesh.pool import Pool
+from modelmesh.shape import DECISIVE, Shape, misfit, shape_of
+from modelmesh.timers import TOTAL
+from modelmesh.types import Request, Target
+from modelmesh.verdict import Obstacle, verdict
+
+_BACKOFF: Final = {
+    "exponential": lambda first, retry: first * 2**retry,
+    "linear": lambda first, retry: first * (retry + 1),
+    "constant": lambda first, _: first,
+    "none": lambda *_: 0.0,
+}
+
+
+@frozen(kw_only=True)
+class Step:
+    """What to do next: wait so many seconds, then try this target without these parameters."""
+
+    target: Target
+    pause: float = 0.0
+    drop: frozenset[str] = frozenset()
+
+
+@define(eq=False)
+class Walk:
+    """The walk of one request. `attempts` is its trail."""
+
+    pool: Pool
+    request: Request
+    started: float
+    _order: Iterator[Target]
+    attempts: list[Attempt] = field(factory=list, init=False)
+    deadline: float = field(init=False)
+    _shape: Shape = field(init=False)
+    # Why targets were passed over, by target.
+    _obstacles: dict[str, Obstacle] = field(factory=dict, init=False)
+    _failed: dict[str, tuple[Step, ProviderError]] = field(factory=dict, init=False)
+    _tries: Counter[str] = field(factory=Counter, init=False)
+    _last: Step | None = field(default=None, init=False)
+    # Set once nothing else is to be tried.
+    _over: bool = field(default=False, init=False)
+    # Only a target with a larger context window than this helps; None: any may.
+    _too_small: int | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        total = self.pool.settings.timeouts.total or TOTAL
+        own = self.request.timeout
+        self.deadline = self.started + (total if own is None else min(own, total))
+        self._shape = shape_of(self.request.body)
+
+    @classmethod
+    def start(cls, pool: Pool, request: Request, now: float) -> Self:
+        """Begin the walk of a request."""
+        return cls(pool, request, now, iter(pool.order(request, now)))
+
+    def out_of_the_clients_time(self, now: float) -> bool:
+        """Whether time ran out that the client itself had set, for which nobody is to blame."""
+        return self.request.timeout is not None and now >= self.deadline
+
+    def note(self, step: Step, seconds: float, error: ProviderError | None = None) -> None:
+        """Add an attempt to the trail."""
+        target = step.target
+        self.attempts.append(
+            Attempt(
+                target=target.id,
+                provider=target.provider.id,
+                model=target.upstream,
+                seconds=seconds,
+                error=error,
+            )
+        )
+
+    def next(self, now: float) -> Step | None:
+        """Return the next step; None when nothing is left to try."""
+        if self._over or now >= self.deadline:
+            return None
+        step = self._again_first(now) or self._onward(now) or self._again(now)
+        if step is None and not self.attempts:
+            step = self._last_resort(now)
+        if step is not None:
+            self._tries[step.target.id] += 1
+            self._last = step
+        return step
+
+    def failed(self, step: Step, error: ProviderError) -> None:
+        """Note how a step ended."""
+        self._failed[step.target.id] = (step, error)
+        if not error.rule.next_target:
+            self._over = error.vendor_status not in self._retry.retryable_codes
+        if error.kind is ErrorKind.CONTEXT_TOO_LONG:
+            self._too_small = max(self._too_small or 0, step.target.card.context or 0)
+
+    def survey(self, now: float) -> Iterator[tuple[Target, Obstacle | None]]:
+        """Give the targets in order, and what stands in the way of each, without asking any."""
+        for target in self._order:
+            yield target, self._consider(target, now)[1]
+
+    def verdict(self, now: float) -> MeshError:
+        """Return what the client is told when no target answered."""
+        return verdict(
+            self.pool.id,
+            attempts=self.attempts,
+            obstacles=list(self._obstacles.values()),
+            now=now,
+            retry_after=self._soonest(now),
+            out_of_time=now >= self.deadline,
+        )
+
+    def _soonest(self, now: float) -> float | None:
+        """Return the seconds until the first of the targets that were in question may be asked."""
+        waits = [
+            self.pool.standing(target).until() - now
+            for target in self.pool.targets
+            if target.id in self._failed or target.id in self._obstacles
+        ]
+        return min((wait for wait in waits if wait > 0), default=None)
+
+    @property
+    def _retry(self) -> Retry:
+        return self.pool.settings.retry
+
+    def _onward(self, now: float) -> Step | None:
+        """Take the next target in the order that can serve the request and may be asked."""
+        for target in self._order:
+            step, obstacle = self._consider(target, now)
+            if step:
+                return step
+            if obstacle:
+                self._obstacles[target.id] = obstacle
+        return None
+
+    def _consider(self, target: Target, now: float) -> tuple[Step | None, Obstacle | None]:
+        """Say how to try a target, or what stands in the way."""
+        reason = misfit(self._shape, target.card)
+        if reason:
+            code = "context_length_exceeded" if "context" in reason else "unsupported_by_model"
+            return None, Obstacle(target=target.id, reason=reason, code=code)
+        if self._too_small is not None and (target.card.context or 0) <= self._too_small:
+            return None, None
+        lacks = target.provider.lacks(self.request.body, target.upstream)
+        refused = self._refused(lacks)
+        if refused:
+            return None, Obstacle(
+                target=target.id,
+                reason=f"its vendor does not take {', '.join(sorted(refused))}",
+                code="unsupported_parameter",
+                param=min(refused),
+            )
+        standing = self.pool.standing(target)
+        if not standing.ready(now):
+            health = standing.worst()
+            return None, Obstacle(
+                target=target.id,
+                reason="it is left alone",
+                cause=health.cause or ErrorKind.SERVER_ERROR,
+                until=max(health.until, now),
+            )
+        return Step(target=target, drop=lacks), None
+
+    def _refused(self, lacks: frozenset[str]) -> frozenset[str]:
+        match self.pool.settings.parameters:
+            case "strict":
+                return lacks
+            case "lenient":
+                return frozenset()
+            case _:
+                return lacks & DECISIVE
+
+    def _again_first(self, now: float) -> Step | None:
+        """Ask the last target, or its provider's others, before going on, if the scope says so."""
+        last = self._last
+        if self._retry.scope == "any" or last is None:
+            return None
+        if self._retry.scope == "same-provider":
+            rest = list(self._order)
+            rest.sort(key=lambda target: target.provider.id != last.target.provider.id)
+            self._order = iter(rest)
+            return None
+        _, error = self._failed[last.target.id]
+        # What did not answer in time is asked again only when there is nobody else.
+        return None if error.kind is ErrorKind.TIMEOUT else self._again(now, only=last.target.id)
+
+    def _again(self, now: float, only: str | None = None) -> Step | None:
+        """Ask again the target that may answer the soonest."""
+        failed = [pair for id_, pair in self._failed.items() if only in (None, id_)]
+        retries = (self._retry_of(step, error, now) for step, error in failed)
+        possible = [step for step in retries if step]
+        if not possible or not self.pool.retries.take():
+            return None
+        return min(possible, key=lambda step: step.pause)
+
+    def _retry_of(self, step: Step, error: ProviderError, now: float) -> Step | None:
+        tries = self._tries[step.target.id]
+        if tries >= self._retry.max_attempts or not self._worth_retrying(error):
+            return None
+        pause = min(
+            _BACKOFF[self._retry.backoff](self._retry.initial_delay, tries - 1),
+            self._retry.max_delay,
+        )
+        pause *= self.pool.rng.random()
+        if self._retry.honor_retry_after and error.retry_after is not None:
+            pause = max(pause, error.retry_after)
+        if pause > self.pool.settings.max_wait or now + pause >= self.deadline:
+            return None
+        return Step(target=step.target, pause=pause, drop=step.drop)
+
+    def _worth_retrying(self, error: ProviderError) -> bool:
+        if error.vendor_status in self._retry.non_retryable_codes or error.retryable is False:
+            return False
+        return error.rule.retry or error.vendor_status in self._retry.retryable_codes
+
+    def _last_resort(self, now: float) -> Step | None:
+        """Ask a target which is left alone on our own guess, where there is no other."""
+        if not self.pool.settings.recovery.last_resort:
+            return None
+        guessed = [
+            (standing.until(), target)
+            for target in self.pool.targets
+            if (obstacle := self._obstacles.get(target.id)) and obstacle.until is not None
+            for standing in [self.pool.standing(target)]
+            if not any(health.told and health.until > now for health in standing.parts())
+        ]
+        if not guessed:
+            return None
+        _, target = min(guessed, key=lambda pair: pair[0])
+        lacks = target.provider.lacks(self.request.body, target.upstream)
+        return Step(target=target, drop=lacks)
