@@ -1,0 +1,114 @@
+"""What vendors refuse, as data, and a request's body without it."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import frozen
+
+SAMPLING: Final = frozenset({"temperature", "top_p"})
+
+_NOTHING_ASKED: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "n": 1,
+        "temperature": 1,
+        "top_p": 1,
+        "presence_penalty": 0,
+        "frequency_penalty": 0,
+        "logprobs": False,
+        "top_logprobs": 0,
+        "store": False,
+        "parallel_tool_calls": True,
+        "service_tier": "auto",
+        "verbosity": "medium",
+        "modalities": ["text"],
+    }
+)
+"""Values which say what holds anyway, so that leaving the parameter out changes nothing."""
+
+
+@frozen(kw_only=True)
+class Messages:
+    """What a vendor refuses within the messages of a conversation.
+
+    Attributes:
+        takes: the fields that a role's messages may have; other roles' may have any.
+        refuses: fields which no message may have.
+        takes_null: whether an assistant's message may have fields which are null.
+
+    """
+
+    takes: Mapping[str, frozenset[str]] = MappingProxyType({})
+    refuses: frozenset[str] = frozenset()
+    takes_null: bool = True
+
+    def cleaned(self, messages: Any) -> Any:
+        """Return the messages without what is refused: the same object where nothing is."""
+        if not isinstance(messages, Sequence) or isinstance(messages, str):
+            return messages
+        clean = [self._cleaned(message) for message in messages]
+        same = all(new is old for new, old in zip(clean, messages, strict=True))
+        return messages if same else clean
+
+    def _cleaned(self, message: Any) -> Any:
+        if not isinstance(message, Mapping):
+            return message
+        role = message.get("role")
+        taken = self.takes.get(role) if isinstance(role, str) else None
+        null_too = self.takes_null or role != "assistant"
+        clean = {
+            name: value
+            for name, value in message.items()
+            if (taken is None or name in taken)
+            and name not in self.refuses
+            and (null_too or value is not None)
+        }
+        return message if len(clean) == len(message) else clean
+
+
+@frozen(kw_only=True)
+class Reasoning:
+    """What a vendor's reasoning models take otherwise than its other models.
+
+    Attributes:
+        refuses: parameters which they never take.
+        refuses_thinking: parameters which they take only where `reasoning_effort` is "none".
+        renamed: parameters which they know by another name.
+        prefixes: how the names of such models begin, for those which the catalogue lacks.
+
+    """
+
+    refuses: frozenset[str] = frozenset()
+    refuses_thinking: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = MappingProxyType({})
+    prefixes: tuple[str, ...] = ()
+
+
+def asks_something(name: str, value: Any) -> bool:
+    """Whether a parameter with this value asks for anything that would not happen without it."""
+    if value is None or value in ("", [], {}):
+        return False
+    return name not in _NOTHING_ASKED or bool(_NOTHING_ASKED[name] != value)
+
+
+def adapted(
+    body: Mapping[str, Any],
+    *,
+    without: AbstractSet[str],
+    renamed: Mapping[str, str],
+    messages: Messages,
+) -> Mapping[str, Any]:
+    """Return the body a vendor takes: the same object where nothing has to change.
+
+    Where both the old and the new name of a parameter are there, the new one holds.
+    """
+    clean = messages.cleaned(body.get("messages"))
+    if without.isdisjoint(body) and renamed.keys().isdisjoint(body):
+        return body if clean is body.get("messages") else {**body, "messages": clean}
+    doubled = {old for old, new in renamed.items() if body.get(new) is not None}
+    return {
+        renamed.get(name, name): clean if name == "messages" else value
+        for name, value in body.items()
+        if name not in without and name not in doubled
+    }

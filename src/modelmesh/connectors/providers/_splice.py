@@ -1,0 +1,48 @@
+"""Putting another model's name into a request's bytes and leaving every other byte as it is."""
+
+import json
+import re
+from typing import Final
+
+_KEY: Final = b'"model"'
+_STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_VALUE: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*(" + _STRING + rb")", re.DOTALL)
+_TOKEN: Final = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_COLON: Final = re.compile(rb"[ \t\r\n]*:")
+
+
+def spliced(raw: bytes, model: str) -> bytes | None:
+    r"""Return the bytes of a JSON object with another `model`; None where that is in doubt.
+
+    `raw` was read as a JSON object with a string for its `model`. In doubt is a name that may be
+    spelled with escapes (the letters of "model" are all `\u006x`), an encoding other than UTF-8,
+    and a key that is there twice. Those who get None write the object anew.
+    """
+    if b"\\u006" in raw or not raw.lstrip(b" \t\r\n").startswith(b"{"):
+        return None
+    place = _place(raw)
+    value = _VALUE.match(raw, place) if place else None
+    if value is None:
+        return None
+    return b"".join((raw[: value.start(1)], json.dumps(model).encode(), raw[value.end(1) :]))
+
+
+def _place(raw: bytes) -> int | None:
+    """Return where the key `model` of the outermost object ends.
+
+    Inside a string a quotation mark is escaped. So the seven bytes are either that key, a nested
+    one, a value, or the end of a longer string, and if they are there once they are that key.
+    """
+    if raw.count(_KEY) == 1:
+        return raw.index(_KEY) + len(_KEY)
+    depth = 0
+    places: list[int] = []
+    for token in _TOKEN.finditer(raw):
+        text = token[0]
+        if text in (b"{", b"["):
+            depth += 1
+        elif text in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and text == _KEY and _COLON.match(raw, token.end()):
+            places.append(token.end())
+    return places[0] if len(places) == 1 else None

@@ -1,0 +1,49 @@
+"""The tokens an answer took, from all the places where vendors write them down.
+
+Groq puts the usage of a stream in `x_groq`; DeepSeek, Mistral and Together name cached tokens in
+ways of their own (https://api-docs.deepseek.com/guides/kv_cache). xAI's models count reasoning
+beside the completion instead of in it, wherever they are hosted; the total gives that away.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from modelmesh.types import Usage
+
+_CACHED: Final = (
+    "prompt_cache_hit_tokens",
+    "num_cached_tokens",
+    "cached_tokens",
+    "cache_read_input_tokens",
+)
+
+
+def usage_of(body: Mapping[str, Any]) -> Usage | None:
+    """Return the usage in a reply or a chunk; None where it has none."""
+    counts = body.get("usage") or _inner(body, "x_groq").get("usage")
+    if not isinstance(counts, Mapping):
+        return None
+    prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
+    if not prompt and not completion:
+        return None
+    reasoning = _count(_inner(counts, "completion_tokens_details"), "reasoning_tokens")
+    if reasoning and _count(counts, "total_tokens") == prompt + completion + reasoning:
+        completion += reasoning
+    details = _count(_inner(counts, "prompt_tokens_details"), "cached_tokens")
+    cached = max(details, *(_count(counts, name) for name in _CACHED))
+    return Usage(
+        prompt=prompt,
+        completion=completion,
+        cached=min(cached, prompt),
+        reasoning=min(reasoning, completion),
+    )
+
+
+def _inner(counts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = counts.get(name)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int:
+    count = counts.get(name)
+    return max(0, count) if isinstance(count, int) else 0

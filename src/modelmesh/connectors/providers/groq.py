@@ -1,0 +1,30 @@
+"""Groq. https://console.groq.com/docs/openai and https://console.groq.com/docs/api-reference."""
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._parameters import Messages
+
+
+class Provider(openai_compatible.Provider):
+    connector = "groq.api.v1"
+    name = "Groq"
+    base_url = "https://api.groq.com/openai/v1"
+    key_names = ("GROQ_API_KEY",)
+    url_names = ("GROQ_API_BASE",)
+    models = ("openai/gpt-oss-120b", "openai/gpt-oss-20b", "whisper-large-v3-turbo")
+    unsupported = frozenset(
+        {
+            "audio",
+            "logit_bias",
+            "logprobs",
+            "modalities",
+            "n",
+            "prediction",
+            "prompt_cache_key",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "top_logprobs",
+            "verbosity",
+            "web_search_options",
+        }
+    )
+    messages = Messages(refuses=frozenset({"name"}), takes_null=False)

@@ -1,0 +1,44 @@
+"""OpenAI. https://platform.openai.com/docs/api-reference/chat."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import frozen
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._parameters import SAMPLING, Reasoning
+
+REASONING = Reasoning(
+    refuses=frozenset({"presence_penalty", "frequency_penalty", "stop", "logit_bias"}),
+    refuses_thinking=SAMPLING | {"logprobs", "top_logprobs"},
+    renamed=MappingProxyType({"max_tokens": "max_completion_tokens"}),
+    prefixes=("o1", "o3", "o4", "gpt-5", "gpt-6"),
+)
+"""OpenAI's reasoning models, at OpenAI and at Azure."""
+
+
+class Provider(openai_compatible.Provider):
+    connector = "openai.llm.v1"
+    name = "OpenAI"
+    base_url = "https://api.openai.com/v1"
+    key_names = ("OPENAI_API_KEY",)
+    url_names = ("OPENAI_BASE_URL",)
+    option_names = MappingProxyType(
+        {"organization": "OPENAI_ORG_ID", "project": "OPENAI_PROJECT_ID"}
+    )
+    models = ("gpt-6-luna", "text-embedding-3-small", "gpt-image-2", "gpt-transcribe")
+    reasoning = REASONING
+
+    @frozen(kw_only=True)
+    class Options:
+        """Whom the requests are billed to, where a key belongs to several."""
+
+        organization: str | None = None
+        project: str | None = None
+
+    def option_headers(self) -> Mapping[str, str]:
+        named = {
+            "openai-organization": self.options.organization,
+            "openai-project": self.options.project,
+        }
+        return {name: text for name, text in named.items() if text}

@@ -1,0 +1,211 @@
+"""Any server that speaks OpenAI's wire, and what the files of such vendors build on.
+
+A vendor's file states how it differs. Its class variables say what, and are all there is to most
+of them; https://platform.openai.com/docs/api-reference/chat is what they differ from.
+"""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from modelmesh.catalogue import ModelFacts, find
+from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._parameters import (
+    SAMPLING,
+    Messages,
+    Reasoning,
+    adapted,
+    asks_something,
+)
+from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._splice import spliced
+from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
+from modelmesh.connectors.providers._usage import usage_of
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.types import Answer, Endpoint, HttpReply, HttpRequest, Request, Secret
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Provider:
+    """A vendor whose wire is OpenAI's; by itself one that is known by its `base_url` alone."""
+
+    connector: ClassVar[str] = "openai-compatible"
+    name: ClassVar[str] = "OpenAI-compatible server"
+    base_url: ClassVar[str] = ""
+    """Where the vendor is, version path included; empty where the configuration has to say."""
+    key_names: ClassVar[tuple[str, ...]] = ()
+    """Environment variables which may hold the key, best first."""
+    url_names: ClassVar[tuple[str, ...]] = ()
+    """Environment variables which may hold the address, best first."""
+    option_names: ClassVar[Mapping[str, str]] = _NONE
+    """Environment variables which may hold an option, by the option's name."""
+    models: ClassVar[tuple[str, ...]] = ()
+    """Models used where the configuration names none: chat, best value first, then others."""
+    local: ClassVar[bool] = False
+    """It runs on one's own machines and asks for no key."""
+    paths: ClassVar[Mapping[Endpoint, str]] = MappingProxyType({"chat": "/chat/completions"})
+    models_path: ClassVar[str | None] = "/models"
+    auth: ClassVar[tuple[str, str]] = ("authorization", "Bearer {key}")
+    """The header which holds the key, and how."""
+    required_headers: ClassVar[Mapping[str, str]] = _NONE
+    unsupported: ClassVar[frozenset[str]] = frozenset()
+    """Parameters which it refuses."""
+    accepts: ClassVar[frozenset[str] | None] = None
+    """The only parameters which it takes, where it refuses all that it does not know."""
+    implied: ClassVar[frozenset[str]] = frozenset()
+    """Parameters which it refuses because it does what they ask for anyway."""
+    renamed: ClassVar[Mapping[str, str]] = _NONE
+    """Parameters which it knows by another name."""
+    reasoning: ClassVar[Reasoning] = Reasoning()
+    messages: ClassVar[Messages] = Messages()
+    signs: ClassVar[tuple[Sign, ...]] = ()
+    """What failures look like here and nowhere else."""
+
+    @frozen(kw_only=True)
+    class Options:
+        """Settings of the vendor's own."""
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - as it is called everywhere
+        *,
+        base_url: str | None = None,
+        headers: Mapping[str, str] = _NONE,
+        options: Any = None,
+    ) -> None:
+        """Raise ValueError where there is no address, or none can be made from the options."""
+        self.id = id
+        self.options: Any = options or self.Options()
+        self._url = (base_url or self.address()).rstrip("/")
+        if not self._url:
+            raise ValueError(f"{self.connector} needs a base_url")
+        own = {**self.required_headers, **self.option_headers(), **headers}
+        self._headers = {name.lower(): text for name, text in own.items()}
+
+    def address(self) -> str:
+        """Return where the vendor is if the configuration does not say."""
+        return self.base_url
+
+    def option_headers(self) -> Mapping[str, str]:
+        """Return the headers which the vendor's own settings call for."""
+        return {}
+
+    def lacks(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
+        """Return those parameters in the body which this model's vendor does not take."""
+        refused = self._refused(body, find(self.connector, model), model)
+        return frozenset(name for name in refused if asks_something(name, body[name]))
+
+    def request(
+        self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
+    ) -> HttpRequest:
+        """Translate a request: only the model's name is replaced where that is all it takes."""
+        body = request.body
+        known = find(self.connector, model)
+        idle = {
+            name
+            for name in self._refused(body, known, model)
+            if not asks_something(name, body[name])
+        }
+        new = adapted(
+            body,
+            without=drop | idle | self.implied,
+            renamed=self._renamed(known, model),
+            messages=self.messages,
+        )
+        sent = spliced(request.raw, model) if new is body else None
+        return HttpRequest(
+            url=self._address_of(request.endpoint, model),
+            headers={
+                **request.headers,
+                **self._headers,
+                **self._key_header(key),
+                "content-type": "application/json",
+            },
+            body=sent if sent is not None else _encoded({**new, "model": model}),
+            stream=request.stream,
+        )
+
+    def answer(self, reply: HttpReply, *, wall: float) -> Answer:
+        """Return the reply's bytes as they are, if they hold an answer."""
+        if reply.status not in range(200, 300):
+            raise self.error(reply, wall=wall)
+        try:
+            body = json.loads(reply.body)
+        except (ValueError, RecursionError):
+            raise _bad_answer("something that is no JSON") from None
+        if not isinstance(body, dict):
+            raise _bad_answer("JSON that is no object")
+        if tells_of_failure(body):
+            raise self.error(reply, wall=wall)
+        raise_if_broken(body, self.signs)
+        choices = body.get("choices")
+        if not isinstance(choices, list) or not choices:
+            raise _bad_answer("no choices")
+        return Answer(body=reply.body, usage=usage_of(body))
+
+    def decoder(self) -> Decoder:
+        """Return the decoder for one stream."""
+        return Decoder(self.signs)
+
+    def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
+        """Say what a reply with an error status, or an error for a body, means."""
+        return failure(reply, wall=wall, own=self.signs)
+
+    def models_request(self, key: Secret | None) -> HttpRequest | None:
+        """Return a request for the list of models, which no vendor bills."""
+        if self.models_path is None:
+            return None
+        headers = {**self._headers, **self._key_header(key)}
+        return HttpRequest(url=f"{self._url}{self.models_path}", headers=headers, method="GET")
+
+    def _address_of(self, endpoint: Endpoint, model: str) -> str:  # noqa: ARG002 - Azure's has it
+        return f"{self._url}{self.paths[endpoint]}"
+
+    def _key_header(self, key: Secret | None) -> dict[str, str]:
+        name, form = self.auth
+        return {name: form.format(key=key.reveal())} if key else {}
+
+    def _refused(
+        self, body: Mapping[str, Any], known: ModelFacts | None, model: str
+    ) -> frozenset[str]:
+        """Return the parameters in the body which are refused, whatever their values."""
+        refused = set(self.unsupported)
+        if self.accepts is not None:
+            refused |= body.keys() - self.accepts - self.renamed.keys()
+        if self._reasons(known, model):
+            refused |= self.reasoning.refuses
+        if _thinks(body, known):
+            if self._reasons(known, model):
+                refused |= self.reasoning.refuses_thinking
+            if known and known.quirks.get("supports_sampling_params") is False:
+                refused |= SAMPLING
+        return frozenset(refused & body.keys()) - self.implied - {"model", "messages", "stream"}
+
+    def _renamed(self, known: ModelFacts | None, model: str) -> Mapping[str, str]:
+        return self.reasoning.renamed if self._reasons(known, model) else self.renamed
+
+    def _reasons(self, known: ModelFacts | None, model: str) -> bool:
+        """Whether a model is one of those which reason, by the catalogue or by its name."""
+        if known is not None:
+            return known.supports("reasoning") is True
+        return bool(self.reasoning.prefixes) and model.lower().startswith(self.reasoning.prefixes)
+
+
+def _thinks(body: Mapping[str, Any], known: ModelFacts | None) -> bool:
+    usual = known.quirks.get("default_reasoning_effort") if known else None
+    return (body.get("reasoning_effort") or usual) != "none"
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _bad_answer(what: str) -> ProviderError:
+    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
