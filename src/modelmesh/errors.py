@@ -79,7 +79,7 @@ RULES: Final[dict[ErrorKind, Rule]] = {
     ),
     # The pool sends it on only to targets known to have a larger window.
     ErrorKind.CONTEXT_TOO_LONG: Rule(
-        status=None, type="invalid_request_error", code="context_length_exceeded", hope=8
+        status=None, type="invalid_request_error", code="context_length_exceeded", hope=3
     ),
     ErrorKind.RATE_LIMIT: Rule(
         retry=True,
@@ -87,7 +87,7 @@ RULES: Final[dict[ErrorKind, Rule]] = {
         status=429,
         type="rate_limit_error",
         code="rate_limit_exceeded",
-        hope=7,
+        hope=8,
     ),
     ErrorKind.QUOTA_EXHAUSTED: Rule(
         cools="key",
@@ -95,10 +95,10 @@ RULES: Final[dict[ErrorKind, Rule]] = {
         status=429,
         type="insufficient_quota",
         code="insufficient_quota",
-        hope=6,
+        hope=7,
     ),
     ErrorKind.OVERLOADED: Rule(
-        retry=True, cools="target", status=503, type="overloaded_error", code="overloaded", hope=5
+        retry=True, cools="target", status=503, type="overloaded_error", code="overloaded", hope=6
     ),
     ErrorKind.TIMEOUT: Rule(
         retry=True,
@@ -106,12 +106,12 @@ RULES: Final[dict[ErrorKind, Rule]] = {
         status=504,
         type="timeout_error",
         code="upstream_timeout",
-        hope=4,
+        hope=5,
     ),
-    ErrorKind.SERVER_ERROR: Rule(retry=True, cools="target", code="upstream_failed", hope=3),
-    ErrorKind.UNREACHABLE: Rule(retry=True, cools="target", code="upstream_unreachable", hope=3),
-    ErrorKind.BAD_ANSWER: Rule(retry=True, cools="target", code="upstream_bad_answer", hope=3),
-    ErrorKind.STREAM_INCOMPLETE: Rule(retry=True, cools="target", code="stream_incomplete", hope=3),
+    ErrorKind.SERVER_ERROR: Rule(retry=True, cools="target", code="upstream_failed", hope=4),
+    ErrorKind.UNREACHABLE: Rule(retry=True, cools="target", code="upstream_unreachable", hope=4),
+    ErrorKind.BAD_ANSWER: Rule(retry=True, cools="target", code="upstream_bad_answer", hope=4),
+    ErrorKind.STREAM_INCOMPLETE: Rule(retry=True, cools="target", code="stream_incomplete", hope=4),
     ErrorKind.MODEL_NOT_FOUND: Rule(
         cools="target", cooldown=HOUR, code="upstream_model_not_found", hope=2
     ),

@@ -95,9 +95,10 @@ class Pool:
         trials = [health for health in standing.parts() if health.begin()]
         return OpenAttempt(self, target, request, standing, trials)
 
-    def settle(self, target: Target) -> None:
-        """Note that a target answered."""
-        self._current = self._places[target.id]
+    def settle(self, target: Target, now: float) -> None:
+        """Note that a target answers; one that is left alone by now is not come back to."""
+        if self._standing[target.id].until() <= now:
+            self._current = self._places[target.id]
 
 
 @define(eq=False)
@@ -115,7 +116,6 @@ class OpenAttempt:
         """Note that the target answered, and whole."""
         if self._end():
             self._standing.record.answers += 1
-            self._pool.settle(self._target)
             for health in self._standing.parts():
                 health.answered(now)
 

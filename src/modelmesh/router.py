@@ -92,6 +92,7 @@ class Router:
             raise
         now = self._clock.now()
         walk.note(step, now - started)
+        walk.pool.settle(step.target, now)
         if isinstance(came, Answer):
             outcome.succeed(now)
         return Reply(

@@ -124,13 +124,13 @@ class Stream:
         except TimeoutError:
             if self._clock.now() < until:
                 return False
-            self._break("the vendor fell silent in the middle of its answer")
+            self._break_off("the vendor fell silent in the middle of its answer")
         except TransportError as error:
-            self._break(str(error))
+            self._break_off(str(error))
         except ProviderError as error:
             self._broken = error
-        if self._at_end and not self._finished and not self._broken:
-            self._break("the vendor's answer ended before it was complete")
+        if self._at_end and not self._broken:
+            self._break_off("the vendor's answer ended before it was complete")
         return True
 
     async def _events(self) -> list[Event]:
@@ -166,8 +166,11 @@ class Stream:
             self._at_end = True
             return []
 
-    def _break(self, message: str) -> None:
-        self._broken = ProviderError(ErrorKind.STREAM_INCOMPLETE, message)
+    def _break_off(self, message: str) -> None:
+        """Take this for the end, which is a bad one unless the answer was complete."""
+        self._at_end = True
+        if not self._finished:
+            self._broken = ProviderError(ErrorKind.STREAM_INCOMPLETE, message)
 
 
 def _whole(event: Event) -> bool:
