@@ -48,7 +48,7 @@ def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) ->
         return _by_path(own.get(id_, id_))
     for module in _modules(kind, id_):
         found = getattr(importlib.import_module(module), _CLASSES[kind][1])
-        if id_ in (found.connector, found.connector.removeprefix(_OURS), _short(found.connector)):
+        if id_ in names(found.connector):
             return found
     for point in entry_points(group=f"modelmesh.{kind}", name=id_):
         return point.load()
@@ -90,10 +90,12 @@ def _by_path(path: str) -> Any:
 
 def _unknown(kind: Kind, id_: str, own: Mapping[str, str]) -> str:
     known = [*own, *available(kind), *(p.name for p in entry_points(group=f"modelmesh.{kind}"))]
-    near = difflib.get_close_matches(id_, [*known, *map(_short, known)], n=1)
+    near = difflib.get_close_matches(id_, [name for one in known for name in names(one)], n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
     return f"unknown connector {id_!r}; {hint}"
 
 
-def _short(id_: str) -> str:
-    return _VERSION.sub("", id_.removeprefix(_OURS))
+def names(id_: str) -> tuple[str, str, str]:
+    """Return what a connector may be called: its id, and what is left without our name, version."""
+    plain = id_.removeprefix(_OURS)
+    return id_, plain, _VERSION.sub("", plain)

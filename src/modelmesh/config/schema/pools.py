@@ -149,7 +149,7 @@ class Pool:
     # When a strategy that minds rate limits goes on.
     rate_limit: StrategyRateLimit = field(factory=StrategyRateLimit)
     # Settings of the strategy's own.
-    options: Mapping[str, Any] = field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
     # When a target is left alone.
     deactivation: Deactivation = field(factory=Deactivation)
     # How it comes back.

@@ -20,7 +20,7 @@ class Secrets:
     # How long a value is kept before it is read again.
     cache_ttl: Duration = field(default=300.0, validator=at_least_zero)
     # Settings of the store's own.
-    options: Mapping[str, Any] = field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)
@@ -38,7 +38,7 @@ class Storage:
     # How often it is written, where periodic.
     sync_interval: Duration = field(default=30.0, validator=positive)
     # Settings of the store's own.
-    options: Mapping[str, Any] = field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)
@@ -52,7 +52,7 @@ class Observer:
     # How often a statistic is told.
     interval: Duration = field(default=60.0, validator=positive)
     # Settings of the observer's own.
-    options: Mapping[str, Any] = field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

@@ -109,8 +109,8 @@ class Provider:
     headers: Mapping[str, str] = field(factory=dict, validator=header_fields, repr=False)
     # What discovery does here.
     discovery: ProviderDiscovery = field(factory=ProviderDiscovery)
-    # The connector's own settings, as written.
-    options: Mapping[str, Any] = field(factory=dict)
+    # The connector's own settings.
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,162 @@
+"""Reading a configuration: text, secrets, classes, references, and every mistake of all four.
+
+`load` is what most callers want; `examine` also tells what a person should know of a configuration
+that can be used.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from attrs import frozen
+
+from modelmesh.config import references
+from modelmesh.config.document import Document, plain
+from modelmesh.config.faults import Fault, Invalid, Path, dotted
+from modelmesh.config.interpolation import Interpolation
+from modelmesh.config.later import is_later
+from modelmesh.config.schema import MeshConfig, Secrets
+from modelmesh.config.structure import Structure
+from modelmesh.connectors import registry
+from modelmesh.errors import ConfigError, Problem
+
+Source = str | os.PathLike[str] | Mapping[str, Any] | MeshConfig
+
+_log = logging.getLogger("modelmesh")
+
+
+@frozen
+class Examined:
+    """A configuration as far as it could be read, its mistakes, and what else is worth saying."""
+
+    config: MeshConfig
+    source: str
+    problems: Sequence[Problem]
+    warnings: Sequence[str]
+
+
+def load(source: Source, *, environ: Mapping[str, str]) -> MeshConfig:
+    """Return the configuration in a YAML file or a mapping; check one that is made already.
+
+    Raises:
+        ConfigError: with every mistake.
+
+    """
+    examined = examine(source, environ=environ)
+    if examined.problems:
+        raise ConfigError(examined.problems, examined.source)
+    for warning in examined.warnings:
+        _log.warning(warning)
+    return examined.config
+
+
+def examine(source: Source, *, environ: Mapping[str, str]) -> Examined:
+    """Read a configuration and say all there is to say of it.
+
+    Raises:
+        ConfigError: there is nothing to read.
+
+    """
+    if isinstance(source, MeshConfig):
+        findings = references.check(source, references.Names.of(source))
+        problems = [Problem(dotted(fault.path), fault.message) for fault in findings.faults]
+        return Examined(source, "configuration", problems, findings.warnings)
+    if isinstance(source, Mapping):
+        return _examined(plain(source), "configuration", environ)
+    return _examined(_read(source), os.fspath(source), environ)
+
+
+def _examined(document: Document, source: str, environ: Mapping[str, str]) -> Examined:
+    tree = document.tree
+    structure = Structure(_own(tree))
+    faults = list(document.faults)
+    interpolate, store_faults = _interpolation(tree, structure, environ)
+    faults += store_faults
+    if interpolate:
+        tree = interpolate(tree)
+        faults += interpolate.faults
+    config, structure_faults = _built(structure, tree)
+    findings = references.check(config, references.Names.written(tree))
+    hide = interpolate.hidden if interpolate else str
+    return Examined(
+        config,
+        source,
+        _problems([*faults, *structure_faults, *findings.faults], document, hide),
+        [hide(warning) for warning in findings.warnings],
+    )
+
+
+def _read(source: str | os.PathLike[str]) -> Document:
+    from modelmesh.config import yaml_text  # noqa: PLC0415 - only files need YAML
+
+    try:
+        return yaml_text.parse(FilePath(source).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or 'no such file'}"
+    except ValueError:
+        message = "cannot be read: it is not UTF-8 text"
+    raise ConfigError([Problem("", message)], os.fspath(source))
+
+
+def _own(tree: Any) -> Mapping[str, str]:
+    """Return the user's connectors; those which are no text are found out later."""
+    section = tree.get("connectors") if isinstance(tree, Mapping) else None
+    own = section if isinstance(section, Mapping) else {}
+    return {id_: path for id_, path in own.items() if isinstance(path, str)}
+
+
+def _interpolation(
+    tree: Any, structure: Structure, environ: Mapping[str, str]
+) -> tuple[Interpolation | None, list[Fault]]:
+    """Open the secret store. None if its section has mistakes, which are found out later."""
+    section = tree.get("secrets") if isinstance(tree, Mapping) else None
+    try:
+        settings = structure(section, Secrets)
+    except Invalid:
+        return None, []
+    if is_later("secrets", settings.store):
+        message = f"secret store {settings.store!r} is not available in this version"
+        return None, [Fault(("secrets", "store"), message)]
+    try:
+        found = registry.find("secrets", settings.store, structure.own)
+        return Interpolation(found(settings, environ)), []
+    except ConfigError as error:
+        place = ("secrets", "path")
+        return None, [Fault(place, f"{error.source}: {problem}") for problem in error.problems]
+
+
+def _built(structure: Structure, tree: Any) -> tuple[MeshConfig, list[Fault]]:
+    """Make the classes; without the parts that have faults, so that all others can be checked."""
+    try:
+        return structure(tree, MeshConfig), []
+    except Invalid as invalid:
+        rest = tree
+        for fault in invalid.faults:
+            rest = _without(rest, fault.path)
+        return _built(structure, rest)[0], invalid.faults
+
+
+def _without(tree: Any, path: Path) -> Any:
+    """Return the tree without what is at a path, or without what it is missing from."""
+    if not path or not isinstance(tree, Mapping) or not isinstance(path[0], str):
+        return None
+    key, below = path[0], path[1:]
+    if key not in tree:
+        return None
+    rest = _without(tree[key], below)
+    others = {name: value for name, value in tree.items() if name != key}
+    return others if rest is None else {**others, key: rest}
+
+
+def _problems(faults: Iterable[Fault], document: Document, hide: Any) -> list[Problem]:
+    """Give every fault its line, in the order of lines; of two at one place only the first."""
+    first: dict[Path, Fault] = {}
+    for fault in faults:
+        first.setdefault(fault.path, fault)
+    problems = [
+        Problem(dotted(fault.path), hide(fault.message), document.line(fault.path))
+        for fault in first.values()
+    ]
+    return sorted(problems, key=lambda problem: problem.line or 0)

@@ -1,0 +1,75 @@
+"""Which parts of a configuration name a connector, and what its settings are."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import frozen
+
+from modelmesh.config import schema
+from modelmesh.config.faults import Fault, Invalid, unknown
+from modelmesh.config.later import is_later, later
+from modelmesh.connectors import registry
+
+
+@frozen(kw_only=True)
+class Plug:
+    """How a class of the schema names its connector, `inside` which keys its settings may stand."""
+
+    kind: registry.Kind
+    field: str
+    default: str | None = None
+    inside: tuple[str, ...] = ("options",)
+
+
+PLUGS: Final[Mapping[type[Any], Plug]] = MappingProxyType(
+    {
+        schema.Provider: Plug(kind="providers", field="connector", inside=("config", "options")),
+        schema.Secrets: Plug(kind="secrets", field="store", default=schema.Secrets().store),
+        schema.Pool: Plug(kind="strategies", field="strategy", default=schema.Pool().strategy),
+        schema.Storage: Plug(kind="storage", field="connector", default=schema.Storage().connector),
+        schema.Observer: Plug(
+            kind="observability", field="connector", default=schema.Observer().connector
+        ),
+    }
+)
+
+
+@frozen
+class _None:
+    """The settings of a connector that has none."""
+
+
+def options_class(
+    kind: registry.Kind, name: Any, own: Mapping[str, str], place: str
+) -> type[Any] | None:
+    """Return the class of a connector's own settings; None where they are not known yet.
+
+    Raises:
+        Invalid: there is no such connector.
+
+    """
+    if not isinstance(name, str):
+        return None
+    wrong = misnamed(kind, name, own)
+    if wrong:
+        raise Invalid(Fault((place,), wrong))
+    if name not in own and is_later(kind, name):
+        return None
+    options: type[Any] = getattr(registry.find(kind, name, own), "Options", _None)
+    return options
+
+
+def misnamed(kind: registry.Kind, name: str, own: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a connector's name; None where it is known, be it for later."""
+    if name not in own and is_later(kind, name):
+        return None
+    try:
+        registry.find(kind, name, own)
+    except registry.UnknownConnector as error:
+        if name in own or ":" in name:
+            return str(error)
+        known = [*own, *registry.available(kind), *later(kind)]
+        short = {part: one for one in known for part in (*registry.names(one), one.split(".")[0])}
+        return unknown("connector", name, known, short)
+    return None

@@ -1,0 +1,153 @@
+"""What concerns two parts of a configuration: names that must exist, connectors not built yet."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree, UnknownCapability
+from modelmesh.config.faults import Fault, Path, unknown
+from modelmesh.config.later import is_later
+from modelmesh.config.plugs import misnamed
+from modelmesh.config.schema import MeshConfig, Pool, RateLimits
+from modelmesh.connectors import registry
+
+
+@frozen
+class Names:
+    """Which providers and models there are, those with mistakes of their own included."""
+
+    providers: frozenset[str]
+    models: frozenset[str]
+
+    @classmethod
+    def of(cls, config: MeshConfig) -> "Names":
+        return cls(frozenset(config.providers), frozenset(config.models))
+
+    @classmethod
+    def written(cls, tree: Any) -> "Names":
+        sections = tree if isinstance(tree, Mapping) else {}
+        providers, models = sections.get("providers"), sections.get("models")
+        return cls(
+            frozenset(providers if isinstance(providers, Mapping) else ()),
+            frozenset(models if isinstance(models, Mapping) else ()),
+        )
+
+
+@frozen
+class Findings:
+    faults: list[Fault] = field(factory=list)
+    warnings: list[str] = field(factory=list)
+
+
+def check(config: MeshConfig, names: Names) -> Findings:
+    """Find every name that leads nowhere, and what this version does not do yet."""
+    tree, faults = _tree(config.capabilities)
+    faults += _of_connectors(config.connectors)
+    faults += _of_providers(config)
+    faults += _of_models(config, names, tree)
+    for id_, pool in config.pools.items():
+        faults += _of_pool(("pools", id_), pool, names, tree)
+        faults += _of_strategies(("pools", id_), pool, config.connectors)
+    place = ("discovery", "sync", "providers")
+    faults += _names("provider", config.discovery.sync.providers, names.providers, place)
+    return Findings(faults, list(_warnings(config)))
+
+
+def _tree(paths: Iterable[str]) -> tuple[CapabilityTree, list[Fault]]:
+    tree, faults = TREE, []
+    for number, path in enumerate(paths):
+        try:
+            tree = tree.extended([path])
+        except ValueError as error:
+            faults.append(Fault(("capabilities", number), str(error)))
+    return tree, faults
+
+
+def _of_connectors(own: Mapping[str, str]) -> Iterator[Fault]:
+    for id_, path in own.items():
+        module, _, name = path.partition(":")
+        if not module or not name.isidentifier():
+            yield Fault(("connectors", id_), f"expected package.module:Class, got {path!r}")
+
+
+def _of_providers(config: MeshConfig) -> Iterator[Fault]:
+    for id_, provider in config.providers.items():
+        wrong = misnamed("providers", provider.connector or id_, config.connectors)
+        if wrong:
+            yield Fault(("providers", id_, "connector"), wrong)
+        if provider.api_key and provider.api_keys:
+            yield Fault(("providers", id_, "api_keys"), "give either api_key or api_keys")
+
+
+def _of_models(config: MeshConfig, names: Names, tree: CapabilityTree) -> Iterator[Fault]:
+    for id_, model in config.models.items():
+        place = ("models", id_)
+        if model.provider not in names.providers:
+            yield Fault((*place, "provider"), unknown("provider", model.provider, names.providers))
+        yield from _capabilities(tree, model.capabilities, (*place, "capabilities"))
+
+
+def _of_pool(place: Path, pool: Pool, names: Names, tree: CapabilityTree) -> Iterator[Fault]:
+    for key in ("models", "exclude_models", "model_priority"):
+        yield from _names("model", getattr(pool, key), names.models, (*place, key))
+    for key in ("providers", "exclude_providers", "provider_priority"):
+        yield from _names("provider", getattr(pool, key), names.providers, (*place, key))
+    if isinstance(pool.capability, str):
+        yield from _capability(tree, pool.capability, (*place, "capability"))
+    elif pool.capability:
+        yield from _capabilities(tree, pool.capability, (*place, "capability"))
+    elif not pool.models:
+        id_ = str(place[-1])
+        for fault in _capability(tree, PREDEFINED_POOLS.get(id_, id_), place):
+            yield Fault(place, f"needs `capability` or `models`: {fault.message}")
+
+
+def _of_strategies(place: Path, pool: Pool, own: Mapping[str, str]) -> Iterator[Fault]:
+    for key in ("strategy", "fallback_strategy"):
+        name = getattr(pool, key)
+        if name is None:
+            continue
+        wrong = misnamed("strategies", name, own)
+        if wrong is None and name not in own and is_later("strategies", name):
+            wrong = f"strategy {name!r} is not available in this version"
+        if wrong:
+            yield Fault((*place, key), wrong)
+
+
+def _names(kind: str, given: Iterable[str], known: Iterable[str], place: Path) -> Iterator[Fault]:
+    for number, name in enumerate(given):
+        if name not in known:
+            yield Fault((*place, number), unknown(kind, name, known))
+
+
+def _capabilities(tree: CapabilityTree, names: Iterable[str], place: Path) -> Iterator[Fault]:
+    for number, name in enumerate(names):
+        yield from _capability(tree, name, (*place, number))
+
+
+def _capability(tree: CapabilityTree, name: str, place: Path) -> Iterator[Fault]:
+    try:
+        tree.resolve(name)
+    except UnknownCapability as error:
+        yield Fault(place, str(error))
+
+
+def _warnings(config: MeshConfig) -> Iterator[str]:
+    if not any(provider.enabled for provider in config.providers.values()):
+        yield "there are no providers, so no request can be answered"
+    for id_, provider in config.providers.items():
+        connector = provider.connector or id_
+        if connector not in config.connectors and is_later("providers", connector):
+            yield (
+                f"provider {id_!r} is not available in this version; requests do not go to its "
+                "models"
+            )
+        budget = provider.budget
+        if budget.daily_limit is not None or budget.monthly_limit is not None:
+            yield f"providers.{id_}.budget is read, but this version does not enforce it"
+        if provider.rate_limits != RateLimits():
+            yield f"providers.{id_}.rate_limits are read, but this version does not enforce them"
+    storage = config.storage.connector
+    if storage not in registry.names("modelmesh.memory.v1"):
+        yield f"storage {storage!r} is not available in this version; state is kept in memory"

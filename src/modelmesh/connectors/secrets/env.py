@@ -1,0 +1,27 @@
+"""Secrets from environment variables."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from attrs import frozen
+
+from modelmesh.config.schema import Secrets
+from modelmesh.types import Secret
+
+
+class SecretStore:
+    connector: ClassVar = "modelmesh.env.v1"
+
+    @frozen
+    class Options:
+        """None."""
+
+    def __init__(self, _: Secrets, environ: Mapping[str, str]) -> None:
+        """Take the environment; this store has no settings."""
+        self.described = "the environment"
+        self._environ = environ
+
+    def get(self, name: str) -> Secret | None:
+        # A line break at the end comes from `export KEY="$(cat file)"` and its like.
+        value = self._environ.get(name, "").strip()
+        return Secret(value) if value else None
