@@ -9,7 +9,7 @@ https://platform.openai.com/docs/guides/error-codes.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import Final
 
 from attrs import field, frozen
@@ -216,20 +216,26 @@ _STATUS: Final = (
 
 def failure(reply: HttpReply, *, wall: float | None, own: Iterable[Sign] = ()) -> ProviderError:
     """Return what a reply that is an error means; `own` are the signs of this vendor alone."""
-    status = reply.status if reply.status not in range(200, 300) else None
-    return _meaning(said(reply.body, status, reply.headers), wall=wall, own=own)
+    if reply.status in range(200, 300):
+        words = said(reply.body, None, reply.headers)
+        return _meaning(words, wall=wall, own=own, otherwise=ErrorKind.BAD_ANSWER)
+    return _meaning(said(reply.body, reply.status, reply.headers), wall=wall, own=own)
 
 
-def failure_in_stream(
-    payload: bytes, *, own: Iterable[Sign] = (), headers: Mapping[str, str] | None = None
-) -> ProviderError:
+def failure_in_stream(payload: bytes, *, own: Iterable[Sign] = ()) -> ProviderError:
     """Return what an error which came instead of a piece of an answer means."""
-    return _meaning(said(payload, None, headers or {}), wall=None, own=own)
+    return _meaning(said(payload, None, {}), wall=None, own=own)
 
 
-def _meaning(failed: Said, *, wall: float | None, own: Iterable[Sign]) -> ProviderError:
+def _meaning(
+    failed: Said,
+    *,
+    wall: float | None,
+    own: Iterable[Sign],
+    otherwise: ErrorKind = ErrorKind.SERVER_ERROR,
+) -> ProviderError:
     signs = (*own, *_WORDS, *_WORDING, *_STATUS)
-    kind = next((sign.kind for sign in signs if sign.fits(failed)), ErrorKind.SERVER_ERROR)
+    kind = next((sign.kind for sign in signs if sign.fits(failed)), otherwise)
     retry_after = pause(failed.headers, failed.message, wall=wall)
     retryable = _should_retry(failed)
     if kind is ErrorKind.RATE_LIMIT and failed.status == _TOO_LARGE:

@@ -98,17 +98,39 @@ def adapted(
     without: AbstractSet[str],
     renamed: Mapping[str, str],
     messages: Messages,
+    functions: frozenset[str],
 ) -> Mapping[str, Any]:
     """Return the body a vendor takes: the same object where nothing has to change.
 
-    Where both the old and the new name of a parameter are there, the new one holds.
+    `functions` are the fields which a tool's function is not to have. Where both the old and the
+    new name of a parameter are there, the new one holds.
     """
-    clean = messages.cleaned(body.get("messages"))
-    if without.isdisjoint(body) and renamed.keys().isdisjoint(body):
-        return body if clean is body.get("messages") else {**body, "messages": clean}
+    cleaned = {
+        "messages": messages.cleaned(body.get("messages")),
+        "tools": _cleaned_tools(body.get("tools"), functions),
+    }
+    clean = {name: value for name, value in cleaned.items() if value is not body.get(name)}
+    if not clean and without.isdisjoint(body) and renamed.keys().isdisjoint(body):
+        return body
     doubled = {old for old, new in renamed.items() if body.get(new) is not None}
     return {
-        renamed.get(name, name): clean if name == "messages" else value
+        renamed.get(name, name): clean.get(name, value)
         for name, value in body.items()
         if name not in without and name not in doubled
     }
+
+
+def _cleaned_tools(tools: Any, refused: frozenset[str]) -> Any:
+    """Return the tools with functions that have none of these fields: the same if none has."""
+    if not refused or not isinstance(tools, list):
+        return tools
+    clean = [_cleaned_tool(tool, refused) for tool in tools]
+    return tools if all(new is old for new, old in zip(clean, tools, strict=True)) else clean
+
+
+def _cleaned_tool(tool: Any, refused: frozenset[str]) -> Any:
+    function = tool.get("function") if isinstance(tool, Mapping) else None
+    if not isinstance(function, Mapping) or refused.isdisjoint(function):
+        return tool
+    kept = {name: value for name, value in function.items() if name not in refused}
+    return {**tool, "function": kept}

@@ -1,5 +1,8 @@
 """Groq. https://console.groq.com/docs/openai and https://console.groq.com/docs/api-reference."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._parameters import Messages
 
@@ -28,3 +31,13 @@ class Provider(openai_compatible.Provider):
         }
     )
     messages = Messages(refuses=frozenset({"name"}), takes_null=False)
+
+    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
+        """Refuse a JSON schema for a stream or beside tools.
+
+        https://console.groq.com/docs/structured-outputs
+        """
+        wanted = body.get("response_format")
+        schema = isinstance(wanted, Mapping) and wanted.get("type") == "json_schema"
+        beside = body.get("stream") or body.get("tools")
+        return frozenset({"response_format"} if schema and beside else ())

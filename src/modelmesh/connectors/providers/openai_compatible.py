@@ -62,6 +62,8 @@ class Provider:
     """Parameters which it knows by another name."""
     reasoning: ClassVar[Reasoning] = Reasoning()
     messages: ClassVar[Messages] = Messages()
+    functions_refuse: ClassVar[frozenset[str]] = frozenset()
+    """Fields which a tool's function may not have."""
     signs: ClassVar[tuple[Sign, ...]] = ()
     """What failures look like here and nowhere else."""
 
@@ -80,15 +82,23 @@ class Provider:
         """Raise ValueError where there is no address, or none can be made from the options."""
         self.id = id
         self.options: Any = options or self.Options()
-        self._url = (base_url or self.address()).rstrip("/")
-        if not self._url:
-            raise ValueError(f"{self.connector} needs a base_url")
+        self._url = self.completed(base_url or self.address()).rstrip("/")
         own = {**self.required_headers, **self.option_headers(), **headers}
         self._headers = {name.lower(): text for name, text in own.items()}
 
     def address(self) -> str:
         """Return where the vendor is if the configuration does not say."""
+        if not self.base_url:
+            raise ValueError(f"{self.connector} needs a base_url")
         return self.base_url
+
+    def completed(self, base_url: str) -> str:
+        """Return an address with what people leave out of it; vendors on the net need it whole."""
+        return base_url
+
+    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG002 - most have none
+        """Return the parameters which it does not take beside others, or with these values."""
+        return frozenset()
 
     def option_headers(self) -> Mapping[str, str]:
         """Return the headers which the vendor's own settings call for."""
@@ -115,10 +125,11 @@ class Provider:
             without=drop | idle | self.implied,
             renamed=self._renamed(known, model),
             messages=self.messages,
+            functions=self.functions_refuse,
         )
         sent = spliced(request.raw, model) if new is body else None
         return HttpRequest(
-            url=self._address_of(request.endpoint, model),
+            url=self._at(self.paths[request.endpoint], model),
             headers={
                 **request.headers,
                 **self._headers,
@@ -160,10 +171,11 @@ class Provider:
         if self.models_path is None:
             return None
         headers = {**self._headers, **self._key_header(key)}
-        return HttpRequest(url=f"{self._url}{self.models_path}", headers=headers, method="GET")
+        return HttpRequest(url=self._at(self.models_path), headers=headers, method="GET")
 
-    def _address_of(self, endpoint: Endpoint, model: str) -> str:  # noqa: ARG002 - Azure's has it
-        return f"{self._url}{self.paths[endpoint]}"
+    def _at(self, path: str, model: str = "") -> str:  # noqa: ARG002 - Azure's has it
+        """Return the URL of a path. Nothing that a client sent is ever part of it."""
+        return f"{self._url}{path}"
 
     def _key_header(self, key: Secret | None) -> dict[str, str]:
         name, form = self.auth
@@ -173,7 +185,7 @@ class Provider:
         self, body: Mapping[str, Any], known: ModelFacts | None, model: str
     ) -> frozenset[str]:
         """Return the parameters in the body which are refused, whatever their values."""
-        refused = set(self.unsupported)
+        refused = self.unsupported | self.clashes(body)
         if self.accepts is not None:
             refused |= body.keys() - self.accepts - self.renamed.keys()
         if self._reasons(known, model):

@@ -1,0 +1,27 @@
+"""Cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions."""
+
+from modelmesh.connectors.providers import openai_compatible
+
+
+class Provider(openai_compatible.Provider):
+    connector = "cerebras.api.v1"
+    name = "Cerebras"
+    base_url = "https://api.cerebras.ai/v1"
+    key_names = ("CEREBRAS_API_KEY",)
+    models = ("gpt-oss-120b", "qwen-3.8-27b")
+    unsupported = frozenset(
+        {
+            "audio",
+            "frequency_penalty",
+            "function_call",
+            "functions",
+            "logit_bias",
+            "metadata",
+            "modalities",
+            "presence_penalty",
+            "safety_identifier",
+            "store",
+            "verbosity",
+            "web_search_options",
+        }
+    )

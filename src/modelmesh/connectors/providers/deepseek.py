@@ -1,0 +1,15 @@
+"""DeepSeek. https://api-docs.deepseek.com/api/create-chat-completion."""
+
+from types import MappingProxyType
+
+from modelmesh.connectors.providers import openai_compatible
+
+
+class Provider(openai_compatible.Provider):
+    connector = "deepseek.api.v1"
+    name = "DeepSeek"
+    base_url = "https://api.deepseek.com"
+    key_names = ("DEEPSEEK_API_KEY",)
+    models = ("deepseek-v4-flash", "deepseek-v4-pro")
+    unsupported = frozenset({"n"})
+    renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})

@@ -1,0 +1,29 @@
+"""Fireworks AI. https://docs.fireworks.ai/api-reference/post-chatcompletions."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._parameters import Messages
+from modelmesh.errors import ErrorKind
+
+
+class Provider(openai_compatible.Provider):
+    connector = "fireworks.api.v1"
+    name = "Fireworks AI"
+    base_url = "https://api.fireworks.ai/inference/v1"
+    key_names = ("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY")
+    models = (
+        "accounts/fireworks/models/glm-5p3-flash",
+        "accounts/fireworks/models/gpt-oss-20b",
+        "accounts/fireworks/models/qwen3-embedding-8b",
+    )
+    renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
+    messages = Messages(refuses=frozenset({"cache_control"}))
+    signs = (Sign(ErrorKind.QUOTA_EXHAUSTED, {412}), Sign(ErrorKind.BAD_KEY, {403}))
+
+    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
+        """Refuse a format for the answer beside tools."""
+        return frozenset({"response_format"} if body.get("tools") else ())

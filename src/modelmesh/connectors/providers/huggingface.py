@@ -1,0 +1,14 @@
+"""Hugging Face's router to many vendors. https://huggingface.co/docs/inference-providers.
+
+A model's name may end with the vendor that is to serve it.
+"""
+
+from modelmesh.connectors.providers import openai_compatible
+
+
+class Provider(openai_compatible.Provider):
+    connector = "huggingface.router.v1"
+    name = "Hugging Face"
+    base_url = "https://router.huggingface.co/v1"
+    key_names = ("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGINGFACEHUB_API_TOKEN")
+    models = ("openai/gpt-oss-120b:fireworks-ai", "Qwen/Qwen3.5-9B:together")

@@ -1,0 +1,13 @@
+"""The server of llama.cpp. https://github.com/ggml-org/llama.cpp/tree/master/tools/server.
+
+It has no variable for its address; LLAMACPP_HOST is ours.
+"""
+
+from modelmesh.connectors.providers._local import Local
+
+
+class Provider(Local):
+    connector = "llamacpp.local.v1"
+    name = "llama.cpp"
+    base_url = "http://localhost:8080/v1"
+    url_names = ("LLAMACPP_HOST",)

@@ -1,0 +1,20 @@
+"""LM Studio. https://lmstudio.ai/docs/app/api/endpoints/openai."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelmesh.connectors.providers._local import Local
+
+
+class Provider(Local):
+    connector = "lmstudio.local.v1"
+    name = "LM Studio"
+    base_url = "http://localhost:1234/v1"
+    key_names = ("LM_STUDIO_API_KEY", "LMSTUDIO_API_KEY")
+    url_names = ("LM_STUDIO_API_BASE",)
+
+    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
+        """Refuse JSON without a schema."""
+        wanted = body.get("response_format")
+        loose = isinstance(wanted, Mapping) and wanted.get("type") == "json_object"
+        return frozenset({"response_format"} if loose else ())

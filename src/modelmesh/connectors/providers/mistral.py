@@ -1,0 +1,59 @@
+"""Mistral, which refuses every field it does not know. https://docs.mistral.ai/api/."""
+
+from types import MappingProxyType
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._parameters import Messages
+from modelmesh.errors import ErrorKind
+
+
+class Provider(openai_compatible.Provider):
+    connector = "mistral.api.v1"
+    name = "Mistral"
+    base_url = "https://api.mistral.ai/v1"
+    key_names = ("MISTRAL_API_KEY",)
+    models = ("mistral-small-latest", "mistral-large-latest", "mistral-embed")
+    accepts = frozenset(
+        {
+            "frequency_penalty",
+            "guardrails",
+            "max_tokens",
+            "messages",
+            "metadata",
+            "model",
+            "n",
+            "parallel_tool_calls",
+            "prediction",
+            "presence_penalty",
+            "prompt_cache_key",
+            "prompt_mode",
+            "random_seed",
+            "reasoning_effort",
+            "response_format",
+            "safe_prompt",
+            "stop",
+            "stream",
+            "temperature",
+            "tool_choice",
+            "tools",
+            "top_p",
+        }
+    )
+    implied = frozenset({"stream_options"})
+    renamed = MappingProxyType({"seed": "random_seed", "max_completion_tokens": "max_tokens"})
+    messages = Messages(
+        takes=MappingProxyType(
+            {
+                "system": frozenset({"role", "content"}),
+                "user": frozenset({"role", "content"}),
+                "assistant": frozenset({"role", "content", "tool_calls", "prefix"}),
+                "tool": frozenset({"role", "content", "tool_call_id", "name"}),
+            }
+        )
+    )
+    signs = (
+        Sign(ErrorKind.RATE_LIMIT, {429}, words={"1300"}),
+        Sign(ErrorKind.OVERLOADED, {429}, words={"3505"}),
+        Sign(ErrorKind.MODEL_NOT_FOUND, {400}, words={"1500"}),
+    )

@@ -1,0 +1,13 @@
+"""NVIDIA NIM. https://docs.api.nvidia.com/nim/reference/llm-apis.
+
+The catalogue knows none of its models, so its own list says which there are.
+"""
+
+from modelmesh.connectors.providers import openai_compatible
+
+
+class Provider(openai_compatible.Provider):
+    connector = "nvidia.nim.v1"
+    name = "NVIDIA NIM"
+    base_url = "https://integrate.api.nvidia.com/v1"
+    key_names = ("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY", "NGC_API_KEY")

@@ -1,0 +1,18 @@
+"""OpenRouter, a gateway to many vendors. https://openrouter.ai/docs/api/reference/overview.
+
+Its errors are at https://openrouter.ai/docs/api/reference/errors-and-debugging. Where a vendor
+behind it is out of breath, the key is not to blame.
+"""
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.errors import ErrorKind
+
+
+class Provider(openai_compatible.Provider):
+    connector = "openrouter.api.v1"
+    name = "OpenRouter"
+    base_url = "https://openrouter.ai/api/v1"
+    key_names = ("OPENROUTER_API_KEY",)
+    models = ("deepseek/deepseek-v4-flash", "google/gemini-3.1-flash-lite")
+    signs = (Sign(ErrorKind.OVERLOADED, {429}, text="rate-limited upstream"),)

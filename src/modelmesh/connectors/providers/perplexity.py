@@ -1,0 +1,15 @@
+"""Perplexity, whose models search the web. https://docs.perplexity.ai/api-reference."""
+
+from modelmesh.connectors.providers import openai_compatible
+
+
+class Provider(openai_compatible.Provider):
+    connector = "perplexity.api.v1"
+    name = "Perplexity"
+    base_url = "https://api.perplexity.ai"
+    key_names = ("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY", "PPLX_API_KEY")
+    models = ("sonar", "sonar-pro", "pplx-embed-v1-0.6b")
+    models_path = "/v1/models"
+    unsupported = frozenset(
+        {"logit_bias", "logprobs", "n", "seed", "tool_choice", "tools", "top_logprobs"}
+    )

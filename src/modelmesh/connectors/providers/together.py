@@ -1,0 +1,33 @@
+"""Together AI. https://docs.together.ai/reference/chat-completions-1.
+
+Its errors are at https://docs.together.ai/docs/error-codes: a prompt that is too long is a 403.
+"""
+
+from types import MappingProxyType
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.errors import ErrorKind
+
+
+class Provider(openai_compatible.Provider):
+    connector = "together.api.v1"
+    name = "Together AI"
+    base_url = "https://api.together.ai/v1"
+    key_names = ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")
+    models = ("openai/gpt-oss-120b", "Qwen/Qwen3.8-Flash", "BAAI/bge-base-en-v1.5")
+    unsupported = frozenset(
+        {
+            "logprobs",
+            "modalities",
+            "parallel_tool_calls",
+            "prediction",
+            "service_tier",
+            "store",
+            "top_logprobs",
+            "user",
+        }
+    )
+    implied = frozenset({"stream_options"})
+    renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
+    signs = (Sign(ErrorKind.CONTEXT_TOO_LONG, {403}, text=r"\btokens?\b"),)

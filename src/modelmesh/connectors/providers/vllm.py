@@ -1,0 +1,11 @@
+"""A vLLM server. https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html."""
+
+from modelmesh.connectors.providers._local import Local
+
+
+class Provider(Local):
+    connector = "vllm.local.v1"
+    name = "vLLM"
+    base_url = "http://localhost:8000/v1"
+    key_names = ("HOSTED_VLLM_API_KEY", "VLLM_API_KEY")
+    url_names = ("HOSTED_VLLM_API_BASE",)
