@@ -1,0 +1,210 @@
+"""The client inside an application: OpenAI's shape, synchronous and asynchronous, no server."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from uuid import uuid4
+
+from attrs import field, frozen
+
+from modelmesh import arguments
+from modelmesh.completions import AsyncCompletions, Completions
+from modelmesh.config.schema import MeshConfig
+from modelmesh.errors import RequestError
+from modelmesh.mesh import ModelMesh
+from modelmesh.portal import Portal
+from modelmesh.results import MODEL, Result
+from modelmesh.types import Request
+
+if TYPE_CHECKING:
+    from openai.types import Model
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class MeshClient:
+    """OpenAI's client with pools behind it. Any number of threads may share one.
+
+    `make` makes the mesh, and again in a forked child, where the parent's cannot be used. `model`
+    is asked for where a call names none.
+    """
+
+    def __init__(self, make: Callable[[], ModelMesh], *, model: str | None = None) -> None:
+        self._portal = Portal(make)
+        self._ask = partial(_ask, self._portal.resident.config, model)
+        self.chat = Chat(Completions(self._portal, self._ask))
+        self.models = Models(self._portal)
+
+    @property
+    def mesh(self) -> ModelMesh:
+        return self._portal.resident
+
+    def pool_status(self) -> dict[str, Any]:
+        """Return, by pool, the strategy, the target in front and how each target fares."""
+        return _tell(self._portal, ModelMesh.pool_status)
+
+    def active_providers(self) -> list[str]:
+        """Return the providers of which some target may be asked now."""
+        return _tell(self._portal, ModelMesh.active_providers)
+
+    def describe(self) -> str:
+        """Return the pools with their targets, for people to read."""
+        return _tell(self._portal, ModelMesh.describe)
+
+    def rotate(self, pool: str) -> str:
+        """Put a pool's next target in front; return its id."""
+        return _tell(self._portal, ModelMesh.rotate, pool)
+
+    def explain(self, **parameters: Any) -> list[dict[str, Any]]:
+        """Return the targets such a request would be tried at, and why not, asking none."""
+        request = self._ask(**parameters)
+        return _tell(self._portal, ModelMesh.explain, request.model, request.body)
+
+    def close(self) -> None:
+        """Cancel what is under way and end every connection."""
+        self._portal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncMeshClient:
+    """OpenAI's asynchronous client with pools behind it. It belongs to one event loop."""
+
+    def __init__(self, mesh: ModelMesh, *, model: str | None = None) -> None:
+        self.mesh = mesh
+        self._ask = partial(_ask, mesh.config, model)
+        self._closed = False
+        self.chat = Chat(AsyncCompletions(self._open, self._ask))
+        self.models = AsyncModels(self._open)
+
+    async def pool_status(self) -> dict[str, Any]:
+        """Return, by pool, the strategy, the target in front and how each target fares."""
+        return await _told(self._open(), ModelMesh.pool_status)
+
+    async def active_providers(self) -> list[str]:
+        """Return the providers of which some target may be asked now."""
+        return await _told(self._open(), ModelMesh.active_providers)
+
+    async def describe(self) -> str:
+        """Return the pools with their targets, for people to read."""
+        return await _told(self._open(), ModelMesh.describe)
+
+    async def rotate(self, pool: str) -> str:
+        """Put a pool's next target in front; return its id."""
+        return await _told(self._open(), ModelMesh.rotate, pool)
+
+    async def explain(self, **parameters: Any) -> list[dict[str, Any]]:
+        """Return the targets such a request would be tried at, and why not, asking none."""
+        request = self._ask(**parameters)
+        return await _told(self._open(), ModelMesh.explain, request.model, request.body)
+
+    async def close(self) -> None:
+        """End every connection. Streams that are still open break off."""
+        self._closed = True
+        await self.mesh.close()
+
+    aclose = close  # what contextlib.aclosing calls
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _open(self) -> ModelMesh:
+        if self._closed:
+            raise RuntimeError("the client is closed")
+        return self.mesh
+
+
+@frozen(eq=False)
+class Chat(Generic[C]):
+    """`client.chat`."""
+
+    completions: C
+
+
+@frozen
+class ModelList:
+    """What can be asked for. Iterates over the models."""
+
+    data: list["Model"]
+    object: str = field(default="list", init=False)
+
+    def __iter__(self) -> Iterator["Model"]:
+        return iter(self.data)
+
+    async def __aiter__(self) -> AsyncIterator["Model"]:
+        for model in self.data:
+            yield model
+
+
+@frozen(eq=False)
+class Models:
+    """`client.models`."""
+
+    _portal: Portal[ModelMesh]
+
+    def list(self) -> ModelList:
+        """Return the pools, and the models where they are exposed."""
+        return _listed(_tell(self._portal, ModelMesh.models))
+
+    def retrieve(self, model: str) -> "Model":
+        """Return one of them. Raises RequestError where there is none of that name."""
+        return _found(_tell(self._portal, ModelMesh.models), model)
+
+
+@frozen(eq=False)
+class AsyncModels:
+    """`client.models`."""
+
+    _open: Callable[[], ModelMesh]
+
+    async def list(self) -> ModelList:
+        """Return the pools, and the models where they are exposed."""
+        return _listed(await _told(self._open(), ModelMesh.models))
+
+    async def retrieve(self, model: str) -> "Model":
+        """Return one of them. Raises RequestError where there is none of that name."""
+        return _found(await _told(self._open(), ModelMesh.models), model)
+
+
+def _ask(config: MeshConfig, default_model: str | None, **parameters: Any) -> Request:
+    return arguments.build(
+        parameters,
+        id_=f"req_{uuid4().hex}",
+        default_model=default_model,
+        forwarded=config.proxy.forward_headers,
+    )
+
+
+def _tell(portal: Portal[ModelMesh], function: Callable[..., T], *args: Any) -> T:
+    return portal.run(_told(portal.resident, function, *args))
+
+
+async def _told(mesh: ModelMesh, function: Callable[..., T], *args: Any) -> T:
+    """Return what a mesh says of itself once it knows its models."""
+    await mesh.start()
+    return function(mesh, *args)
+
+
+def _listed(rows: Sequence[Mapping[str, Any]]) -> ModelList:
+    return ModelList([_model(row) for row in rows])
+
+
+def _model(row: Mapping[str, Any]) -> "Model":
+    return cast("Model", Result(row, MODEL))
+
+
+def _found(rows: Sequence[Mapping[str, Any]], id_: str) -> "Model":
+    for row in rows:
+        if row["id"] == id_:
+            return _model(row)
+    raise RequestError(
+        f"The model {id_!r} does not exist", status=404, code="model_not_found", param="model"
+    )
