@@ -1,0 +1,107 @@
+"""The body of a request: read within its limit, decompressed, parsed once, checked."""
+
+import json
+import zlib
+from collections.abc import AsyncIterable, Mapping
+from typing import Any, Final, NoReturn
+
+from modelmesh.proxy.errors import Refused
+
+_JSON: Final = "application/json"
+_ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+_AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
+_RAW_DEFLATE: Final = -zlib.MAX_WBITS
+
+# SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
+# client send the operator's keys wherever it likes.
+_NOT_THE_CLIENTS: Final = (
+    "api_base",
+    "base_url",
+    "api_key",
+    "headers",
+    "extra_headers",
+    "extra_body",
+)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def check_headers(headers: Mapping[str, str], limit: int, *, json_only: bool) -> None:
+    """Refuse by its headers a body which need not be read."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise _too_large(limit)
+    if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
+        raise Refused(415, "The body may be compressed with gzip or deflate, with nothing else.")
+    if json_only and not _says_json(headers):
+        raise Refused(415, f"The header `Content-Type: {_JSON}` is missing.")
+
+
+async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
+    """Return the whole body, decompressed."""
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > limit:
+            raise _too_large(limit)
+    encoding = headers.get("content-encoding", "").strip().lower()
+    # A host application which the proxy is mounted in may have decompressed it already; nothing
+    # that is compressed begins like an object.
+    if encoding in ("", "identity") or body[:1] == b"{":
+        return bytes(body)
+    return _decompress(bytes(body), encoding, limit)
+
+
+def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the JSON object which a body is."""
+    hint = "" if _says_json(headers) else f" Is the header `Content-Type: {_JSON}` missing?"
+    if not raw.strip():
+        raise Refused(400, f"The request body is empty.{hint}")
+    try:
+        body = _DECODER.decode(raw.decode())
+    except (ValueError, RecursionError):
+        raise Refused(400, f"The request body is not valid JSON.{hint}") from None
+    if not isinstance(body, dict):
+        raise Refused(400, "The request body must be a JSON object.")
+    return body
+
+
+def check_chat(body: Mapping[str, Any]) -> None:
+    """Refuse what no vendor could make sense of. What is left is for vendors to judge."""
+    for name in _NOT_THE_CLIENTS:
+        if name in body:
+            raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
+    model, messages, stream = body.get("model"), body.get("messages"), body.get("stream")
+    if not isinstance(model, str) or not model:
+        raise Refused(400, "`model` must be the name of a pool, as a string.", param="model")
+    if not isinstance(messages, list) or not messages:
+        raise Refused(400, "`messages` must be a list with at least one message.", param="messages")
+    if stream is not None and not isinstance(stream, bool):
+        raise Refused(400, "`stream` must be true or false.", param="stream")
+
+
+def _decompress(body: bytes, encoding: str, limit: int) -> bytes:
+    zlib_wrapped = encoding != "deflate" or body[:1] == b"\x78"
+    opened = zlib.decompressobj(_AUTOMATIC if zlib_wrapped else _RAW_DEFLATE)
+    try:
+        plain = opened.decompress(body, limit + 1)
+    except zlib.error:
+        raise Refused(400, f"The request body is not valid {encoding}.") from None
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not opened.eof or opened.unused_data:
+        raise Refused(400, f"The request body is not valid {encoding}.")
+    return plain
+
+
+def _says_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == _JSON
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(413, f"The request body is larger than the {limit} bytes allowed.")

@@ -1,0 +1,129 @@
+"""The command line: `python -m modelmesh.proxy`, `modelmesh proxy`, `modelmesh check`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
+from typing import Final
+
+from modelmesh.config.check import check
+from modelmesh.config.detect import detect
+from modelmesh.errors import ConfigError
+from modelmesh.proxy.demo import serve
+from modelmesh.proxy.server import ProxyServer
+from modelmesh.proxy.sources import find_file
+from modelmesh.proxy.tour import tour
+
+_OK: Final = 0
+_FAILED: Final = 1
+_NOTHING_TO_SERVE: Final = 2
+
+_say = partial(print, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the `modelmesh` command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="modelmesh", description="One door to many AI models.")
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_flags(commands.add_parser("proxy", help="serve OpenAI's HTTP API"))
+    checking = commands.add_parser("check", help="list every mistake in a configuration file")
+    checking.add_argument("file", metavar="FILE")
+    arguments = parser.parse_args(argv)
+    return _check(arguments.file) if arguments.command == "check" else _proxy(arguments)
+
+
+def proxy(argv: Sequence[str] | None = None) -> int:
+    """Run `python -m modelmesh.proxy`; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m modelmesh.proxy",
+        description="Serve OpenAI's HTTP API over pools of models.",
+    )
+    _add_flags(parser)
+    return _proxy(parser.parse_args(argv))
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+    found = "modelmesh.yaml in this folder, or else the keys in the environment"
+    parser.add_argument("--config", metavar="PATH", help=f"configuration file (default: {found})")
+    parser.add_argument("--host", help="address to listen at (default: 0.0.0.0)")
+    parser.add_argument("--port", type=int, help="port to listen at; 0 is any (default: 8080)")
+    parser.add_argument("--token", type=_token, help="ask clients for this token (default: none)")
+    parser.add_argument(
+        "--log-level",
+        type=str.upper,
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        default="INFO",
+        help="how much to log (default: INFO)",
+    )
+    parser.add_argument("--demo", action="store_true", help="serve three simulated vendors")
+    parser.add_argument(
+        "--once", action="store_true", help="with --demo: send a few requests, show them and end"
+    )
+    parser.add_argument("--check", action="store_true", help="check the configuration and end")
+    parser.add_argument("--version", action="version", version=_version())
+
+
+def _proxy(arguments: argparse.Namespace) -> int:
+    if arguments.check:
+        return _check(arguments.config)
+    logging.basicConfig(
+        level=arguments.log_level, stream=sys.stderr, format="%(levelname)s %(message)s"
+    )
+    # On this level the event loop and the web server talk of things of their own.
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    address = {"host": arguments.host, "port": arguments.port, "token": arguments.token}
+    try:
+        if arguments.demo and arguments.once:
+            return _OK if asyncio.run(tour(_say, colours=_colours())) else _FAILED
+        if arguments.demo:
+            asyncio.run(serve(_say, **address))
+        else:
+            ProxyServer(config=arguments.config, announce=_say, **address).start()
+    except ConfigError as error:
+        _complain(str(error))
+        return _FAILED if arguments.config or find_file() else _NOTHING_TO_SERVE
+    except OSError as error:
+        _complain(f"Cannot listen: {error.strerror or error}. Choose another port with --port.")
+        return _FAILED
+    return _OK
+
+
+def _check(path: str | None) -> int:
+    """Check a file, or what would be used without one."""
+    file = path or find_file()
+    if file is not None:
+        code, text = check(file, os.environ)
+        _say(text)
+        return code
+    try:
+        found = detect(os.environ)
+    except ConfigError as error:
+        _say(error)
+        return _NOTHING_TO_SERVE
+    _say(f"No configuration file; found in the environment: {', '.join(found.providers)}.")
+    return _OK
+
+
+def _token(text: str) -> str:
+    """Refuse the token which an unset shell variable leaves, and which would protect nothing."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the token is empty")
+    return text
+
+
+def _version() -> str:
+    return f"modelmesh-lite {version('modelmesh-lite')}"
+
+
+def _colours() -> bool:
+    """Whether there is a person at a terminal who wants colours: https://no-color.org."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - the command line speaks to people

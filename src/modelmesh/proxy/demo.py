@@ -1,0 +1,100 @@
+"""A mesh to try out without any key or network: three simulated vendors in this very process."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from modelmesh.config.schema import MeshConfig, Model, Pool, Provider, Proxy, Recovery, Timeouts
+from modelmesh.errors import Attempt
+from modelmesh.mesh import ModelMesh
+from modelmesh.proxy.server import ProxyServer
+from modelmesh.router import Reply
+from modelmesh.testing.fake_provider import FakeProvider, select
+from modelmesh.types import Request
+
+POOL: Final = "chat-completion"
+
+VENDORS: Final = {
+    "limited": "allows one request in 15 seconds",
+    "flaky": "fails every second request",
+    "steady": "always answers",
+}
+"""The vendors in the order in which they are tried, and what is the matter with each."""
+
+_FAULTS: Final = {
+    "limited": "limited~requests=1~window=15",
+    "flaky": "flaky~every=2",
+    "steady": "ok",
+}
+
+
+@asynccontextmanager
+async def vendors() -> AsyncIterator[MeshConfig]:
+    """Run the three vendors; give the configuration of a mesh over them."""
+    async with AsyncExitStack() as stack:
+        providers, models = {}, {}
+        for name, fault in _FAULTS.items():
+            model = f"{name}-model"
+            vendor = FakeProvider(faults={model: select(fault)}, models=[model])
+            await stack.enter_async_context(vendor)
+            providers[name] = Provider(connector="openai-compatible", base_url=vendor.url)
+            models[model] = Model(provider=name, capabilities=(POOL,))
+        pool = Pool(
+            models=tuple(models), recovery=Recovery(cooldown=10.0), timeouts=Timeouts(total=30.0)
+        )
+        yield MeshConfig(
+            providers=providers, models=models, pools={POOL: pool}, proxy=Proxy(host="127.0.0.1")
+        )
+
+
+class WatchedMesh(ModelMesh):
+    """A mesh which remembers how its last answer came about."""
+
+    attempts: Sequence[Attempt] = ()
+
+    async def send(self, request: Request, *, heartbeat: float | None = None) -> Reply:
+        reply = await super().send(request, heartbeat=heartbeat)
+        self.attempts = reply.attempts
+        return reply
+
+
+async def serve(
+    say: Callable[[str], object],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    token: str | None = None,
+) -> None:
+    """Serve the demo until a signal comes."""
+    async with vendors() as config:
+        server = ProxyServer(config=config, host=host, port=port, token=token, announce=say)
+        await server.serve(
+            signals=True, opened=lambda: say(_invitation(server.url, locked=token is not None))
+        )
+
+
+def _invitation(url: str, *, locked: bool) -> str:
+    who = "\n".join(f"  {name:<9}{matter}" for name, matter in VENDORS.items())
+    key = " \\\n    -H 'Authorization: Bearer YOUR-TOKEN'" if locked else ""
+    return f"""
+Three simulated vendors serve the pool {POOL!r}:
+{who}
+
+Paste these into another terminal, the chats several times:
+
+  curl {url}/v1/models{key}
+
+  curl -i {url}/v1/chat/completions{key} \\
+    -H 'Content-Type: application/json' \\
+    -d '{_chat()}'
+
+  curl -iN {url}/v1/chat/completions{key} \\
+    -H 'Content-Type: application/json' \\
+    -d '{_chat(', "stream": true')}'
+
+The headers x-modelmesh-provider and x-modelmesh-attempts tell who answered. Ctrl-C stops.
+"""
+
+
+def _chat(more: str = "") -> str:
+    return f'{{"model": "{POOL}", "messages": [{{"role": "user", "content": "Hello!"}}]{more}}}'

@@ -1,0 +1,286 @@
+"""OpenAI's endpoints over a mesh: from method, path, headers and body to a reply or a stream.
+
+Nothing here knows of a web framework; `app` puts it behind one.
+"""
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote
+
+from attrs import define, evolve, field, frozen
+
+from modelmesh.clock import Clock
+from modelmesh.config.schema import Proxy
+from modelmesh.errors import MeshError
+from modelmesh.proxy import bodies
+from modelmesh.proxy.access import Access
+from modelmesh.proxy.errors import (
+    InternalError,
+    Refused,
+    ShuttingDown,
+    error_body,
+    error_event,
+    error_headers,
+)
+from modelmesh.proxy.gate import Gate
+from modelmesh.types import FORWARDED_HEADERS, Request
+
+if TYPE_CHECKING:
+    from modelmesh.mesh import ModelMesh
+    from modelmesh.router import Reply
+
+log = logging.getLogger("modelmesh.proxy")
+
+PROBES: Final = frozenset({"/health", "/livez", "/readyz"})
+"""Paths by which others watch the server; they are always there, and are no work of its own."""
+
+_NOT_YET: Final = {
+    "/v1/embeddings": "Embeddings",
+    "/v1/audio/speech": "Speech",
+    "/v1/audio/transcriptions": "Transcriptions",
+    "/v1/images/generations": "Images",
+}
+_EVENT_HEADERS: Final = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+_DONE: Final = b"data: [DONE]\n\n"
+# One line break: a comment alone must not look like the end of an event to a client.
+_PING: Final = b": ping\n"
+_SOUND_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_LINE_BREAK: Final = re.compile(r"[\r\n\0]")
+_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
+
+
+async def _nothing() -> None:
+    pass
+
+
+@frozen(kw_only=True)
+class Incoming:
+    """A request as it came. Names of headers are in lower case, or looked up in any."""
+
+    id: str
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: AsyncIterable[bytes] = field(repr=False)
+
+
+@frozen(kw_only=True)
+class Outgoing:
+    """What goes out: a whole body, or a stream. `close` is awaited once it is out, or cannot be."""
+
+    status: int = 200
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+    stream: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    close: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
+
+
+_Answer = Callable[[Incoming], Awaitable[Outgoing]]
+
+
+class Endpoints:
+    """Serves a mesh as OpenAI's API."""
+
+    def __init__(
+        self,
+        mesh: "ModelMesh",
+        settings: Proxy,
+        *,
+        gate: Gate,
+        clock: Clock,
+        ids: Callable[[], str],
+        status: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._mesh = mesh
+        self._settings = settings
+        self._gate = gate
+        self._clock = clock
+        self._ids = ids
+        self._status = status
+        self._access = Access(settings)
+        self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
+        self._routes: dict[str, tuple[str, _Answer]] = {
+            "/v1/chat/completions": ("POST", self._chat),
+            "/v1/models": ("GET", self._models),
+            "/v1/models/{id}": ("GET", self._model),
+            "/health": ("GET", self._health),
+            "/livez": ("GET", self._livez),
+            "/readyz": ("GET", self._readyz),
+            **dict.fromkeys(_NOT_YET, ("POST", self._not_yet)),
+        }
+
+    def request_id(self, headers: Mapping[str, str]) -> str:
+        """Return the client's own name for its request if that is a sound one, else a new one."""
+        for name in ("x-request-id", "x-client-request-id"):
+            if _SOUND_ID.fullmatch(given := headers.get(name, "")):
+                return given
+        return self._ids()
+
+    async def handle(self, call: Incoming) -> Outgoing:
+        """Answer a request. Raises nothing but what cancels it."""
+        try:
+            outgoing = await self._answer(call)
+        except MeshError as error:
+            return self.failure(call, error)
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the client gets an answer
+            report(call, bug)
+            return self.failure(call, InternalError())
+        return self._with_common_headers(call, outgoing)
+
+    def failure(self, call: Incoming, error: MeshError) -> Outgoing:
+        """Return the reply which tells of an error."""
+        failed = Outgoing(status=error.status, headers=error_headers(error), body=error_body(error))
+        return self._with_common_headers(call, failed)
+
+    async def _answer(self, call: Incoming) -> Outgoing:
+        """Pass a request on to its endpoint, unless something forbids it."""
+        if call.method == "OPTIONS":
+            return Outgoing(status=204, headers=self._access.preflight_headers(call.headers))
+        method, answer = self._routes.get(route := _route(call.path), (None, None))
+        if self._gate.draining and call.path not in PROBES:
+            raise ShuttingDown
+        if route not in ("/livez", "/readyz"):
+            self._access.check_origin(call.method, call.headers.get("origin"))
+            self._access.check_token(call.headers.get("authorization"))
+        if answer is None or not self._serves(route):
+            raise Refused(404, f"There is nothing at {call.path}.", code="not_found")
+        if call.method != method and (call.method, method) != ("HEAD", "GET"):
+            allowed = "POST, OPTIONS" if method == "POST" else "GET, HEAD, OPTIONS"
+            message = f"{call.path} does not take {call.method}."
+            raise Refused(405, message, code="method_not_allowed", headers={"allow": allowed})
+        return await answer(call)
+
+    async def _chat(self, call: Incoming) -> Outgoing:
+        started = self._clock.now()
+        request = await self._read_chat(call)
+        heartbeat = self._settings.heartbeat or None
+        reply = await self._mesh.send(request, heartbeat=heartbeat if request.stream else None)
+        about = self._about(reply, self._clock.now() - started)
+        if reply.stream is not None:
+            return Outgoing(
+                headers={**_EVENT_HEADERS, **about},
+                stream=_Events(reply.stream),
+                close=reply.close,
+            )
+        assert reply.answer is not None
+        return Outgoing(
+            headers={"content-type": "application/json", **about},
+            body=reply.answer.body,
+            close=reply.close,
+        )
+
+    async def _read_chat(self, call: Incoming) -> Request:
+        headers, limit = call.headers, self._settings.max_body
+        bodies.check_headers(headers, limit, json_only=self._access.guarded)
+        raw = await bodies.read(call.body, headers, limit)
+        body = bodies.parse(raw, headers)
+        bodies.check_chat(body)
+        forwarded = self._forwarded_headers(headers)
+        return Request(id=call.id, model=body["model"], body=body, raw=raw, headers=forwarded)
+
+    def _forwarded_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        forwarded = {name: headers[name] for name in self._forwarded if name in headers}
+        for name, text in forwarded.items():
+            if _LINE_BREAK.search(text):
+                raise Refused(400, f"The header `{name}` holds a line break.")
+        return forwarded
+
+    def _about(self, reply: "Reply", seconds: float) -> dict[str, str]:
+        """Return the headers that say who answered, and what it took."""
+        overhead = max(0.0, seconds - reply.upstream_seconds) * 1000
+        headers = {
+            "x-modelmesh-model": quote(reply.target.upstream, safe=_PRINTABLE),
+            "x-modelmesh-provider": quote(reply.target.provider.id, safe=_PRINTABLE),
+            "x-modelmesh-attempts": str(len(reply.attempts)),
+            "x-modelmesh-overhead-ms": f"{overhead:.1f}",
+        }
+        if reply.dropped:
+            headers["x-modelmesh-dropped-params"] = ", ".join(sorted(reply.dropped))
+        return headers
+
+    async def _models(self, _call: Incoming) -> Outgoing:
+        return _json({"object": "list", "data": self._mesh.models()})
+
+    async def _model(self, call: Incoming) -> Outgoing:
+        asked = call.path.removeprefix("/v1/models/")
+        for model in self._mesh.models():
+            if model["id"] == asked:
+                return _json(model)
+        message = f"The model `{asked}` does not exist."
+        raise Refused(404, message, code="model_not_found", param="model")
+
+    async def _health(self, _call: Incoming) -> Outgoing:
+        return _json(self._status())
+
+    async def _livez(self, _call: Incoming) -> Outgoing:
+        return _json({"status": "ok"})
+
+    async def _readyz(self, _call: Incoming) -> Outgoing:
+        if self._gate.draining:
+            raise ShuttingDown
+        return _json({"status": "ok"})
+
+    async def _not_yet(self, call: Incoming) -> Outgoing:
+        message = f"{_NOT_YET[call.path]} are not served yet; {', '.join(self._served())} are."
+        raise Refused(501, message, code="not_implemented")
+
+    def _served(self) -> list[str]:
+        return [path for path in ("/v1/chat/completions", "/v1/models") if self._serves(path)]
+
+    def _serves(self, route: str) -> bool:
+        """Whether the configuration lets a route be served."""
+        enabled = self._settings.endpoints
+        return not enabled or route in PROBES or route.removesuffix("/{id}") in enabled
+
+    def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
+        cors = self._access.cors_headers(call.headers.get("origin"))
+        return evolve(outgoing, headers={**outgoing.headers, **cors, "x-request-id": call.id})
+
+
+def report(call: Incoming, bug: Exception) -> None:
+    """Log a bug of ours: where it happened, but not its text, which may quote the request."""
+    place = "".join(traceback.format_tb(bug.__traceback__))
+    log.error("%s: %s inside the proxy\n%s", call.id, type(bug).__name__, place)
+
+
+def _route(path: str) -> str:
+    return "/v1/models/{id}" if path.startswith("/v1/models/") else path
+
+
+def _json(value: Any) -> Outgoing:
+    return Outgoing(
+        headers={"content-type": "application/json"},
+        body=json.dumps(value, ensure_ascii=False).encode(),
+    )
+
+
+@define(eq=False)
+class _Events:
+    """A stream as server-sent events, with one honest end: done, or what went wrong."""
+
+    _payloads: AsyncIterator[bytes]
+    _ended: bool = field(default=False, init=False)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            payload = await anext(self._payloads)
+        except StopAsyncIteration:
+            self._ended = True
+            return _DONE
+        except MeshError as error:
+            self._ended = True
+            return error_event(error)
+        return b"data: %b\n\n" % payload if payload else _PING

@@ -1,0 +1,67 @@
+"""What the proxy itself turns down, and how errors of every origin go out."""
+
+import json
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from modelmesh.errors import MeshError, RequestError, RoutingError
+
+
+class Refused(RequestError):  # noqa: N818 - it reads as what it is
+    """The proxy turns a request down before anybody else hears of it. `headers` go out with it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(message, status=status, code=code, param=param)
+        self.headers = headers
+
+
+class ShuttingDown(MeshError):  # noqa: N818 - it reads as what it is
+    """The server is about to stop."""
+
+    status = 503
+    code = "shutting_down"
+    retry_after = 1.0
+    headers = MappingProxyType({"connection": "close"})
+
+    def __init__(self) -> None:
+        super().__init__("The server is shutting down. Please send the request again.")
+
+
+class InternalError(MeshError):
+    """A bug of ours. The client learns nothing of it; the log has the traceback."""
+
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong inside the proxy; its log says more.")
+
+
+def error_headers(error: MeshError) -> dict[str, str]:
+    """Return the headers of a reply which is this error."""
+    headers = {"content-type": "application/json", **getattr(error, "headers", {})}
+    # Without this SDKs try again by themselves, although everything was tried already.
+    if error.retry_after is None:
+        headers["x-should-retry"] = "false"
+    else:
+        headers["retry-after"] = str(math.ceil(error.retry_after))
+    if isinstance(error, RoutingError):
+        headers["x-modelmesh-attempts"] = str(len(error.attempts))
+    return headers
+
+
+def error_body(error: MeshError) -> bytes:
+    return json.dumps(error.body(), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def error_event(error: MeshError) -> bytes:
+    """Return the last event of a stream that breaks off."""
+    return b"data: %b\n\n" % error_body(error)

@@ -1,0 +1,256 @@
+"""The proxy server: its life from start to stop, and its standing."""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import signal
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+from attrs import asdict, evolve, frozen
+
+from modelmesh.clock import Clock, SystemClock
+from modelmesh.config.schema import MeshConfig, Proxy
+from modelmesh.mesh import ModelMesh
+from modelmesh.proxy.access import Access
+from modelmesh.proxy.app import Responder, create_app
+from modelmesh.proxy.endpoints import Endpoints
+from modelmesh.proxy.gate import Gate
+from modelmesh.proxy.listener import Listener
+from modelmesh.proxy.sources import find_config
+from modelmesh.types import Secret
+
+log = logging.getLogger("modelmesh.proxy")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@frozen(kw_only=True)
+class ServerStatus:
+    """How a server fares. A connection is active while a request on it is being answered."""
+
+    running: bool
+    host: str
+    port: int
+    uptime_seconds: float
+    active_connections: int
+    total_requests: int
+
+
+class ProxyServer:
+    """OpenAI's HTTP API in front of a mesh. A server serves once: start a new one to serve again.
+
+    `mesh` is started and closed with the server. Without one it is made from `config`: a path, a
+    mapping or a MeshConfig, or else whatever is found, as for `python -m modelmesh.proxy`. What
+    `host`, `port` and `token` say goes before the configuration's `proxy` section. `announce` is
+    told, line by line, where the server listens and what it serves.
+
+    Raises:
+        ConfigError: the configuration is wrong, or there is nothing to serve.
+
+    """
+
+    def __init__(
+        self,
+        mesh: ModelMesh | None = None,
+        *,
+        config: str | Path | Mapping[str, Any] | MeshConfig | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        token: str | None = None,
+        announce: Callable[[str], object] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if mesh is not None and config is not None:
+            raise TypeError("give a mesh or a config, not both")
+        self._clock = clock or SystemClock()
+        self._mesh = mesh or ModelMesh(find_config(config, os.environ), clock=self._clock)
+        self._settings = _settings(self._mesh.config.proxy, host, port, token)
+        self._announce = announce or log.info
+        self._port = self._settings.port
+        self._gate = Gate()
+        self._started: float | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked_to_stop = asyncio.Event()
+        self._stopped = threading.Event()
+        self.app: web.Application = self._application()
+        """The application, to be mounted in another one of aiohttp's.
+
+        The other one's runner should be given `handler_cancellation=True`: only so a client that
+        leaves ends its request.
+        """
+
+    def start(self, block: bool = True) -> None:
+        """Serve until `stop` or a signal; with `block=False` return once the port is open.
+
+        Raises:
+            OSError: the port is taken.
+
+        """
+        if block:
+            asyncio.run(self.serve(signals=True))
+            return
+        opened: Future[None] = Future()
+        thread = threading.Thread(
+            target=self._serve_in_thread, args=(opened,), name="modelmesh-proxy", daemon=True
+        )
+        thread.start()
+        opened.result()
+
+    def stop(self) -> None:
+        """Stop from any thread: let requests in flight end, and return when all is over.
+
+        Called from the event loop which serves it returns at once, for that loop has to do it.
+        """
+        if self._loop is None or self._stopped.is_set():
+            return
+        if _running_loop() is self._loop:
+            self._asked_to_stop.set()
+            return
+        self._loop.call_soon_threadsafe(self._asked_to_stop.set)
+        self._stopped.wait()
+
+    async def serve(
+        self, *, signals: bool = False, opened: Callable[[], object] | None = None
+    ) -> None:
+        """Serve until `stop`, or with `signals` until SIGINT or SIGTERM.
+
+        Raises:
+            OSError: the port is taken.
+
+        """
+        async with self:
+            if signals and threading.current_thread() is threading.main_thread():
+                for number in _SIGNALS:
+                    asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+            if opened:
+                opened()
+            await self._asked_to_stop.wait()
+
+    async def __aenter__(self) -> Self:
+        if self._loop is not None:
+            raise RuntimeError("this server is running or was stopped; make another one")
+        self._loop = asyncio.get_running_loop()
+        self._listener = Listener(self.app, self._settings.host, self._settings.port)
+        try:
+            self._port = await self._listener.open()
+        except BaseException:
+            self._stopped.set()
+            raise
+        self._started = self._clock.now()
+        self._tell()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            self._gate.drain(self._settings.drain_timeout)
+            await self._gate.emptied(self._settings.drain_timeout)
+            await self._listener.close()
+        finally:
+            self._started = None
+            self._stopped.set()
+
+    def get_status(self) -> ServerStatus:
+        """Return how the server fares."""
+        started = self._started
+        return ServerStatus(
+            running=started is not None,
+            host=self._settings.host,
+            port=self._port,
+            uptime_seconds=round(self._clock.now() - started, 3) if started is not None else 0.0,
+            active_connections=self._gate.in_flight,
+            total_requests=self._gate.total,
+        )
+
+    @property
+    def url(self) -> str:
+        """An address of the server that works on this machine."""
+        host = self._settings.host
+        everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared
+        return f"http://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{self._port}"
+
+    def _application(self) -> web.Application:
+        endpoints = Endpoints(
+            self._mesh,
+            self._settings,
+            gate=self._gate,
+            clock=self._clock,
+            ids=_new_id,
+            status=lambda: asdict(self.get_status()),
+        )
+        responder = Responder(
+            endpoints=endpoints,
+            gate=self._gate,
+            clock=self._clock,
+            write_timeout=self._settings.write_timeout,
+        )
+        return create_app(responder.respond, self._lifetime)
+
+    async def _lifetime(self, _app: web.Application) -> AsyncIterator[None]:
+        """Keep the mesh alive as long as the application, whoever runs it."""
+        try:
+            await self._mesh.start()
+            yield
+        finally:
+            await self._mesh.close()
+
+    def _serve_in_thread(self, opened: "Future[None]") -> None:
+        try:
+            asyncio.run(self.serve(opened=lambda: opened.set_result(None)))
+        except BaseException as error:
+            if opened.done():
+                raise
+            opened.set_exception(error)
+
+    def _on_signal(self) -> None:
+        """Stop in good order; the next signal ends the process at once."""
+        log.info("stopping; requests in flight may take %g s", self._settings.drain_timeout)
+        self._asked_to_stop.set()
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    def _tell(self) -> None:
+        self._announce(f"ModelMesh listens at {self.url}")
+        for line in self._mesh.describe().splitlines():
+            self._announce(line)
+        if not Access(self._settings).guarded and not _is_loopback(self._settings.host):
+            log.warning(
+                "Everybody who can reach this machine can use your keys: the server listens beyond "
+                "this machine, asks for no token (--token) and lets every web page use it "
+                "(proxy.cors.origins). Use --host 127.0.0.1 to keep it to yourself."
+            )
+
+
+def _settings(settings: Proxy, host: str | None, port: int | None, token: str | None) -> Proxy:
+    """Let arguments go before the configuration."""
+    if token is not None:
+        auth = evolve(settings.auth, enabled=True)
+        settings = evolve(settings, token=Secret(token), auth=auth)
+    if host is not None:
+        settings = evolve(settings, host=host)
+    return settings if port is None else evolve(settings, port=port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _new_id() -> str:
+    return f"req_{uuid.uuid4().hex}"

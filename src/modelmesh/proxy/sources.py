@@ -1,0 +1,31 @@
+"""The configuration: the one given, or the file in this folder, or what the environment tells."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from modelmesh.config.detect import detect
+from modelmesh.config.load import load
+from modelmesh.config.schema import MeshConfig
+
+_FILES: Final = ("modelmesh.yaml", "modelmesh.yml")
+
+
+def find_config(
+    source: str | Path | Mapping[str, Any] | MeshConfig | None, environ: Mapping[str, str]
+) -> MeshConfig:
+    """Return the configuration given, or found.
+
+    Raises:
+        ConfigError: it is wrong, or none was given and none was found.
+
+    """
+    if isinstance(source, MeshConfig):
+        return source
+    given = source if source is not None else find_file()
+    return detect(environ) if given is None else load(given, environ=environ)
+
+
+def find_file() -> Path | None:
+    """Return the configuration file of the folder we are in, if it has one."""
+    return next((path for path in map(Path, _FILES) if path.is_file()), None)

@@ -1,0 +1,159 @@
+"""The real server in a process of its own, for tests.
+
+async with FakeProvider() as vendor, running_proxy(one_vendor(vendor, "ok")) as proxy:
+    reply = await proxy.chat()
+    assert reply.status == 200
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from attrs import define, field, frozen
+
+from modelmesh.testing.fake_provider import FakeProvider
+
+POOL = "chat"
+MESSAGES = [{"role": "user", "content": "Hello!"}]
+
+_LISTENS = re.compile(r"listens at (http://\S+)")
+_PATIENCE = 20.0
+
+
+def one_vendor(vendor: FakeProvider, *faults: str, **proxy: Any) -> dict[str, Any]:
+    """Return a configuration: one pool over a vendor's models, in this order."""
+    return {
+        "providers": {"fake": {"connector": "openai-compatible", "base_url": vendor.url}},
+        "models": {
+            fault: {"provider": "fake", "capabilities": ["chat-completion"]} for fault in faults
+        },
+        "pools": {POOL: {"models": list(faults), "retry": {"max_attempts": 1}}},
+        "proxy": proxy,
+    }
+
+
+@frozen(kw_only=True)
+class Received:
+    """A whole reply of the proxy's."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> Any:
+        return self.json["error"]
+
+    @property
+    def events(self) -> list[str]:
+        """The data of a stream's events."""
+        return [event.removeprefix("data: ") for event in self.text.split("\n\n") if event]
+
+
+@define(eq=False)
+class ProxyProcess:
+    """A running server. Its log is everything it said, on either stream."""
+
+    process: asyncio.subprocess.Process
+    client: aiohttp.ClientSession
+    url: str = ""
+    _lines: list[str] = field(factory=list)
+
+    @property
+    def logs(self) -> str:
+        return "".join(self._lines)
+
+    async def send(self, method: str, path: str, **request: Any) -> Received:
+        """Send a request; the arguments are those of aiohttp's client."""
+        async with self.client.request(method, self.url + path, **request) as response:
+            text = await response.text()
+            return Received(status=response.status, headers=response.headers, text=text)
+
+    async def get(self, path: str, **request: Any) -> Received:
+        return await self.send("GET", path, **request)
+
+    async def chat(self, headers: Mapping[str, str] | None = None, **body: Any) -> Received:
+        """Send a chat, by default a plain one to the pool."""
+        asked = {"model": POOL, "messages": MESSAGES, **body}
+        return await self.send("POST", "/v1/chat/completions", json=asked, headers=headers)
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+    async def exit_code(self, within: float = _PATIENCE) -> int:
+        """Wait for the end of the process."""
+        async with asyncio.timeout(within):
+            return await self.process.wait()
+
+    async def _listen(self, *outputs: asyncio.StreamReader | None) -> None:
+        """Keep what the process says, and learn from it where it listens."""
+
+        async def keep(output: asyncio.StreamReader) -> None:
+            async for line in output:
+                self._lines.append(line.decode())
+                if found := _LISTENS.search(self._lines[-1]):
+                    self.url = found[1]
+
+        await asyncio.gather(*[keep(output) for output in outputs if output])
+
+    async def _until_open(self) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            while not self.url:
+                if self.process.returncode is not None:
+                    raise RuntimeError(f"the proxy ended with {self.process.returncode}")
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running_proxy(
+    config: Mapping[str, Any] | None,
+    *,
+    flags: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[ProxyProcess]:
+    """Run `python -m modelmesh.proxy` on a free port until the block ends.
+
+    `env` is the whole environment besides PATH. Without a config the server looks for its own.
+    When something fails in the block, the server's log comes with the failure.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "modelmesh.proxy", "--host", "127.0.0.1", "--port", "0"]
+        if config is not None:
+            path = Path(folder) / "config.yaml"
+            path.write_text(json.dumps(config))  # JSON is YAML
+            command += ["--config", str(path)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *flags,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], **(env or {})},
+        )
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PATIENCE)) as client:
+            proxy = ProxyProcess(process, client)
+            listening = asyncio.create_task(proxy._listen(process.stdout, process.stderr))
+            try:
+                await proxy._until_open()
+                yield proxy
+            except BaseException as failure:
+                failure.add_note(f"the proxy's log:\n{proxy.logs}")
+                raise
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+                await listening
