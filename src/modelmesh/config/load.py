@@ -6,7 +6,7 @@ that can be used.
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -78,12 +78,14 @@ def _examined(document: Document, source: str, environ: Mapping[str, str]) -> Ex
         tree = interpolate(tree)
         faults += interpolate.faults
     config, structure_faults = _built(structure, tree)
+    faults += structure_faults
     findings = references.check(config, references.Names.written(tree))
+    faults += [fault for fault in findings.faults if not _broken(fault.path, faults)]
     hide = interpolate.hidden if interpolate else str
     return Examined(
         config,
         source,
-        _problems([*faults, *structure_faults, *findings.faults], document, hide),
+        _problems(faults, document, hide),
         [hide(warning) for warning in findings.warnings],
     )
 
@@ -150,7 +152,14 @@ def _without(tree: Any, path: Path) -> Any:
     return others if rest is None else {**others, key: rest}
 
 
-def _problems(faults: Iterable[Fault], document: Document, hide: Any) -> list[Problem]:
+def _broken(path: Path, faults: Iterable[Fault]) -> bool:
+    """Whether something at a path or in it is wrong already, and what follows is no news."""
+    return any(fault.path[: len(path)] == path for fault in faults)
+
+
+def _problems(
+    faults: Iterable[Fault], document: Document, hide: Callable[[str], str]
+) -> list[Problem]:
     """Give every fault its line, in the order of lines; of two at one place only the first."""
     first: dict[Path, Fault] = {}
     for fault in faults:

@@ -9,7 +9,7 @@ from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree, Unkno
 from modelmesh.config.faults import Fault, Path, unknown
 from modelmesh.config.later import is_later
 from modelmesh.config.plugs import misnamed
-from modelmesh.config.schema import MeshConfig, Pool, RateLimits
+from modelmesh.config.schema import MeshConfig, Pool, Provider, RateLimits
 from modelmesh.connectors import registry
 
 
@@ -76,8 +76,23 @@ def _of_providers(config: MeshConfig) -> Iterator[Fault]:
         wrong = misnamed("providers", provider.connector or id_, config.connectors)
         if wrong:
             yield Fault(("providers", id_, "connector"), wrong)
+        else:
+            yield from _made(id_, provider, config.connectors)
         if provider.api_key and provider.api_keys:
             yield Fault(("providers", id_, "api_keys"), "give either api_key or api_keys")
+
+
+def _made(id_: str, provider: Provider, own: Mapping[str, str]) -> Iterator[Fault]:
+    """Try whether the connector takes its settings; some need an address or an account."""
+    connector = provider.connector or id_
+    if connector not in own and is_later("providers", connector):
+        return
+    vendor = registry.find("providers", connector, own)
+    try:
+        options = vendor.Options(**provider.options)
+        vendor(id_, base_url=provider.base_url, headers=provider.headers, options=options)
+    except (ValueError, TypeError) as error:
+        yield Fault(("providers", id_), str(error))
 
 
 def _of_models(config: MeshConfig, names: Names, tree: CapabilityTree) -> Iterator[Fault]:

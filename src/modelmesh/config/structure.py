@@ -244,7 +244,8 @@ def _text(raw: Any, _: Any) -> str:
     raise Invalid(f"expected text, got {_kind(raw)}{quotes}")
 
 
-def _secret(raw: Any, _: Any) -> Secret:
+def secret(raw: Any, _: Any = Secret) -> Secret:
+    """Return a key that can be sent in a header. Raises Invalid, with no word of the key."""
     if isinstance(raw, Secret):
         return raw
     key = _text(raw, str).strip()
@@ -266,5 +267,5 @@ def _choice(raw: Any, literal: Any) -> Any:
 
 
 _SCALARS: Final[Mapping[Any, Callable[[Any, Any], Any]]] = MappingProxyType(
-    {bool: _boolean, int: _integer, float: _number, str: _text, Secret: _secret}
+    {bool: _boolean, int: _integer, float: _number, str: _text, Secret: secret}
 )

@@ -1,0 +1,34 @@
+"""Checking a configuration without starting anything: `modelmesh check FILE`."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from modelmesh.build import Parts, build
+from modelmesh.clock import system_rng
+from modelmesh.config.load import Examined, examine
+from modelmesh.errors import ConfigError
+from modelmesh.state import State
+
+_OK, _MISTAKES = 0, 1
+
+
+def check(path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[int, str]:
+    """Return the exit code and what to print: what the file sets up, or all its mistakes."""
+    try:
+        examined = examine(path, environ=environ)
+        if examined.problems:
+            raise ConfigError(examined.problems, examined.source)
+        parts = build(examined.config, state=State(), rng=system_rng())
+    except ConfigError as error:
+        return _MISTAKES, str(ConfigError(error.problems, os.fspath(path)))
+    return _OK, "\n".join(_summary(examined, parts))
+
+
+def _summary(examined: Examined, parts: Parts) -> Iterator[str]:
+    yield f"{examined.source}: no mistakes"
+    yield f"  providers: {', '.join(examined.config.providers) or 'none'}"
+    for id_, pool in parts.pools.items():
+        targets = [target.id for target in pool.targets]
+        yield f"  pool {id_}: {', '.join(targets) or 'models that servers name when asked'}"
+    for warning in examined.warnings:
+        yield f"  note: {warning}"
