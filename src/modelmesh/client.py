@@ -1,19 +1,24 @@
-"""The client inside an application: OpenAI's shape, synchronous and asynchronous, no server."""
+"""The client inside an application: OpenAI's shape, synchronous and asynchronous, no server.
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+`create` and `create_async` make one of a few words. There the process's environment comes in.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from uuid import uuid4
 
-from attrs import field, frozen
+from attrs import frozen
 
 from modelmesh import arguments
 from modelmesh.completions import AsyncCompletions, Completions
+from modelmesh.config.detect import detect
+from modelmesh.config.load import Source, load
 from modelmesh.config.schema import MeshConfig
-from modelmesh.errors import RequestError
 from modelmesh.mesh import ModelMesh
 from modelmesh.portal import Portal
-from modelmesh.results import MODEL, Result
+from modelmesh.results import ModelList
 from modelmesh.types import Request
 
 if TYPE_CHECKING:
@@ -21,6 +26,72 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 T = TypeVar("T")
+
+
+def create(
+    *capabilities: str,
+    pool: str | None = None,
+    providers: Iterable[str] | None = None,
+    models: Iterable[str] | None = None,
+    strategy: str | None = None,
+    api_keys: Mapping[str, str] | None = None,
+    config: Source | None = None,
+) -> "MeshClient":
+    """Return a client for a capability, such as `create("chat-completion")`.
+
+    Args:
+        capabilities: what is wanted, as paths or aliases. The first is asked for where a call names
+            no model.
+        pool: the pool asked for where a call names no model, instead.
+        providers: only these, such as `openai`; else all whose keys are in the environment.
+        models: only these, by name or as `provider/model`.
+        strategy: how pools put their targets in order.
+        api_keys: keys by provider, which go before those in the environment.
+        config: a configuration instead of the last four: a file, a mapping or a MeshConfig.
+
+    Raises:
+        ConfigError: the configuration has mistakes, or no provider was found.
+        RequestError: there is no such pool.
+
+    """
+    settings, model = _settings(
+        capabilities,
+        pool,
+        config,
+        providers=providers,
+        models=models,
+        strategy=strategy,
+        api_keys=api_keys,
+    )
+    client = MeshClient(lambda: ModelMesh(settings), model=model)
+    if model:
+        client.mesh.pool(model)
+    return client
+
+
+def create_async(
+    *capabilities: str,
+    pool: str | None = None,
+    providers: Iterable[str] | None = None,
+    models: Iterable[str] | None = None,
+    strategy: str | None = None,
+    api_keys: Mapping[str, str] | None = None,
+    config: Source | None = None,
+) -> "AsyncMeshClient":
+    """Return an asynchronous client. Everything else is as in `create`."""
+    settings, model = _settings(
+        capabilities,
+        pool,
+        config,
+        providers=providers,
+        models=models,
+        strategy=strategy,
+        api_keys=api_keys,
+    )
+    client = AsyncMeshClient(ModelMesh(settings), model=model)
+    if model:
+        client.mesh.pool(model)
+    return client
 
 
 class MeshClient:
@@ -129,21 +200,6 @@ class Chat(Generic[C]):
     completions: C
 
 
-@frozen
-class ModelList:
-    """What can be asked for. Iterates over the models."""
-
-    data: list["Model"]
-    object: str = field(default="list", init=False)
-
-    def __iter__(self) -> Iterator["Model"]:
-        return iter(self.data)
-
-    async def __aiter__(self) -> AsyncIterator["Model"]:
-        for model in self.data:
-            yield model
-
-
 @frozen(eq=False)
 class Models:
     """`client.models`."""
@@ -152,11 +208,11 @@ class Models:
 
     def list(self) -> ModelList:
         """Return the pools, and the models where they are exposed."""
-        return _listed(_tell(self._portal, ModelMesh.models))
+        return ModelList.of(_tell(self._portal, ModelMesh.models))
 
     def retrieve(self, model: str) -> "Model":
         """Return one of them. Raises RequestError where there is none of that name."""
-        return _found(_tell(self._portal, ModelMesh.models), model)
+        return ModelList.of(_tell(self._portal, ModelMesh.models)).find(model)
 
 
 @frozen(eq=False)
@@ -167,11 +223,31 @@ class AsyncModels:
 
     async def list(self) -> ModelList:
         """Return the pools, and the models where they are exposed."""
-        return _listed(await _told(self._open(), ModelMesh.models))
+        return ModelList.of(await _told(self._open(), ModelMesh.models))
 
     async def retrieve(self, model: str) -> "Model":
         """Return one of them. Raises RequestError where there is none of that name."""
-        return _found(await _told(self._open(), ModelMesh.models), model)
+        return ModelList.of(await _told(self._open(), ModelMesh.models)).find(model)
+
+
+def _settings(
+    capabilities: Sequence[str], pool: str | None, config: Source | None, **choices: Any
+) -> tuple[MeshConfig, str | None]:
+    """Return the configuration, and the model asked for where a call names none."""
+    if config is None:
+        settings = detect(os.environ, capabilities=capabilities, **choices)
+    elif told := [name for name, choice in choices.items() if choice is not None]:
+        raise TypeError(f"the configuration says {', '.join(told)} itself")
+    else:
+        settings = load(config, environ=os.environ)
+    return settings, pool or next(iter(capabilities), None) or _usual_pool(settings)
+
+
+def _usual_pool(settings: MeshConfig) -> str | None:
+    pools = list(settings.pools) or ["chat-completion"]
+    return (
+        pools[0] if len(pools) == 1 else "chat-completion" if "chat-completion" in pools else None
+    )
 
 
 def _ask(config: MeshConfig, default_model: str | None, **parameters: Any) -> Request:
@@ -191,20 +267,3 @@ async def _told(mesh: ModelMesh, function: Callable[..., T], *args: Any) -> T:
     """Return what a mesh says of itself once it knows its models."""
     await mesh.start()
     return function(mesh, *args)
-
-
-def _listed(rows: Sequence[Mapping[str, Any]]) -> ModelList:
-    return ModelList([_model(row) for row in rows])
-
-
-def _model(row: Mapping[str, Any]) -> "Model":
-    return cast("Model", Result(row, MODEL))
-
-
-def _found(rows: Sequence[Mapping[str, Any]], id_: str) -> "Model":
-    for row in rows:
-        if row["id"] == id_:
-            return _model(row)
-    raise RequestError(
-        f"The model {id_!r} does not exist", status=404, code="model_not_found", param="model"
-    )

@@ -5,8 +5,15 @@ beyond the schema are kept. Asking for a field that is neither there nor in the 
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn, TypeAlias
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias, cast
+
+from attrs import field, frozen
+
+from modelmesh.errors import RequestError
+
+if TYPE_CHECKING:
+    from openai.types import Model
 
 Schema: TypeAlias = dict[str, "Schema"]
 """The fields that OpenAI's schema gives an object, and for each those of what is in it."""
@@ -137,6 +144,33 @@ class Result(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.to_dict(), self._schema)
+
+
+@frozen
+class ModelList:
+    """What can be asked for. Iterates over the models."""
+
+    data: list["Model"]
+    object: str = field(default="list", init=False)
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
+        return cls([cast("Model", Result(row, MODEL)) for row in rows])
+
+    def find(self, id_: str) -> "Model":
+        for model in self.data:
+            if model.id == id_:
+                return model
+        raise RequestError(
+            f"The model {id_!r} does not exist", status=404, code="model_not_found", param="model"
+        )
+
+    def __iter__(self) -> Iterator["Model"]:
+        return iter(self.data)
+
+    async def __aiter__(self) -> AsyncIterator["Model"]:
+        for model in self.data:
+            yield model
 
 
 def _wrap(value: Any, schema: Schema) -> Any:
