@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from modelmesh.config.check import check
+from modelmesh.check import check
 from modelmesh.config.detect import detect
 from modelmesh.errors import ConfigError
 from modelmesh.proxy.demo import serve
@@ -57,7 +57,6 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         "--log-level",
         type=str.upper,
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
-        default="INFO",
         help="how much to log (default: INFO)",
     )
     parser.add_argument("--demo", action="store_true", help="serve three simulated vendors")
@@ -71,9 +70,9 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 def _proxy(arguments: argparse.Namespace) -> int:
     if arguments.check:
         return _check(arguments.config)
-    logging.basicConfig(
-        level=arguments.log_level, stream=sys.stderr, format="%(levelname)s %(message)s"
-    )
+    # The tour shows by itself what the log would tell.
+    level = arguments.log_level or ("ERROR" if arguments.once else "INFO")
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s")
     # On this level the event loop and the web server talk of things of their own.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     address = {"host": arguments.host, "port": arguments.port, "token": arguments.token}

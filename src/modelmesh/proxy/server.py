@@ -7,16 +7,16 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 from attrs import asdict, evolve, frozen
 
 from modelmesh.clock import Clock, SystemClock
-from modelmesh.config.schema import MeshConfig, Proxy
+from modelmesh.config.load import Source
+from modelmesh.config.schema import Proxy
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.app import Responder, create_app
@@ -60,7 +60,7 @@ class ProxyServer:
         self,
         mesh: ModelMesh | None = None,
         *,
-        config: str | Path | Mapping[str, Any] | MeshConfig | None = None,
+        config: Source | None = None,
         host: str | None = None,
         port: int | None = None,
         token: str | None = None,

@@ -2,26 +2,22 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from modelmesh.config.detect import detect
-from modelmesh.config.load import load
+from modelmesh.config.load import Source, load
 from modelmesh.config.schema import MeshConfig
 
 _FILES: Final = ("modelmesh.yaml", "modelmesh.yml")
 
 
-def find_config(
-    source: str | Path | Mapping[str, Any] | MeshConfig | None, environ: Mapping[str, str]
-) -> MeshConfig:
+def find_config(source: Source | None, environ: Mapping[str, str]) -> MeshConfig:
     """Return the configuration given, or found.
 
     Raises:
         ConfigError: it is wrong, or none was given and none was found.
 
     """
-    if isinstance(source, MeshConfig):
-        return source
     given = source if source is not None else find_file()
     return detect(environ) if given is None else load(given, environ=environ)
 
