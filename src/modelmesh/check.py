@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator, Mapping
 
+from attrs import evolve
+
 from modelmesh.build import Parts, build
 from modelmesh.clock import system_rng
 from modelmesh.config.load import Examined, examine
@@ -14,13 +16,18 @@ _OK, _MISTAKES = 0, 1
 
 def check(path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[int, str]:
     """Return the exit code and what to print: what the file sets up, or all its mistakes."""
+    source = os.fspath(path)
     try:
         examined = examine(path, environ=environ)
-        if examined.problems:
-            raise ConfigError(examined.problems, examined.source)
+    except ConfigError as error:
+        return _MISTAKES, str(error)
+    if examined.problems:
+        return _MISTAKES, str(ConfigError(examined.problems, source))
+    try:
         parts = build(examined.config, state=State(), rng=system_rng())
     except ConfigError as error:
-        return _MISTAKES, str(ConfigError(error.problems, os.fspath(path)))
+        problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
+        return _MISTAKES, str(ConfigError(problems, source))
     return _OK, "\n".join(_summary(examined, parts))
 
 

@@ -1,12 +1,14 @@
-"""Connectors which have their names already and are built in a later version.
+"""What a configuration may name although it is built in a later version.
 
-A configuration may name them. What then happens (a warning, a refusal) is in `references`.
+A strategy or a secret store of this kind is refused where it is used. Everything else can be done
+without, and `warnings` tells of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from modelmesh.config import schema
 from modelmesh.connectors import registry
 
 _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
@@ -66,6 +68,18 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
+_LIMITS: Final = ("request_limit", "token_limit", "budget_limit", "maintenance_window")
+_IDLE: Final[Mapping[type[object], tuple[str, ...]]] = MappingProxyType(
+    {
+        schema.Provider: ("tier", "rate_limits", "budget", "discovery"),
+        schema.Deactivation: _LIMITS,
+        schema.ProviderDeactivation: _LIMITS,
+        schema.Proxy: ("workers",),
+        schema.MeshConfig: ("storage", "observability", "discovery"),
+    }
+)
+"""Settings which nothing heeds yet."""
+
 
 def later(kind: registry.Kind) -> tuple[str, ...]:
     """Return the ids of a kind that are known by name only."""
@@ -75,3 +89,34 @@ def later(kind: registry.Kind) -> tuple[str, ...]:
 def is_later(kind: registry.Kind, id_: str) -> bool:
     """Whether a connector is known by name only; short names count."""
     return any(id_ in registry.names(known) for known in _LATER[kind])
+
+
+def warnings(config: schema.MeshConfig) -> Iterator[str]:
+    """Give what the user of a configuration should know before relying on it."""
+    if not any(provider.enabled for provider in config.providers.values()):
+        yield "there are no providers, so no request can be answered"
+    for id_, provider in config.providers.items():
+        connector = provider.connector or id_
+        if connector not in config.connectors and is_later("providers", connector):
+            yield f"provider {id_!r} is not available in this version; its models are passed by"
+    idle = list(_idle(config))
+    if idle:
+        yield f"this version reads but does not heed: {', '.join(idle)}"
+
+
+def _idle(config: schema.MeshConfig) -> Iterator[str]:
+    yield from _set("", config)
+    yield from _set("proxy.", config.proxy)
+    for id_, provider in config.providers.items():
+        yield from _set(f"providers.{id_}.", provider)
+    for id_, pool in config.pools.items():
+        yield from _set(f"pools.{id_}.deactivation.", pool.deactivation)
+        yield from _set(f"pools.{id_}.provider_deactivation.", pool.provider_deactivation)
+
+
+def _set(place: str, part: object) -> Iterator[str]:
+    """Give the idle settings of a part which are not as they are by default."""
+    usual = type(part)()
+    for name in _IDLE[type(part)]:
+        if getattr(part, name) != getattr(usual, name):
+            yield f"{place}{name}"

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from modelmesh.config import references
 from modelmesh.config.document import Document, plain
 from modelmesh.config.faults import Fault, Invalid, Path, dotted
 from modelmesh.config.interpolation import Interpolation
-from modelmesh.config.later import is_later
+from modelmesh.config.later import is_later, warnings
 from modelmesh.config.schema import MeshConfig, Secrets
 from modelmesh.config.structure import Structure
 from modelmesh.connectors import registry
@@ -29,12 +29,16 @@ _log = logging.getLogger("modelmesh")
 
 @frozen
 class Examined:
-    """A configuration as far as it could be read, its mistakes, and what else is worth saying."""
+    """A configuration as far as it could be read, its mistakes, and what else is worth saying.
+
+    `lines` has the line of every path, written as in problems.
+    """
 
     config: MeshConfig
     source: str
     problems: Sequence[Problem]
     warnings: Sequence[str]
+    lines: Mapping[str, int] = field(factory=dict)
 
 
 def load(source: Source, *, environ: Mapping[str, str]) -> MeshConfig:
@@ -60,9 +64,9 @@ def examine(source: Source, *, environ: Mapping[str, str]) -> Examined:
 
     """
     if isinstance(source, MeshConfig):
-        findings = references.check(source, references.Names.of(source))
-        problems = [Problem(dotted(fault.path), fault.message) for fault in findings.faults]
-        return Examined(source, "configuration", problems, findings.warnings)
+        faults = references.check(source, references.Names.of(source))
+        problems = [Problem(dotted(fault.path), fault.message) for fault in faults]
+        return Examined(source, "configuration", problems, list(warnings(source)))
     if isinstance(source, Mapping):
         return _examined(plain(source), "configuration", environ)
     return _examined(_read(source), os.fspath(source), environ)
@@ -79,14 +83,15 @@ def _examined(document: Document, source: str, environ: Mapping[str, str]) -> Ex
         faults += interpolate.faults
     config, structure_faults = _built(structure, tree)
     faults += structure_faults
-    findings = references.check(config, references.Names.written(tree))
-    faults += [fault for fault in findings.faults if not _broken(fault.path, faults)]
+    further = references.check(config, references.Names.written(tree))
+    faults += [fault for fault in further if not _broken(fault.path, faults)]
     hide = interpolate.hidden if interpolate else str
     return Examined(
         config,
         source,
         _problems(faults, document, hide),
-        [hide(warning) for warning in findings.warnings],
+        [hide(warning) for warning in warnings(config)],
+        {dotted(path): line for path, line in document.lines.items()},
     )
 
 

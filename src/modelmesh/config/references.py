@@ -1,15 +1,15 @@
-"""What concerns two parts of a configuration: names that must exist, connectors not built yet."""
+"""What concerns two parts of a configuration: names that must lead somewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree, UnknownCapability
 from modelmesh.config.faults import Fault, Path, unknown
 from modelmesh.config.later import is_later
 from modelmesh.config.plugs import misnamed
-from modelmesh.config.schema import MeshConfig, Pool, Provider, RateLimits
+from modelmesh.config.schema import MeshConfig, Pool, Provider
 from modelmesh.connectors import registry
 
 
@@ -34,14 +34,8 @@ class Names:
         )
 
 
-@frozen
-class Findings:
-    faults: list[Fault] = field(factory=list)
-    warnings: list[str] = field(factory=list)
-
-
-def check(config: MeshConfig, names: Names) -> Findings:
-    """Find every name that leads nowhere, and what this version does not do yet."""
+def check(config: MeshConfig, names: Names) -> list[Fault]:
+    """Return every name that leads nowhere, and every connector its settings do not suit."""
     tree, faults = _tree(config.capabilities)
     faults += _of_connectors(config.connectors)
     faults += _of_providers(config)
@@ -51,7 +45,7 @@ def check(config: MeshConfig, names: Names) -> Findings:
         faults += _of_strategies(("pools", id_), pool, config.connectors)
     place = ("discovery", "sync", "providers")
     faults += _names("provider", config.discovery.sync.providers, names.providers, place)
-    return Findings(faults, list(_warnings(config)))
+    return faults
 
 
 def _tree(paths: Iterable[str]) -> tuple[CapabilityTree, list[Fault]]:
@@ -146,23 +140,3 @@ def _capability(tree: CapabilityTree, name: str, place: Path) -> Iterator[Fault]
         tree.resolve(name)
     except UnknownCapability as error:
         yield Fault(place, str(error))
-
-
-def _warnings(config: MeshConfig) -> Iterator[str]:
-    if not any(provider.enabled for provider in config.providers.values()):
-        yield "there are no providers, so no request can be answered"
-    for id_, provider in config.providers.items():
-        connector = provider.connector or id_
-        if connector not in config.connectors and is_later("providers", connector):
-            yield (
-                f"provider {id_!r} is not available in this version; requests do not go to its "
-                "models"
-            )
-        budget = provider.budget
-        if budget.daily_limit is not None or budget.monthly_limit is not None:
-            yield f"providers.{id_}.budget is read, but this version does not enforce it"
-        if provider.rate_limits != RateLimits():
-            yield f"providers.{id_}.rate_limits are read, but this version does not enforce them"
-    storage = config.storage.connector
-    if storage not in registry.names("modelmesh.memory.v1"):
-        yield f"storage {storage!r} is not available in this version; state is kept in memory"
