@@ -59,15 +59,17 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        found: Any = import_module("importlib.metadata").version("modelmesh-lite")
-    elif name in _HOMES:
-        found = getattr(import_module(f"modelmesh.{_HOMES[name]}"), name)
-    else:
-        raise AttributeError(f"module 'modelmesh' has no attribute {name!r}")
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # or else every misspelt name would be Any to type checkers
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            found: Any = import_module("importlib.metadata").version("modelmesh-lite")
+        elif name in _HOMES:
+            found = getattr(import_module(f"modelmesh.{_HOMES[name]}"), name)
+        else:
+            raise AttributeError(f"module 'modelmesh' has no attribute {name!r}")
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
