@@ -123,9 +123,9 @@ class Router:
             raise
         await incoming.close()
         whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
-        if request.stream or incoming.status != HTTPStatus.OK:
+        if request.stream:
             raise provider.error(whole, wall=self._clock.wall())
-        return provider.answer(whole)
+        return provider.answer(whole, wall=self._clock.wall())
 
 
 def _is_stream(incoming: TransportReply) -> bool:
