@@ -1,0 +1,10 @@
+"""A first answer, with whatever vendors' keys the environment has (OPENAI_API_KEY and others)."""
+
+import modelmesh
+
+with modelmesh.create("chat-completion") as client:
+    response = client.chat.completions.create(
+        messages=[{"role": "user", "content": "Say hello in three languages."}],
+    )
+    print(response.choices[0].message.content)
+    print(f"({response.model})")
