@@ -1,0 +1,474 @@
+"""The same stories through both clients, on a real mesh whose sockets are scripted."""
+
+import asyncio
+import gc
+import inspect
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from modelmesh import (
+    AsyncMeshClient,
+    MeshClient,
+    MeshError,
+    ModelMesh,
+    RequestError,
+    RoutingError,
+    create,
+    create_async,
+)
+from modelmesh.config.load import load
+from modelmesh.errors import ConfigError
+from modelmesh.types import HttpRequest, TransportReply
+
+MESSAGES = [{"role": "user", "content": "Hello!"}]
+CONFIG: dict[str, Any] = {
+    "providers": {
+        "a": {"connector": "openai-compatible", "base_url": "http://127.0.0.1:1/v1"},
+        "b": {"connector": "openai-compatible", "base_url": "http://127.0.0.1:2/v1"},
+    },
+    "models": {
+        "down": {"provider": "a"},
+        "up": {"provider": "b"},
+        "endless": {"provider": "b"},
+        "silent": {"provider": "b"},
+        "broken": {"provider": "b"},
+    },
+    "pools": {
+        "chat": {"models": ["up"]},
+        "two": {"models": ["down", "up"]},
+        "dead": {"models": ["down"], "retry": {"max_attempts": 1}},
+        "endless": {"models": ["endless"]},
+        "silent": {"models": ["silent"]},
+        "broken": {"models": ["broken"]},
+    },
+    "proxy": {"forward_headers": ["x-team"]},
+}
+
+
+class Vendor:
+    """A transport that answers as the model's name says, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.silent = threading.Event()
+        self.open = 0
+        self.closed = 0
+
+    async def send(self, request: HttpRequest, *, connect: float) -> TransportReply:
+        assert connect > 0
+        body = json.loads(request.body)
+        self.requests.append(body)
+        self.headers.append(request.headers)
+        if body["model"] == "silent":
+            self.open += 1
+            self.silent.set()
+            try:
+                await asyncio.sleep(600)
+            finally:
+                self.open -= 1
+        return Arriving(self, body["model"], streaming=body.get("stream") is True)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Arriving:
+    def __init__(self, vendor: Vendor, model: str, *, streaming: bool) -> None:
+        self.status = 503 if model == "down" else 200
+        streamed = streaming and model != "down"
+        kind = "text/event-stream" if streamed else "application/json"
+        self.headers: Mapping[str, str] = {"content-type": kind}
+        self._vendor = vendor
+        self._model = model
+        self._streaming = streamed
+        self._open = True
+        vendor.open += 1
+
+    async def read(self) -> bytes:
+        return b"".join([piece async for piece in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        if self.status != 200:
+            yield b'{"error": {"message": "We are down."}}'
+        elif not self._streaming:
+            message = {"role": "assistant", "content": "Hello!", "own": {"x": 1}}
+            yield _encode(
+                self._model, choices=[{"index": 0, "message": message, "finish_reason": "stop"}]
+            )
+        else:
+            async for delta in self._deltas():
+                done = "stop" if not delta else None
+                choice = {"index": 0, "delta": delta, "finish_reason": done}
+                yield b"data: " + _encode(self._model, choices=[choice]) + b"\n\n"
+
+    async def _deltas(self) -> AsyncIterator[dict[str, str]]:
+        yield {"role": "assistant", "content": "Hel"}
+        while self._model == "endless":
+            await asyncio.sleep(0)
+            yield {"content": "lo "}
+        if self._model != "broken":
+            yield {"content": "lo!"}
+            yield {}
+
+    async def close(self) -> None:
+        self._vendor.open -= self._open
+        self._open = False
+
+
+def _encode(model: str, **fields: Any) -> bytes:
+    return json.dumps({"id": "chatcmpl-1", "model": model, **fields}).encode()
+
+
+class Blocking:
+    """Does things with a MeshClient."""
+
+    def __init__(self, vendor: Vendor, model: str | None) -> None:
+        config = load(CONFIG, environ={})
+        self.client: Any = MeshClient(lambda: ModelMesh(config, transport=vendor), model=model)
+
+    def do(self, call: Callable[[Any], Any]) -> Any:
+        return call(self.client)
+
+    def read(self, stream: Any) -> list[Any]:
+        return list(stream)
+
+    def first(self, stream: Any) -> Any:
+        return next(stream)
+
+    def within(self, stream: Any) -> Any:
+        with stream as entered:
+            return next(entered)
+
+    def end(self) -> None:
+        self.client.close()
+
+
+class Awaiting:
+    """Does the same things with an AsyncMeshClient."""
+
+    def __init__(self, vendor: Vendor, model: str | None) -> None:
+        self.client: Any = AsyncMeshClient(
+            ModelMesh(load(CONFIG, environ={}), transport=vendor), model=model
+        )
+        self._runner = asyncio.Runner()
+
+    def do(self, call: Callable[[Any], Any]) -> Any:
+        async def doing() -> Any:
+            result = call(self.client)
+            return await result if inspect.isawaitable(result) else result
+
+        return self._runner.run(doing())
+
+    def read(self, stream: Any) -> list[Any]:
+        async def reading() -> list[Any]:
+            return [item async for item in stream]
+
+        return self._runner.run(reading())
+
+    def first(self, stream: Any) -> Any:
+        return self.do(lambda _: anext(stream))
+
+    def within(self, stream: Any) -> Any:
+        async def entering() -> Any:
+            async with stream as entered:
+                return await anext(entered)
+
+        return self._runner.run(entering())
+
+    def end(self) -> None:
+        self.do(lambda client: client.close())
+        self._runner.close()
+
+
+Story = Blocking | Awaiting
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture(params=[Blocking, Awaiting], ids=["sync", "async"])
+def story(request: pytest.FixtureRequest, vendor: Vendor) -> Iterator[Story]:
+    telling: Story = request.param(vendor, "chat")
+    yield telling
+    telling.end()
+
+
+def _ask(**parameters: Any) -> Callable[[Any], Any]:
+    return lambda client: client.chat.completions.create(messages=MESSAGES, **parameters)
+
+
+def test_an_answer_is_read_by_attributes(story: Story, vendor: Vendor) -> None:
+    answer = story.do(_ask(temperature=0.5, vendors_own=[1]))
+
+    assert answer.choices[0].message.content == "Hello!"
+    assert answer.choices[0].message.own.x == 1
+    assert answer.usage is None
+    assert answer.model == "up"
+    assert vendor.requests == [
+        {"messages": MESSAGES, "temperature": 0.5, "vendors_own": [1], "model": "up"}
+    ]
+    assert vendor.open == 0
+
+
+def test_a_message_is_sent_back_as_it_came(story: Story, vendor: Vendor) -> None:
+    message = story.do(_ask()).choices[0].message
+
+    story.do(lambda client: client.chat.completions.create(messages=[*MESSAGES, message]))
+
+    assert vendor.requests[-1]["messages"] == [*MESSAGES, message.to_dict()]
+
+
+def test_a_call_may_name_another_pool(story: Story) -> None:
+    assert story.do(_ask(model="two")).model == "up"
+
+
+def test_allowed_headers_go_to_the_vendor(story: Story, vendor: Vendor) -> None:
+    story.do(_ask(extra_headers={"X-Team": "search", "X-Other": "no"}))
+
+    assert vendor.headers[0]["x-team"] == "search"
+    assert "x-other" not in vendor.headers[0]
+
+
+def test_a_stream_gives_chunks_and_lets_go_of_the_vendor(story: Story, vendor: Vendor) -> None:
+    chunks = story.read(story.do(_ask(stream=True)))
+
+    assert [chunk.choices[0].delta.content for chunk in chunks] == ["Hel", "lo!", None]
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert vendor.open == 0
+
+
+def test_a_stream_that_was_read_gives_nothing_more(story: Story) -> None:
+    stream = story.do(_ask(stream=True))
+    story.read(stream)
+
+    assert story.read(stream) == []
+
+
+def test_closing_a_stream_early_lets_go_of_the_vendor(story: Story, vendor: Vendor) -> None:
+    stream = story.do(_ask(model="endless", stream=True))
+    assert story.first(stream).choices[0].delta.content == "Hel"
+    assert vendor.open == 1
+
+    story.do(lambda _: stream.close())
+
+    assert vendor.open == 0
+    assert story.read(stream) == []
+
+
+def test_a_stream_is_closed_by_leaving_its_context(story: Story, vendor: Vendor) -> None:
+    stream = story.do(_ask(model="endless", stream=True))
+
+    assert story.within(stream).choices[0].delta.content == "Hel"
+
+    assert vendor.open == 0
+
+
+def test_a_stream_nobody_holds_any_more_lets_go_of_the_vendor(story: Story, vendor: Vendor) -> None:
+    stream = story.do(_ask(model="endless", stream=True))
+    story.first(stream)
+
+    del stream
+    gc.collect()
+    for _ in range(100):
+        story.do(lambda client: client.describe())
+
+    assert vendor.open == 0
+
+
+def test_a_stream_that_breaks_off_raises_after_what_came(story: Story, vendor: Vendor) -> None:
+    stream = story.do(_ask(model="broken", stream=True))
+
+    assert story.first(stream).choices[0].delta.content == "Hel"
+    with pytest.raises(MeshError) as broken:
+        story.read(stream)
+    assert broken.value.code == "stream_incomplete"
+    assert vendor.open == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_next_target_answers_where_the_first_is_down(
+    story: Story, vendor: Vendor, stream: bool
+) -> None:
+    answer = story.do(_ask(model="two", stream=stream))
+
+    assert (story.read(answer)[0] if stream else answer).model == "up"
+    assert [body["model"] for body in vendor.requests] == ["down", "up"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_where_nobody_answers_the_error_names_each_attempt(story: Story, stream: bool) -> None:
+    with pytest.raises(RoutingError) as failed:
+        story.do(_ask(model="dead", stream=stream))
+
+    assert [attempt.target for attempt in failed.value.attempts] == ["a/down"]
+    assert failed.value.status == 503
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_that_does_not_exist_is_an_error(story: Story, stream: bool) -> None:
+    with pytest.raises(RequestError, match="'chet' does not exist; did you mean 'chat'") as wrong:
+        story.do(_ask(model="chet", stream=stream))
+    assert (wrong.value.status, wrong.value.code) == (404, "model_not_found")
+
+
+def test_a_call_without_messages_is_a_mistake(story: Story) -> None:
+    with pytest.raises(TypeError, match="messages"):
+        story.do(lambda client: client.chat.completions.create())
+
+
+def test_models_are_the_pools(story: Story) -> None:
+    models = story.do(lambda client: client.models.list())
+
+    assert models.object == "list"
+    assert [model.id for model in models] == list(CONFIG["pools"])
+    assert models.data[0].object == "model"
+    one = story.do(lambda client: client.models.retrieve("two"))
+    assert one == models.data[1]
+    with pytest.raises(RequestError, match="'three' does not exist") as missing:
+        story.do(lambda client: client.models.retrieve("three"))
+    assert missing.value.status == 404
+
+
+def test_a_client_tells_of_its_pools(story: Story) -> None:
+    assert story.do(lambda client: client.active_providers()) == ["b", "a"]
+    assert list(story.do(lambda client: client.pool_status())) == list(CONFIG["pools"])
+    assert story.do(lambda client: client.rotate("two")) == "b/up"
+    assert "b/up" in story.do(lambda client: client.describe())
+    assert isinstance(story.client.mesh, ModelMesh)
+
+
+def test_a_client_explains_where_a_request_would_go(story: Story, vendor: Vendor) -> None:
+    explained = story.do(lambda client: client.explain(model="two", messages=MESSAGES))
+
+    assert [row["target"] for row in explained] == ["a/down", "b/up"]
+    assert story.do(lambda client: client.explain())[0]["target"] == "b/up"
+    assert vendor.requests == []
+
+
+def test_a_closed_client_says_so(story: Story, vendor: Vendor) -> None:
+    story.do(_ask())
+    story.do(lambda client: client.close())
+
+    assert vendor.closed == 1
+    for call in (
+        _ask(),
+        _ask(stream=True),
+        lambda client: client.models.list(),
+        lambda client: client.describe(),
+    ):
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            story.do(call)
+
+
+def test_a_client_is_closed_by_leaving_its_context(vendor: Vendor) -> None:
+    with Blocking(vendor, "chat").client as client:
+        assert client.chat.completions.create(messages=MESSAGES).model == "up"
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        client.describe()
+
+
+async def test_an_asynchronous_client_is_closed_by_leaving_its_context(vendor: Vendor) -> None:
+    config = load(CONFIG, environ={})
+    async with AsyncMeshClient(ModelMesh(config, transport=vendor), model="chat") as client:
+        assert (await client.chat.completions.create(messages=MESSAGES)).model == "up"
+        assert [model.id async for model in await client.models.list()] == list(CONFIG["pools"])
+    assert vendor.closed == 1
+
+
+async def test_a_cancelled_call_lets_go_of_the_vendor(vendor: Vendor) -> None:
+    client = AsyncMeshClient(ModelMesh(load(CONFIG, environ={}), transport=vendor))
+    call = asyncio.create_task(client.chat.completions.create(messages=MESSAGES, model="silent"))
+    await asyncio.to_thread(vendor.silent.wait, 5)
+    assert vendor.open == 1
+
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    assert vendor.open == 0
+    await client.close()
+
+
+async def test_a_cancelled_reader_lets_go_of_the_vendor(vendor: Vendor) -> None:
+    client = AsyncMeshClient(ModelMesh(load(CONFIG, environ={}), transport=vendor))
+    stream = await client.chat.completions.create(messages=MESSAGES, model="endless", stream=True)
+
+    async def read() -> None:
+        async for _ in stream:
+            pass
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(read(), 0.05)
+
+    assert vendor.open == 0
+    await client.close()
+
+
+def test_a_call_without_any_model_is_refused(vendor: Vendor) -> None:
+    telling = Blocking(vendor, None)
+
+    with pytest.raises(RequestError, match="say which model is to answer"):
+        telling.do(_ask())
+    telling.end()
+
+
+def test_created_from_a_configuration_it_asks_the_pool_named() -> None:
+    with create(config=CONFIG, pool="two") as client:
+        assert [row["target"] for row in client.explain()] == ["a/down", "b/up"]
+
+
+def test_created_from_a_configuration_it_asks_the_pool_of_the_capability() -> None:
+    pools = {"one": {"models": ["up"]}, "talk": {"capability": "chat-completion"}}
+    with create("chat-completion", config={**CONFIG, "pools": pools}) as client:
+        assert client.explain()[0]["target"] == "a/down"
+
+
+def test_created_from_a_configuration_with_one_pool_it_asks_that() -> None:
+    config = {**CONFIG, "pools": {"only": {"models": ["up"]}}}
+    with create(config=config) as client:
+        assert client.explain()[0]["target"] == "b/up"
+
+
+def test_created_from_keys_it_asks_the_provider_they_are_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with create("chat-completion", providers=["openai"], api_keys={"openai": "sk-x"}) as client:
+        assert {row["target"].partition("/")[0] for row in client.explain()} == {"openai.llm.v1"}
+
+
+def test_created_from_the_environment_it_asks_the_providers_found_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-x")
+    with create(providers=["groq"]) as client:
+        assert client.active_providers() == ["groq.api.v1"]
+
+
+async def test_an_asynchronous_client_is_created_alike() -> None:
+    async with create_async(config=CONFIG, pool="two") as client:
+        assert [row["target"] for row in await client.explain()] == ["a/down", "b/up"]
+
+
+def test_creating_with_a_pool_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(RequestError, match="'chet' does not exist; did you mean 'chat'"):
+        create(config=CONFIG, pool="chet")
+    with pytest.raises(RequestError, match="'chet' does not exist"):
+        create_async(config=CONFIG, pool="chet")
+
+
+def test_creating_from_a_wrong_configuration_names_its_mistakes() -> None:
+    with pytest.raises(ConfigError, match="modles"):
+        create(config={"modles": {}})
+
+
+def test_a_configuration_does_not_go_with_choices_of_its_own() -> None:
+    with pytest.raises(TypeError, match="the configuration says providers, strategy itself"):
+        create(config=CONFIG, providers=["a"], strategy="stick-until-failure")
