@@ -236,7 +236,8 @@ def _meaning(
 ) -> ProviderError:
     signs = (*own, *_WORDS, *_WORDING, *_STATUS)
     kind = next((sign.kind for sign in signs if sign.fits(failed)), otherwise)
-    retry_after = pause(failed.headers, failed.message, wall=wall)
+    limited = kind in (ErrorKind.RATE_LIMIT, ErrorKind.QUOTA_EXHAUSTED)
+    retry_after = pause(failed.headers, failed.message, wall=wall, limited=limited)
     retryable = _should_retry(failed)
     if kind is ErrorKind.RATE_LIMIT and failed.status == _TOO_LARGE:
         retry_after, retryable = 0.0, False

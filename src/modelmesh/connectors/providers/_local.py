@@ -1,8 +1,11 @@
 """Servers on one's own machines: no key is needed, and their addresses are written carelessly."""
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from modelmesh.connectors.providers import openai_compatible
+
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - to be replaced
 
 
 class Local(openai_compatible.Provider):
@@ -16,13 +19,13 @@ class Local(openai_compatible.Provider):
         Without a scheme the server's usual port is meant, without a path its usual one, and the
         address which listens everywhere is reached at this machine.
         """
-        usual, given = urlsplit(self.base_url), urlsplit(base_url)
-        if "://" not in base_url:
+        usual = urlsplit(self.base_url)
+        if "://" in base_url:
+            given = urlsplit(base_url)
+            place = given.netloc
+        else:
             given = urlsplit(f"http://{base_url}")
-            given = given._replace(
-                netloc=given.netloc if given.port else f"{given.netloc.rstrip(':')}:{usual.port}"
-            )
-        if given.hostname == "0.0.0.0":  # noqa: S104 - it is replaced
-            given = given._replace(netloc=given.netloc.replace("0.0.0.0", "127.0.0.1"))  # noqa: S104
-        path = given.path.rstrip("/") or usual.path
-        return f"{given.scheme}://{given.netloc}{path}"
+            place = given.netloc if given.port else f"{given.netloc.rstrip(':')}:{usual.port}"
+        if given.hostname == _EVERYWHERE:
+            place = place.replace(_EVERYWHERE, "127.0.0.1")
+        return f"{given.scheme}://{place}{given.path.rstrip('/') or usual.path}"

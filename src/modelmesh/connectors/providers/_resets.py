@@ -30,19 +30,22 @@ _EPOCH_SECONDS: Final = 1e9
 _EPOCH_MILLISECONDS: Final = 1e12
 
 
-def pause(headers: Mapping[str, str], message: str, *, wall: float | None) -> float | None:
-    """Return the seconds to wait after a refusal; header names are in lower case.
+def pause(
+    headers: Mapping[str, str], message: str, *, wall: float | None, limited: bool = True
+) -> float | None:
+    """Return the seconds to wait after a failure; header names are in lower case.
 
-    The most exact word wins: `retry-after-ms`, `retry-after`, the message, and last the end of the
-    windows that are used up. Without `wall`, the time of day, dates say nothing.
+    The most exact word wins: `retry-after-ms` (where Azure's 0 says nothing), `retry-after`, the
+    message, and last the end of the windows that are used up, if the failure is that the caller is
+    `limited`. Without `wall`, the time of day, dates say nothing.
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
+    if milliseconds:
         return milliseconds / 1000
     for found in (seconds(headers.get("retry-after", ""), wall), _spoken(message)):
         if found is not None:
             return found
-    return _window(headers, wall)
+    return _window(headers, wall) if limited else None
 
 
 def seconds(text: str, wall: float | None) -> float | None:

@@ -93,15 +93,17 @@ def _from_object(body: Mapping[str, Any], status: int | None, headers: Mapping[s
     words = tuple(str(word).lower() for word in [*named, metadata.get("provider_code")] if word)
     text = _text(error)
     behind = _behind(metadata)
-    number = error.get("code")
-    if status is None and isinstance(number, int) and number in _ERROR_STATUS:
-        status = number
+    code = error.get("code")
+    repeated = isinstance(code, int) and code in _ERROR_STATUS
+    if status is None:
+        named_status = (code, error.get("status_code"))
+        status = next((n for n in named_status if isinstance(n, int) and n in _ERROR_STATUS), None)
     return Said(
         status=status,
         message=_plain(f"{text}: {behind}" if behind and behind not in text else text, status),
         words=words,
         type=_name(error.get("type")),
-        code=_name(error.get("code")),
+        code=None if repeated else _name(code),
         param=_name(error.get("param")),
         more=f"{behind} {' '.join(metadata)}",
         headers={**headers, **_reported(metadata)},

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import Messages
+from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
@@ -31,6 +33,8 @@ class Provider(openai_compatible.Provider):
         }
     )
     messages = Messages(refuses=frozenset({"name"}), takes_null=False)
+    # The model wrote a tool call which the server cannot read; another may do better.
+    signs = (Sign(ErrorKind.BAD_ANSWER, words={"tool_use_failed"}),)
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
         """Refuse a JSON schema for a stream or beside tools.
