@@ -1,6 +1,6 @@
 """What a request asks of whoever serves it: abilities, room, parameters. Pure, and cheap."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -20,6 +20,13 @@ _FORMATS: Final[Mapping[str, str]] = {
     "json_schema": "structured_output",
     "json_object": "json_mode",
 }
+_ASKED: Final[Mapping[str, str]] = {
+    "tools": "tool_calling",
+    "functions": "tool_calling",
+    "logprobs": "logprobs",
+    "web_search_options": "web_search",
+}
+_UNASKED: Final[Sequence[Any]] = (None, False, [])
 
 DECISIVE: Final = frozenset(
     {
@@ -57,11 +64,11 @@ def shape_of(body: Mapping[str, Any]) -> Shape:
         characters += len(text)
         if kind in _PARTS:
             features.add(_PARTS[kind])
-    if body.get("tools") or body.get("functions"):
-        features.add("tool_calling")
     answer_format = body.get("response_format")
-    if isinstance(answer_format, Mapping) and answer_format.get("type") in _FORMATS:
-        features.add(_FORMATS[answer_format["type"]])
+    wanted = answer_format.get("type") if isinstance(answer_format, Mapping) else None
+    if isinstance(wanted, str) and wanted in _FORMATS:
+        features.add(_FORMATS[wanted])
+    features |= {feature for name, feature in _ASKED.items() if body.get(name) not in _UNASKED}
     modalities = body.get("modalities")
     if isinstance(modalities, list) and "audio" in modalities:
         features.add("audio_output")

@@ -47,9 +47,11 @@ class Decoder:
             self._check_size()
             return []
         *lines, rest = b"".join(self._line).split(b"\n")
-        self._line = [rest]
-        self._line_size = len(rest)
-        return [event for line in lines if (event := self._take(line))]
+        self._line_size = 0
+        events = [event for line in lines if (event := self._take(line))]
+        self._line, self._line_size = [rest], len(rest)
+        self._check_size()
+        return events
 
     def end(self) -> list[Event]:
         """Return the last event, where the stream ended without the blank line that closes it."""
@@ -65,9 +67,8 @@ class Decoder:
             return self._close_event()
         field, _, value = line.partition(b":")
         if field == b"data":
-            value = value.removeprefix(b" ")
-            self._data.append(value)
-            self._data_size += len(value)
+            self._data.append(value.removeprefix(b" "))
+            self._data_size += len(line)
             self._check_size()
         elif field == b"event":
             self._name = value.removeprefix(b" ").decode(errors="replace")
