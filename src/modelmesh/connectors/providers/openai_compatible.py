@@ -198,7 +198,8 @@ class Provider:
         return frozenset(refused & body.keys()) - self.implied - {"model", "messages", "stream"}
 
     def _renamed(self, known: ModelFacts | None, model: str) -> Mapping[str, str]:
-        return self.reasoning.renamed if self._reasons(known, model) else self.renamed
+        more = self.reasoning.renamed if self._reasons(known, model) else {}
+        return {**self.renamed, **more}
 
     def _reasons(self, known: ModelFacts | None, model: str) -> bool:
         """Whether a model is one of those which reason, by the catalogue or by its name."""
