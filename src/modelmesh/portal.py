@@ -67,10 +67,6 @@ class Portal(Generic[R]):
         with self._lock:
             return self._made()
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what the coroutine returns. An interrupted wait cancels it."""
         _, future = self._submit(coroutine)
