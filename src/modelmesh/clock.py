@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from random import Random, SystemRandom
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -17,6 +18,13 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None: ...
 
+    def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[Any]:
+        """Limit what is awaited within to a moment on this clock; None: no limit.
+
+        It is used as `async with`, which raises TimeoutError when the moment comes.
+        """
+        ...
+
 
 class SystemClock:
     def now(self) -> float:
@@ -27,6 +35,10 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[Any]:
+        # By the difference, since an event loop may keep a clock of its own.
+        return asyncio.timeout(None if when is None else when - self.now())
 
 
 def system_rng() -> Random:

@@ -207,8 +207,11 @@ class TransportReply(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Give the connection back if the body was read to its end, else end it. Never raises."""
+    async def close(self, *, drain: bool = False) -> None:
+        """Give the connection back if the body was read to its end, else end it. Never raises.
+
+        With `drain`, for a body whose end marker was seen, what little is left is read first.
+        """
         ...
 
 

@@ -1,0 +1,81 @@
+"""A clock that tests move."""
+
+import asyncio
+import math
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Self
+
+from attrs import define, field
+
+
+class FakeClock:
+    """A clock which waits for nobody: whoever sleeps moves it, and no real time passes.
+
+    A sleep that would cross the nearest `timeout_at` around it ends there, as it would in
+    production:
+
+        clock = FakeClock()
+        with pytest.raises(TimeoutError):
+            async with clock.timeout_at(clock.now() + 3):
+                await clock.sleep(60)
+        assert clock.now() == 3
+    """
+
+    def __init__(self, now: float = 0.0, *, wall: float = 1_800_000_000.0) -> None:
+        self._now = now
+        self._wall_at_zero = wall - now
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._wall_at_zero + self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        awake = self._now + max(seconds, 0)
+        # Others may run, and cancel this, as they may in production.
+        await asyncio.sleep(0)
+        nearest = min(_deadlines.get(), key=lambda deadline: deadline.when, default=None)
+        if nearest and nearest.when < awake:
+            self._now = max(self._now, nearest.when)
+            nearest.passed = True
+            raise asyncio.CancelledError
+        if awake == math.inf:
+            raise AssertionError("this would wait for ever: no timeout_at is around it")
+        self._now = max(self._now, awake)
+
+    def timeout_at(self, when: float | None) -> "_Deadline":
+        return _Deadline(math.inf if when is None else when)
+
+
+@define(eq=False)
+class _Deadline:
+    """Cancels what sleeps within, and calls that a timeout on the way out, as asyncio does."""
+
+    when: float
+    passed: bool = field(default=False, init=False)
+    _around: "Token[tuple[_Deadline, ...]] | None" = field(default=None, init=False)
+
+    async def __aenter__(self) -> Self:
+        self._around = _deadlines.set((*_deadlines.get(), self))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._around is not None
+        _deadlines.reset(self._around)
+        if self.passed and isinstance(error, asyncio.CancelledError):
+            raise TimeoutError from error
+
+
+# Each task has its own, outermost first.
+_deadlines: ContextVar[tuple[_Deadline, ...]] = ContextVar("deadlines", default=())

@@ -1,0 +1,239 @@
+"""HTTP by aiohttp's client: the transport that always works, proxies and odd vendors included."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Self
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from attrs import define, field, frozen
+
+from modelmesh.errors import ErrorKind, RequestError, TransportError
+from modelmesh.types import HttpRequest
+
+PER_HOST: Final = 512
+"""Connections to one host; one that hangs keeps no other waiting."""
+
+MAX_BODY: Final = 256 << 20
+"""Bytes of a whole reply."""
+
+DRAIN: Final = 0.1
+"""Seconds for the rest of a body whose end marker was seen."""
+
+FAILURES: Final[Mapping[str, tuple[ErrorKind, str]]] = {
+    "ServerTimeoutError": (ErrorKind.TIMEOUT, "no connection to the vendor came up in time"),
+    "TimeoutError": (ErrorKind.TIMEOUT, "no connection to the vendor came up in time"),
+    "ClientConnectorDNSError": (ErrorKind.UNREACHABLE, "the vendor's host name was not found"),
+    "ClientSSLError": (ErrorKind.UNREACHABLE, "no secure connection to the vendor came up"),
+    "ServerFingerprintMismatch": (ErrorKind.UNREACHABLE, "the vendor's certificate is another"),
+    "ClientConnectorError": (ErrorKind.UNREACHABLE, "the vendor could not be connected to"),
+    "ClientConnectionError": (ErrorKind.UNREACHABLE, "the vendor hung up without an answer"),
+    "UploadAbortedError": (ErrorKind.UNREACHABLE, "the vendor did not take the whole request"),
+    "OSError": (ErrorKind.UNREACHABLE, "the connection to the vendor failed"),
+    "InvalidURL": (ErrorKind.UNREACHABLE, "the vendor's address is not a URL"),
+    "NonHttpUrlClientError": (ErrorKind.UNREACHABLE, "the vendor's address is not HTTP"),
+    "RedirectClientError": (ErrorKind.BAD_ANSWER, "the vendor sent the request elsewhere"),
+    "ClientResponseError": (ErrorKind.BAD_ANSWER, "the vendor's reply is not sound HTTP"),
+    "HttpProcessingError": (ErrorKind.BAD_ANSWER, "the vendor's reply is not sound HTTP"),
+    "ClientPayloadError": (ErrorKind.STREAM_INCOMPLETE, "the vendor's reply broke off"),
+}
+"""What the errors of aiohttp mean, by the name of the nearest class. Their own words may hold keys
+and are never repeated."""
+
+_CAUGHT: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
+_CODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
+# They describe the body as it was on the wire, and nobody sees it like that.
+_FRAMING: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_UNFIT: Final = re.compile(r"[\r\n\0]")
+
+
+def transport_error(error: BaseException) -> TransportError:
+    """Say in our words what went wrong."""
+    for kind in type(error).__mro__:
+        if kind.__name__ in FAILURES:
+            return TransportError(*FAILURES[kind.__name__])
+    return TransportError(ErrorKind.BAD_ANSWER, "the exchange with the vendor failed")
+
+
+@define(eq=False)
+class AiohttpReply:
+    """A reply whose body is still to be read; see `TransportReply`."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    _response: aiohttp.ClientResponse = field(repr=False)
+    _max_body: int = field(repr=False)
+
+    async def read(self) -> bytes:
+        body = bytearray()
+        try:
+            while piece := await self._response.content.readany():
+                body += piece
+                if len(body) > self._max_body:
+                    raise TransportError(ErrorKind.BAD_ANSWER, "the vendor's reply is too large")
+        except aiohttp.ClientPayloadError as error:
+            raise TransportError(ErrorKind.BAD_ANSWER, str(transport_error(error))) from None
+        except _CAUGHT as error:
+            raise transport_error(error) from None
+        return bytes(body)
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return _Pieces(self._response.content)
+
+    async def close(self, *, drain: bool = False) -> None:
+        content = self._response.content
+        try:
+            if drain:
+                async with asyncio.timeout(DRAIN):
+                    while not content.at_eof():
+                        await content.readany()
+        except _CAUGHT:
+            pass  # it is ended below
+        finally:
+            if content.at_eof():
+                self._response.release()
+            else:
+                self._end()
+
+    def _end(self) -> None:
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()  # a farewell would wait for what is still to be sent
+        self._response.close()
+
+
+@define(eq=False)
+class _Pieces:
+    """A body in pieces. Unlike a generator it outlives a wait that was cancelled."""
+
+    _content: aiohttp.StreamReader
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await self._content.readany()
+        except _CAUGHT as error:
+            raise transport_error(error) from None
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+
+@define(eq=False)
+class _Way:
+    """How a request went out."""
+
+    reused: bool = False
+
+
+@frozen(eq=False)
+class AiohttpTransport:
+    """Sends requests by aiohttp, from any event loop."""
+
+    per_host: int = PER_HOST
+    max_body: int = MAX_BODY
+    # By event loop, and whether connections are kept.
+    _sessions: dict[tuple[asyncio.AbstractEventLoop, bool], aiohttp.ClientSession] = field(
+        factory=dict, init=False, repr=False
+    )
+
+    async def send(self, request: HttpRequest, *, connect: float) -> AiohttpReply:
+        _check(request.headers)
+        way = _Way()
+        try:
+            try:
+                response = await self._send(request, connect, way, keep=True)
+            except aiohttp.ClientConnectionError as error:
+                if not (way.reused and _before_any_reply(error)):
+                    raise
+                response = await self._send(request, connect, way, keep=False)
+        except _CAUGHT as error:
+            raise transport_error(error) from None
+        headers = _headers(response)
+        reply = AiohttpReply(response.status, headers, response, self.max_body)
+        coding = response.headers.get("Content-Encoding", "").strip().lower()
+        if coding not in _CODINGS:
+            await reply.close()
+            raise TransportError(ErrorKind.BAD_ANSWER, "the vendor's reply has an unknown coding")
+        return reply
+
+    async def close(self) -> None:
+        here = asyncio.get_running_loop()
+        sessions = dict(self._sessions)
+        self._sessions.clear()
+        for (loop, _), session in sessions.items():
+            if loop is here:
+                await session.close()
+            elif loop.is_running():
+                elsewhere = asyncio.run_coroutine_threadsafe(session.close(), loop)
+                await asyncio.wait({asyncio.wrap_future(elsewhere)}, timeout=1.0)
+
+    async def _send(
+        self, request: HttpRequest, connect: float, way: _Way, *, keep: bool
+    ) -> aiohttp.ClientResponse:
+        coding = "identity" if request.stream else "gzip, deflate"
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=connect,
+            sock_connect=connect,
+            sock_read=None,
+            ceil_threshold=float("inf"),
+        )
+        return await self._session(keep=keep).request(
+            request.method,
+            request.url,
+            headers={**request.headers, "accept-encoding": coding},
+            data=request.body or None,
+            allow_redirects=False,
+            timeout=timeout,
+            trace_request_ctx=way,
+        )
+
+    def _session(self, *, keep: bool) -> aiohttp.ClientSession:
+        place = (asyncio.get_running_loop(), keep)
+        if place not in self._sessions:
+            self._sessions[place] = self._new_session(keep=keep)
+        return self._sessions[place]
+
+    def _new_session(self, *, keep: bool) -> aiohttp.ClientSession:
+        kept: dict[str, Any] = {"keepalive_timeout": 15.0} if keep else {"force_close": True}
+        connector = aiohttp.TCPConnector(
+            limit=0, limit_per_host=self.per_host, ttl_dns_cache=60, **kept
+        )
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_reuseconn.append(_note_reuse)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            trace_configs=[trace],
+        )
+
+
+async def _note_reuse(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
+    context.trace_request_ctx.reused = True
+
+
+def _before_any_reply(error: aiohttp.ClientConnectionError) -> bool:
+    """Whether nothing of a reply had come. aiohttp hands a head that was begun to the error."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)
+    return not isinstance(error, aiohttp.ServerTimeoutError)
+
+
+def _check(headers: Mapping[str, str]) -> None:
+    for name, text in headers.items():
+        if _UNFIT.search(name) or _UNFIT.search(text):
+            raise RequestError("a header holds a line break or a null character")
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, text in response.headers.items():
+        key = name.lower()
+        if key not in _FRAMING:
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
