@@ -12,9 +12,10 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -39,6 +40,25 @@ def one_vendor(vendor: FakeProvider, *faults: str, **proxy: Any) -> dict[str, An
         "pools": {POOL: {"models": list(faults), "retry": {"max_attempts": 1}}},
         "proxy": proxy,
     }
+
+
+def many_pools(vendor: FakeProvider, *faults: str) -> dict[str, Any]:
+    """Return a configuration with a pool and a provider for each fault, which name them."""
+    config = one_vendor(vendor, *faults)
+    config["providers"] = dict.fromkeys(faults, config["providers"]["fake"])
+    config["models"] = {
+        fault: {"provider": fault, "capabilities": ["chat-completion"]} for fault in faults
+    }
+    patience = {"retry": {"max_attempts": 1}, "max_wait": 0, "timeouts": {"first_token": 0.5}}
+    config["pools"] = {fault: {"models": [fault], **patience} for fault in faults}
+    return config
+
+
+async def until(condition: Callable[[], object], within: float = 3.0) -> None:
+    """Wait for what another process does."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - what it waits for knows no event
+            await asyncio.sleep(0.01)
 
 
 @frozen(kw_only=True)
@@ -93,6 +113,10 @@ class ProxyProcess:
     def signal(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
 
+    async def says(self, text: str) -> None:
+        """Wait until a text is in the log."""
+        await until(lambda: text in self.logs, within=_PATIENCE)
+
     async def exit_code(self, within: float = _PATIENCE) -> int:
         """Wait for the end of the process."""
         async with asyncio.timeout(within):
@@ -123,13 +147,17 @@ async def running_proxy(
     *,
     flags: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[ProxyProcess]:
     """Run `python -m modelmesh.proxy` on a free port until the block ends.
 
-    `env` is the whole environment besides PATH. Without a config the server looks for its own.
-    When something fails in the block, the server's log comes with the failure.
+    `env` is the whole environment besides PATH, `files` are what is in the server's folder. Without
+    a config it looks for one by itself. When something fails in the block, the server's log comes
+    with the failure.
     """
     with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text)
         command = [sys.executable, "-m", "modelmesh.proxy", "--host", "127.0.0.1", "--port", "0"]
         if config is not None:
             path = Path(folder) / "config.yaml"

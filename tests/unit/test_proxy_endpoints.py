@@ -3,7 +3,7 @@
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -68,8 +68,15 @@ def streaming(*payloads: bytes) -> ScriptedVendor:
     return ScriptedVendor(ScriptedReply(200, {"content-type": "text/event-stream"}, pieces))
 
 
+def running() -> Mapping[str, Any]:
+    return {"running": True}
+
+
 def endpoints(
-    vendor: ScriptedVendor | None = None, gate: Gate | None = None, **settings: Any
+    vendor: ScriptedVendor | None = None,
+    gate: Gate | None = None,
+    status: Callable[[], Mapping[str, Any]] = running,
+    **settings: Any,
 ) -> Endpoints:
     proxy = Proxy(**settings)
     config = MeshConfig(
@@ -84,7 +91,7 @@ def endpoints(
         gate=gate or Gate(),
         clock=SystemClock(),
         ids=lambda: "req_fresh",
-        status=lambda: {"running": True},
+        status=status,
     )
 
 
@@ -168,15 +175,15 @@ async def test_a_rate_limit_says_when_to_come_back_in_whole_seconds() -> None:
 
 
 async def test_a_bug_is_told_without_details(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken(ScriptedVendor):
-        async def send(self, request: HttpRequest, *, connect: float) -> TransportReply:
-            raise KeyError(request.body, connect)
+    def broken() -> Mapping[str, Any]:
+        raise KeyError("canary")
 
-    came = await ask(endpoints(Broken()))
+    came = await ask(endpoints(status=broken), "GET", "/health")
     assert (came.status, error(came)["code"]) == (500, "internal_error")
     assert b"KeyError" not in came.body
     assert "KeyError" in caplog.text
-    assert "Hello!" not in caplog.text
+    assert "in broken" in caplog.text
+    assert "KeyError: 'canary'" not in caplog.text
 
 
 # Bodies

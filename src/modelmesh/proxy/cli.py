@@ -2,25 +2,28 @@
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from modelmesh.check import check
 from modelmesh.config.detect import detect
 from modelmesh.errors import ConfigError
+from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.demo import serve
 from modelmesh.proxy.server import ProxyServer
-from modelmesh.proxy.sources import find_file
+from modelmesh.proxy.sources import find_config, find_file
 from modelmesh.proxy.tour import tour
 
 _OK: Final = 0
 _FAILED: Final = 1
 _NOTHING_TO_SERVE: Final = 2
+_LAST_PORT: Final = 65535
 
 _say = partial(print, flush=True)
 
@@ -51,7 +54,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     found = "modelmesh.yaml in this folder, or else the keys in the environment"
     parser.add_argument("--config", metavar="PATH", help=f"configuration file (default: {found})")
     parser.add_argument("--host", help="address to listen at (default: 0.0.0.0)")
-    parser.add_argument("--port", type=int, help="port to listen at; 0 is any (default: 8080)")
+    parser.add_argument("--port", type=_port, help="port to listen at; 0 is any (default: 8080)")
     parser.add_argument("--token", type=_token, help="ask clients for this token (default: none)")
     parser.add_argument(
         "--log-level",
@@ -75,21 +78,39 @@ def _proxy(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s")
     # On this level the event loop and the web server talk of things of their own.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    address = {"host": arguments.host, "port": arguments.port, "token": arguments.token}
     try:
-        if arguments.demo and arguments.once:
-            return _OK if asyncio.run(tour(_say, colours=_colours())) else _FAILED
         if arguments.demo:
-            asyncio.run(serve(_say, **address))
-        else:
-            ProxyServer(config=arguments.config, announce=_say, **address).start()
+            return _demo(arguments)
+        return _serve(arguments)
     except ConfigError as error:
         _complain(str(error))
-        return _FAILED if arguments.config or find_file() else _NOTHING_TO_SERVE
     except OSError as error:
-        _complain(f"Cannot listen: {error.strerror or error}. Choose another port with --port.")
-        return _FAILED
+        hint = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
+        _complain(f"cannot listen: {error.strerror or error}{hint}")
+    return _FAILED
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        config = find_config(arguments.config, os.environ)
+    except ConfigError as error:
+        if arguments.config or find_file():
+            raise
+        _complain(str(error))
+        return _NOTHING_TO_SERVE
+    ProxyServer(ModelMesh(config), announce=_say, **_address(arguments)).start()
     return _OK
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.once:
+        return _OK if asyncio.run(tour(_say, colours=_colours())) else _FAILED
+    asyncio.run(serve(_say, **_address(arguments)))
+    return _OK
+
+
+def _address(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"host": arguments.host, "port": arguments.port, "token": arguments.token}
 
 
 def _check(path: str | None) -> int:
@@ -106,6 +127,12 @@ def _check(path: str | None) -> int:
         return _NOTHING_TO_SERVE
     _say(f"No configuration file; found in the environment: {', '.join(found.providers)}.")
     return _OK
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
 
 
 def _token(text: str) -> str:

@@ -149,7 +149,7 @@ class ProxyServer:
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            self._gate.drain(self._settings.drain_timeout)
+            await self._drain(self.app)
             await self._gate.emptied(self._settings.drain_timeout)
             await self._listener.close()
         finally:
@@ -190,7 +190,14 @@ class ProxyServer:
             clock=self._clock,
             write_timeout=self._settings.write_timeout,
         )
-        return create_app(responder.respond, self._lifetime)
+        app = create_app(responder.respond, self._lifetime)
+        app.on_shutdown.append(self._drain)
+        return app
+
+    async def _drain(self, _app: web.Application) -> None:
+        """Give requests in flight their last moment, also where another application stops us."""
+        if not self._gate.draining:
+            self._gate.drain(self._settings.drain_timeout)
 
     async def _lifetime(self, _app: web.Application) -> AsyncIterator[None]:
         """Keep the mesh alive as long as the application, whoever runs it."""
