@@ -123,8 +123,12 @@ class Portal(Generic[R]):
             thread = threading.Thread(
                 target=_keep, args=(loop, stop, self._made()), name="modelmesh", daemon=True
             )
+            try:
+                thread.start()
+            except BaseException:  # at the interpreter's end no thread can be started
+                loop.close()
+                raise
             self._home = _Home(loop, stop, thread)
-            thread.start()
         _refuse_own_thread(self._home)
         return self._home
 

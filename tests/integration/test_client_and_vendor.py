@@ -245,9 +245,11 @@ async def test_a_vendor_sees_a_cancelled_call_end(asynchronous: Any, vendor: Ven
 # Programs of their own: an interrupt, a fork and an exit concern a whole process.
 
 _PROGRAM = """
-import json, os, signal, sys
+import json, os, sys, warnings
 import modelmesh
 
+# From 3.12 on Python warns of every fork of a process with threads.
+warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
 messages = [{"role": "user", "content": "Hello!"}]
 client = modelmesh.create(config=json.loads(sys.argv[1]), pool="sound")
 ask = client.chat.completions.create

@@ -324,8 +324,11 @@ def test_a_hundred_threads_share_one_portal(portal: Portal[Guest]) -> None:
 # Processes of their own: what a fork, an interrupt and an exit leave behind shows only there.
 
 _GUEST = """
-import asyncio, contextlib, gc, os, signal, sys, threading, time
+import asyncio, contextlib, gc, os, signal, sys, threading, time, warnings
 from modelmesh.portal import Portal
+
+# From 3.12 on Python warns of every fork of a process with threads.
+warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
 
 class Guest:
     made = 0
@@ -425,6 +428,7 @@ print("done", flush=True)
     [
         "portal.run(portal.resident.tell())",
         "stream = portal.iterate(portal.resident.ticking()); next(stream)",
+        "portal.run(portal.resident.tell())\n"
         "threading.Thread(target=portal.run, args=(portal.resident.tell(),)).start()",
     ],
 )
