@@ -3,11 +3,12 @@
 It has no variable for its address; LLAMACPP_HOST is ours.
 """
 
-from modelmesh.connectors.providers._local import Local
+from modelmesh.connectors.providers import openai_compatible
 
 
-class Provider(Local):
+class Provider(openai_compatible.Provider):
     connector = "llamacpp.local.v1"
     name = "llama.cpp"
     base_url = "http://localhost:8080/v1"
+    local = True
     url_names = ("LLAMACPP_HOST",)

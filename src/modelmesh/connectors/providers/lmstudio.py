@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from modelmesh.connectors.providers._local import Local
+from modelmesh.connectors.providers import openai_compatible
 
 
-class Provider(Local):
+class Provider(openai_compatible.Provider):
     connector = "lmstudio.local.v1"
     name = "LM Studio"
     base_url = "http://localhost:1234/v1"
+    local = True
     key_names = ("LM_STUDIO_API_KEY", "LMSTUDIO_API_KEY")
     url_names = ("LM_STUDIO_API_BASE",)
 

@@ -1,10 +1,11 @@
 """LocalAI, https://localai.io, which has no variable for its address; LOCALAI_HOST is ours."""
 
-from modelmesh.connectors.providers._local import Local
+from modelmesh.connectors.providers import openai_compatible
 
 
-class Provider(Local):
+class Provider(openai_compatible.Provider):
     connector = "localai.local.v1"
     name = "LocalAI"
     base_url = "http://localhost:8080/v1"
+    local = True
     url_names = ("LOCALAI_HOST",)

@@ -93,7 +93,7 @@ class Provider:
         return self.base_url
 
     def completed(self, base_url: str) -> str:
-        """Return an address with what people leave out of it; vendors on the net need it whole."""
+        """Return an address with what is left out of it where the vendor's own variable has it."""
         return base_url
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG002 - most have none
