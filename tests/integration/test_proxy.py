@@ -57,7 +57,7 @@ async def test_every_failure_of_a_vendor_has_its_status(vendor: FakeProvider) ->
         "never-headers": (504, "upstream_timeout"),
         "close-before-headers": (502, "upstream_unreachable"),
         "null-body": (502, "upstream_bad_answer"),
-        "redirect": (502, "upstream_failed"),
+        "redirect": (502, "upstream_bad_answer"),
     }
     seen = {}
     async with running_proxy(

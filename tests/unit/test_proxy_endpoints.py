@@ -43,7 +43,7 @@ class ScriptedReply:
         for piece in self.pieces:
             yield piece
 
-    async def close(self) -> None:
+    async def close(self, *, drain: bool = False) -> None:
         pass
 
 
