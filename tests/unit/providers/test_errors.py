@@ -140,6 +140,11 @@ def test_a_status_alone_has_a_meaning(status: int, kind: ErrorKind, body: bytes)
                                        "credits, or fewer max_tokens."}},
          ErrorKind.QUOTA_EXHAUSTED),
         ("openrouter", 402, openai("x", code="in_flight_budget_exhausted"), ErrorKind.RATE_LIMIT),
+        ("openrouter", 403, openai("Key limit exceeded (total limit)."),
+         ErrorKind.QUOTA_EXHAUSTED),
+        ("openai_compatible", 400, openai("The model `x/y:z` does not exist"),
+         ErrorKind.MODEL_NOT_FOUND),
+        ("openai_compatible", 400, openai("Unknown model: x"), ErrorKind.MODEL_NOT_FOUND),
         ("openrouter", 404, {"error": {"code": 404, "message": "No endpoints found for x/y"}},
          ErrorKind.MODEL_NOT_FOUND),
         ("perplexity", 401, openai("You exceeded your quota", "insufficient_quota"),
@@ -157,6 +162,22 @@ def test_what_vendors_say_has_a_meaning(
     vendor: str, status: int, body: Any, kind: ErrorKind
 ) -> None:
     assert error(status, body, vendor).kind is kind
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Invalid schema for function 'get_billing_limit'",
+        "Invalid schema for function 'is_overloaded'",
+        "Invalid schema for function 'get_context_length'",
+        "The model's tool call `call_1` was not found in the messages",
+        "Web search options not supported with this model.",
+        "metadata: key limit exceeded",
+        "max_tokens is too large: 99999. This model supports at most 16384 completion tokens",
+    ],
+)
+def test_a_clients_fault_is_not_mistaken_for_the_vendors(words: str) -> None:
+    assert error(400, openai(words, "invalid_request_error")).kind is ErrorKind.INVALID_REQUEST
 
 
 @pytest.mark.parametrize(

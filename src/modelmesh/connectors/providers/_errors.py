@@ -2,7 +2,9 @@
 
 The first sign that fits decides. Exact codes come before wording, since a message about a rate
 limit may well advertise credits, and wording before the bare status, since vendors report an
-exhausted quota with 400, 401, 403 and 429 alike. What only one vendor means is on its class.
+exhausted quota with 400, 401, 403 and 429 alike. Wording is matched narrowly: what a client wrote
+is often quoted, and its fault must not be held against a key or a model. What only one vendor
+means is on its class.
 
 Codes and statuses are from the vendors' own pages, which their files name, and from
 https://platform.openai.com/docs/guides/error-codes.
@@ -155,7 +157,7 @@ _WORDING: Final = (
     Sign(
         ErrorKind.OVERLOADED,
         _CLIENT,
-        text=r"overloaded|(at|out of|over) capacity|capacity exceeded|degraded function",
+        text=r"\boverloaded\b|\b(at|out of|over) capacity|capacity exceeded|\bdegraded function",
     ),
     Sign(
         ErrorKind.RATE_LIMIT,
@@ -170,14 +172,14 @@ _WORDING: Final = (
         r"|(out of|no|all available|used up (your|all)( \w+)?|not enough|more) credits"
         r"|credits? (limit|(have|has|is|are) (been )?(exhausted|depleted|used))"
         r"|quota (has been |was )?exceeded|exceed\w* (your |the )?(\w+ )?quota"
-        r"|(usage|spend|spending|billing|key|monthly|budget) limits?\b"
+        r"|\b(usage|spend|spending|billing|monthly|budget) limits?\b"
         r"|plan and billing|billing (details|account|hard)|payment required"
         r"|daily free allocation",
     ),
     Sign(
         ErrorKind.CONTEXT_TOO_LONG,
         _TOO_LONG,
-        text=r"context[ _](length|window|size)|maximum context|prompt is too long"
+        text=r"\bcontext[ _](length|window|size)\b|maximum context|prompt is too long"
         r"|input is too long|too many tokens|input token count|reduce the length"
         r"|current length is \d+ while limit is",
     ),
@@ -190,8 +192,10 @@ _WORDING: Final = (
     Sign(
         ErrorKind.MODEL_NOT_FOUND,
         _REFUSED,
-        text=r"\bmodel\b.{0,120}(does not exist|not found|has been (deprecated|decommissioned))"
-        r"|not a valid model|(invalid|unknown) model\b|no endpoints found"
+        # The name has to follow at once: a tool call, too, may be what is not found.
+        text=r"\bmodel:? [`'\"]?[\w./:@+-]+[`'\"]? "
+        r"(does not exist|(is |was )?not found|has been (deprecated|decommissioned|removed))"
+        r"|not a valid model|(invalid|unknown) model( name| id|[:.]|$)|no endpoints found"
         r"|supported (api )?model names",
     ),
 )

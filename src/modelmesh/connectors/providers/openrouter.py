@@ -15,4 +15,7 @@ class Provider(openai_compatible.Provider):
     base_url = "https://openrouter.ai/api/v1"
     key_names = ("OPENROUTER_API_KEY",)
     models = ("deepseek/deepseek-v4-flash", "google/gemini-3.1-flash-lite")
-    signs = (Sign(ErrorKind.OVERLOADED, {429}, text="rate-limited upstream"),)
+    signs = (
+        Sign(ErrorKind.OVERLOADED, {429}, text="rate-limited upstream"),
+        Sign(ErrorKind.QUOTA_EXHAUSTED, {402, 403}, text="key limit exceeded"),
+    )

@@ -6,8 +6,6 @@ Its errors are at https://docs.together.ai/docs/error-codes: a prompt that is to
 from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
-from modelmesh.connectors.providers._errors import Sign
-from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
@@ -30,4 +28,3 @@ class Provider(openai_compatible.Provider):
     )
     implied = frozenset({"stream_options"})
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
-    signs = (Sign(ErrorKind.CONTEXT_TOO_LONG, {403}, text=r"\btokens?\b"),)
