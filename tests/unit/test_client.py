@@ -4,8 +4,7 @@ import asyncio
 import gc
 import inspect
 import json
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,9 +19,12 @@ from modelmesh import (
     create,
     create_async,
 )
+from modelmesh.clock import SystemClock
 from modelmesh.config.load import load
 from modelmesh.errors import ConfigError
-from modelmesh.types import HttpRequest, TransportReply
+from modelmesh.testing import transport as script
+from modelmesh.testing.transport import Scripted, ScriptedTransport
+from modelmesh.types import HttpRequest
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]
 CONFIG: dict[str, Any] = {
@@ -33,101 +35,49 @@ CONFIG: dict[str, Any] = {
     "models": {
         "down": {"provider": "a"},
         "up": {"provider": "b"},
-        "endless": {"provider": "b"},
-        "silent": {"provider": "b"},
+        "stalled": {"provider": "b"},
         "broken": {"provider": "b"},
     },
     "pools": {
         "chat": {"models": ["up"]},
         "two": {"models": ["down", "up"]},
         "dead": {"models": ["down"], "retry": {"max_attempts": 1}},
-        "endless": {"models": ["endless"]},
-        "silent": {"models": ["silent"]},
+        "stalled": {"models": ["stalled"]},
         "broken": {"models": ["broken"]},
     },
     "proxy": {"forward_headers": ["x-team"]},
 }
 
 
-class Vendor:
-    """A transport that answers as the model's name says, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[Mapping[str, str]] = []
-        self.silent = threading.Event()
-        self.open = 0
-        self.closed = 0
-
-    async def send(self, request: HttpRequest, *, connect: float) -> TransportReply:
-        assert connect > 0
-        body = json.loads(request.body)
-        self.requests.append(body)
-        self.headers.append(request.headers)
-        if body["model"] == "silent":
-            self.open += 1
-            self.silent.set()
-            try:
-                await asyncio.sleep(600)
-            finally:
-                self.open -= 1
-        return Arriving(self, body["model"], streaming=body.get("stream") is True)
-
-    async def close(self) -> None:
-        self.closed += 1
+def _said(request: HttpRequest) -> Scripted:
+    """Answer as the model's name says."""
+    body = json.loads(request.body)
+    model = body["model"]
+    if model == "down":
+        return script.reply(503, {"error": {"message": "We are down."}})
+    if not body.get("stream"):
+        message = {"role": "assistant", "content": "Hello!", "own": {"x": 1}}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return script.reply(body={"id": "chatcmpl-1", "model": model, "choices": [choice]})
+    rest: dict[str, list[script.Step]] = {
+        "up": [_chunk(model, "lo!"), _chunk(model, None, "stop")],
+        "stalled": [script.silence()],
+        "broken": [],
+    }
+    return script.stream([_chunk(model, "Hel"), *rest[model]])
 
 
-class Arriving:
-    def __init__(self, vendor: Vendor, model: str, *, streaming: bool) -> None:
-        self.status = 503 if model == "down" else 200
-        streamed = streaming and model != "down"
-        kind = "text/event-stream" if streamed else "application/json"
-        self.headers: Mapping[str, str] = {"content-type": kind}
-        self._vendor = vendor
-        self._model = model
-        self._streaming = streamed
-        self._open = True
-        vendor.open += 1
-
-    async def read(self) -> bytes:
-        return b"".join([piece async for piece in self.chunks()])
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        if self.status != 200:
-            yield b'{"error": {"message": "We are down."}}'
-        elif not self._streaming:
-            message = {"role": "assistant", "content": "Hello!", "own": {"x": 1}}
-            yield _encode(
-                self._model, choices=[{"index": 0, "message": message, "finish_reason": "stop"}]
-            )
-        else:
-            async for delta in self._deltas():
-                done = "stop" if not delta else None
-                choice = {"index": 0, "delta": delta, "finish_reason": done}
-                yield b"data: " + _encode(self._model, choices=[choice]) + b"\n\n"
-
-    async def _deltas(self) -> AsyncIterator[dict[str, str]]:
-        yield {"role": "assistant", "content": "Hel"}
-        while self._model == "endless":
-            await asyncio.sleep(0)
-            yield {"content": "lo "}
-        if self._model != "broken":
-            yield {"content": "lo!"}
-            yield {}
-
-    async def close(self) -> None:
-        self._vendor.open -= self._open
-        self._open = False
-
-
-def _encode(model: str, **fields: Any) -> bytes:
-    return json.dumps({"id": "chatcmpl-1", "model": model, **fields}).encode()
+def _chunk(model: str, content: str | None, finish: str | None = None) -> bytes:
+    delta = {"content": content} if content else {}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    chunk = {"id": "chatcmpl-1", "model": model, "choices": [choice]}
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
 class Blocking:
     """Does things with a MeshClient."""
 
-    def __init__(self, vendor: Vendor, model: str | None) -> None:
+    def __init__(self, vendor: ScriptedTransport, model: str | None) -> None:
         config = load(CONFIG, environ={})
         self.client: Any = MeshClient(lambda: ModelMesh(config, transport=vendor), model=model)
 
@@ -151,7 +101,7 @@ class Blocking:
 class Awaiting:
     """Does the same things with an AsyncMeshClient."""
 
-    def __init__(self, vendor: Vendor, model: str | None) -> None:
+    def __init__(self, vendor: ScriptedTransport, model: str | None) -> None:
         self.client: Any = AsyncMeshClient(
             ModelMesh(load(CONFIG, environ={}), transport=vendor), model=model
         )
@@ -189,54 +139,60 @@ Story = Blocking | Awaiting
 
 
 @pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
+def vendor() -> ScriptedTransport:
+    return ScriptedTransport(_said, SystemClock())
 
 
 @pytest.fixture(params=[Blocking, Awaiting], ids=["sync", "async"])
-def story(request: pytest.FixtureRequest, vendor: Vendor) -> Iterator[Story]:
+def story(request: pytest.FixtureRequest, vendor: ScriptedTransport) -> Iterator[Story]:
     telling: Story = request.param(vendor, "chat")
     yield telling
     telling.end()
+
+
+def _bodies(vendor: ScriptedTransport) -> list[Any]:
+    return [json.loads(request.body) for request in vendor.requests]
 
 
 def _ask(**parameters: Any) -> Callable[[Any], Any]:
     return lambda client: client.chat.completions.create(messages=MESSAGES, **parameters)
 
 
-def test_an_answer_is_read_by_attributes(story: Story, vendor: Vendor) -> None:
+def test_an_answer_is_read_by_attributes(story: Story, vendor: ScriptedTransport) -> None:
     answer = story.do(_ask(temperature=0.5, vendors_own=[1]))
 
     assert answer.choices[0].message.content == "Hello!"
     assert answer.choices[0].message.own.x == 1
     assert answer.usage is None
     assert answer.model == "up"
-    assert vendor.requests == [
+    assert _bodies(vendor) == [
         {"messages": MESSAGES, "temperature": 0.5, "vendors_own": [1], "model": "up"}
     ]
     assert vendor.open == 0
 
 
-def test_a_message_is_sent_back_as_it_came(story: Story, vendor: Vendor) -> None:
+def test_a_message_is_sent_back_as_it_came(story: Story, vendor: ScriptedTransport) -> None:
     message = story.do(_ask()).choices[0].message
 
     story.do(lambda client: client.chat.completions.create(messages=[*MESSAGES, message]))
 
-    assert vendor.requests[-1]["messages"] == [*MESSAGES, message.to_dict()]
+    assert _bodies(vendor)[-1]["messages"] == [*MESSAGES, message.to_dict()]
 
 
 def test_a_call_may_name_another_pool(story: Story) -> None:
     assert story.do(_ask(model="two")).model == "up"
 
 
-def test_allowed_headers_go_to_the_vendor(story: Story, vendor: Vendor) -> None:
+def test_allowed_headers_go_to_the_vendor(story: Story, vendor: ScriptedTransport) -> None:
     story.do(_ask(extra_headers={"X-Team": "search", "X-Other": "no"}))
 
-    assert vendor.headers[0]["x-team"] == "search"
-    assert "x-other" not in vendor.headers[0]
+    assert vendor.requests[0].headers["x-team"] == "search"
+    assert "x-other" not in vendor.requests[0].headers
 
 
-def test_a_stream_gives_chunks_and_lets_go_of_the_vendor(story: Story, vendor: Vendor) -> None:
+def test_a_stream_gives_chunks_and_lets_go_of_the_vendor(
+    story: Story, vendor: ScriptedTransport
+) -> None:
     chunks = story.read(story.do(_ask(stream=True)))
 
     assert [chunk.choices[0].delta.content for chunk in chunks] == ["Hel", "lo!", None]
@@ -251,8 +207,10 @@ def test_a_stream_that_was_read_gives_nothing_more(story: Story) -> None:
     assert story.read(stream) == []
 
 
-def test_closing_a_stream_early_lets_go_of_the_vendor(story: Story, vendor: Vendor) -> None:
-    stream = story.do(_ask(model="endless", stream=True))
+def test_closing_a_stream_early_lets_go_of_the_vendor(
+    story: Story, vendor: ScriptedTransport
+) -> None:
+    stream = story.do(_ask(model="stalled", stream=True))
     assert story.first(stream).choices[0].delta.content == "Hel"
     assert vendor.open == 1
 
@@ -262,16 +220,18 @@ def test_closing_a_stream_early_lets_go_of_the_vendor(story: Story, vendor: Vend
     assert story.read(stream) == []
 
 
-def test_a_stream_is_closed_by_leaving_its_context(story: Story, vendor: Vendor) -> None:
-    stream = story.do(_ask(model="endless", stream=True))
+def test_a_stream_is_closed_by_leaving_its_context(story: Story, vendor: ScriptedTransport) -> None:
+    stream = story.do(_ask(model="stalled", stream=True))
 
     assert story.within(stream).choices[0].delta.content == "Hel"
 
     assert vendor.open == 0
 
 
-def test_a_stream_nobody_holds_any_more_lets_go_of_the_vendor(story: Story, vendor: Vendor) -> None:
-    stream = story.do(_ask(model="endless", stream=True))
+def test_a_stream_nobody_holds_any_more_lets_go_of_the_vendor(
+    story: Story, vendor: ScriptedTransport
+) -> None:
+    stream = story.do(_ask(model="stalled", stream=True))
     story.first(stream)
 
     del stream
@@ -282,7 +242,9 @@ def test_a_stream_nobody_holds_any_more_lets_go_of_the_vendor(story: Story, vend
     assert vendor.open == 0
 
 
-def test_a_stream_that_breaks_off_raises_after_what_came(story: Story, vendor: Vendor) -> None:
+def test_a_stream_that_breaks_off_raises_after_what_came(
+    story: Story, vendor: ScriptedTransport
+) -> None:
     stream = story.do(_ask(model="broken", stream=True))
 
     assert story.first(stream).choices[0].delta.content == "Hel"
@@ -294,12 +256,12 @@ def test_a_stream_that_breaks_off_raises_after_what_came(story: Story, vendor: V
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_next_target_answers_where_the_first_is_down(
-    story: Story, vendor: Vendor, stream: bool
+    story: Story, vendor: ScriptedTransport, stream: bool
 ) -> None:
     answer = story.do(_ask(model="two", stream=stream))
 
     assert (story.read(answer)[0] if stream else answer).model == "up"
-    assert [body["model"] for body in vendor.requests] == ["down", "up"]
+    assert [body["model"] for body in _bodies(vendor)] == ["down", "up"]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -344,7 +306,9 @@ def test_a_client_tells_of_its_pools(story: Story) -> None:
     assert isinstance(story.client.mesh, ModelMesh)
 
 
-def test_a_client_explains_where_a_request_would_go(story: Story, vendor: Vendor) -> None:
+def test_a_client_explains_where_a_request_would_go(
+    story: Story, vendor: ScriptedTransport
+) -> None:
     explained = story.do(lambda client: client.explain(model="two", messages=MESSAGES))
 
     assert [row["target"] for row in explained] == ["a/down", "b/up"]
@@ -352,11 +316,11 @@ def test_a_client_explains_where_a_request_would_go(story: Story, vendor: Vendor
     assert vendor.requests == []
 
 
-def test_a_closed_client_says_so(story: Story, vendor: Vendor) -> None:
+def test_a_closed_client_says_so(story: Story, vendor: ScriptedTransport) -> None:
     story.do(_ask())
     story.do(lambda client: client.close())
 
-    assert vendor.closed == 1
+    assert vendor.closed
     for call in (
         _ask(),
         _ask(stream=True),
@@ -367,38 +331,26 @@ def test_a_closed_client_says_so(story: Story, vendor: Vendor) -> None:
             story.do(call)
 
 
-def test_a_client_is_closed_by_leaving_its_context(vendor: Vendor) -> None:
+def test_a_client_is_closed_by_leaving_its_context(vendor: ScriptedTransport) -> None:
     with Blocking(vendor, "chat").client as client:
         assert client.chat.completions.create(messages=MESSAGES).model == "up"
     with pytest.raises(RuntimeError, match="the client is closed"):
         client.describe()
 
 
-async def test_an_asynchronous_client_is_closed_by_leaving_its_context(vendor: Vendor) -> None:
+async def test_an_asynchronous_client_is_closed_by_leaving_its_context(
+    vendor: ScriptedTransport,
+) -> None:
     config = load(CONFIG, environ={})
     async with AsyncMeshClient(ModelMesh(config, transport=vendor), model="chat") as client:
         assert (await client.chat.completions.create(messages=MESSAGES)).model == "up"
         assert [model.id async for model in await client.models.list()] == list(CONFIG["pools"])
-    assert vendor.closed == 1
+    assert vendor.closed
 
 
-async def test_a_cancelled_call_lets_go_of_the_vendor(vendor: Vendor) -> None:
+async def test_a_cancelled_reader_lets_go_of_the_vendor(vendor: ScriptedTransport) -> None:
     client = AsyncMeshClient(ModelMesh(load(CONFIG, environ={}), transport=vendor))
-    call = asyncio.create_task(client.chat.completions.create(messages=MESSAGES, model="silent"))
-    await asyncio.to_thread(vendor.silent.wait, 5)
-    assert vendor.open == 1
-
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-
-    assert vendor.open == 0
-    await client.close()
-
-
-async def test_a_cancelled_reader_lets_go_of_the_vendor(vendor: Vendor) -> None:
-    client = AsyncMeshClient(ModelMesh(load(CONFIG, environ={}), transport=vendor))
-    stream = await client.chat.completions.create(messages=MESSAGES, model="endless", stream=True)
+    stream = await client.chat.completions.create(messages=MESSAGES, model="stalled", stream=True)
 
     async def read() -> None:
         async for _ in stream:
@@ -411,7 +363,7 @@ async def test_a_cancelled_reader_lets_go_of_the_vendor(vendor: Vendor) -> None:
     await client.close()
 
 
-def test_a_call_without_any_model_is_refused(vendor: Vendor) -> None:
+def test_a_call_without_any_model_is_refused(vendor: ScriptedTransport) -> None:
     telling = Blocking(vendor, None)
 
     with pytest.raises(RequestError, match="say which model is to answer"):

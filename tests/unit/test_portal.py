@@ -348,6 +348,9 @@ class Guest:
         yield give()
 
 portal = Portal(Guest)
+
+def tell():
+    return portal.run(portal.resident.tell())
 """
 
 
@@ -375,13 +378,13 @@ if pid == 0:
     stream.close()
     del stream
     gc.collect()
-    print("child", portal.run(portal.resident.tell()), flush=True)
+    print("child", tell(), flush=True)
     portal.close()
     sys.exit(0)
 print("exit", os.waitpid(pid, 0)[1], flush=True)
 next(stream)
 stream.close()
-print("parent", portal.run(portal.resident.tell()), flush=True)
+print("parent", tell(), flush=True)
 """)
 
     assert done.stderr == ""
@@ -426,10 +429,9 @@ print("done", flush=True)
 @pytest.mark.parametrize(
     "code",
     [
-        "portal.run(portal.resident.tell())",
+        "tell()",
         "stream = portal.iterate(portal.resident.ticking()); next(stream)",
-        "portal.run(portal.resident.tell())\n"
-        "threading.Thread(target=portal.run, args=(portal.resident.tell(),)).start()",
+        "tell(); threading.Thread(target=tell).start()",
     ],
 )
 def test_an_interpreter_exits_at_once_and_without_a_word(code: str) -> None:
