@@ -82,9 +82,8 @@ def _examined(document: Document, source: str, environ: Mapping[str, str]) -> Ex
         tree = interpolate(tree)
         faults += interpolate.faults
     config, structure_faults = _built(structure, tree)
-    faults += structure_faults
-    further = references.check(config, references.Names.written(tree))
-    faults += [fault for fault in further if not _broken(fault.path, faults)]
+    faults += _news(structure_faults, faults)
+    faults += _news(references.check(config, references.Names.written(tree)), faults)
     hide = interpolate.hidden if interpolate else str
     return Examined(
         config,
@@ -157,20 +156,22 @@ def _without(tree: Any, path: Path) -> Any:
     return others if rest is None else {**others, key: rest}
 
 
-def _broken(path: Path, faults: Iterable[Fault]) -> bool:
-    """Whether something at a path or in it is wrong already, and what follows is no news."""
-    return any(fault.path[: len(path)] == path for fault in faults)
+def _news(faults: Iterable[Fault], known: Sequence[Fault]) -> list[Fault]:
+    """Leave out what is wrong because of something known to be wrong at its place, or in it."""
+    wrong = [fault.path for fault in known]
+    return [
+        fault
+        for fault in faults
+        if not any(path[: len(fault.path)] == fault.path for path in wrong)
+    ]
 
 
 def _problems(
     faults: Iterable[Fault], document: Document, hide: Callable[[str], str]
 ) -> list[Problem]:
-    """Give every fault its line, in the order of lines; of two at one place only the first."""
-    first: dict[Path, Fault] = {}
-    for fault in faults:
-        first.setdefault(fault.path, fault)
+    """Give every fault its line, in the order of lines."""
     problems = [
         Problem(dotted(fault.path), hide(fault.message), document.line(fault.path))
-        for fault in first.values()
+        for fault in faults
     ]
     return sorted(problems, key=lambda problem: problem.line or 0)

@@ -85,7 +85,7 @@ def _made(id_: str, provider: Provider, own: Mapping[str, str]) -> Iterator[Faul
     try:
         options = vendor.Options(**provider.options)
         vendor(id_, base_url=provider.base_url, headers=provider.headers, options=options)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - somebody else's connector may fail in any way
         yield Fault(("providers", id_), str(error))
 
 

@@ -4,7 +4,6 @@ The fields' validators are run one by one, so that the first bad field of a clas
 No message quotes a value which may be somebody's key.
 """
 
-import math
 import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -86,10 +85,11 @@ class Structure:
         shared = [item for item in placed if item[0] in common]
         own = [item for item in placed if item[0] not in common]
         name = next((value for key, _, value in shared if key == plug.field), plug.default)
-        values, options = gather(
+        values, options, *_ = gather(
             [
                 ((), partial(self._fields, cls, shared)),
                 ((), partial(self._options, plug.kind, plug.field, name, own, common)),
+                *(((key,), partial(_section, section.get(key))) for key in plug.inside),
             ]
         )
         return _made(cls, {**values, "options": options})
@@ -174,10 +174,10 @@ def _brought_up(section: Mapping[str, Any], inside: Sequence[str]) -> list[Place
     """List the keys of an entry together with those in its sections for connectors' settings."""
     placed: list[Placed] = []
     for key, value in section.items():
-        if key in inside and (value is None or isinstance(value, Mapping)):
-            placed += [(inner, (key, inner), item) for inner, item in (value or {}).items()]
-        else:
+        if key not in inside:
             placed.append((key, (key,), value))
+        elif isinstance(value, Mapping):
+            placed += [(inner, (key, inner), item) for inner, item in value.items()]
     return placed
 
 
@@ -232,9 +232,11 @@ def _integer(raw: Any, _: Any) -> int:
 
 
 def _number(raw: Any, _: Any) -> float:
-    if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
-        return float(raw)
-    raise Invalid(f"expected a number, got {_kind(raw)}")
+    number = units.number(raw)
+    if number is None:
+        endless = isinstance(raw, int | float) and not isinstance(raw, bool)
+        raise Invalid(f"expected a number, got {'one without end' if endless else _kind(raw)}")
+    return number
 
 
 def _text(raw: Any, _: Any) -> str:
@@ -260,10 +262,10 @@ def _choice(raw: Any, literal: Any) -> Any:
     choices = get_args(literal)
     if raw in choices:
         return raw
-    listed = ", ".join(map(str, choices))
-    if not isinstance(raw, str):
-        raise Invalid(f"expected one of {listed}, got {_kind(raw)}")
-    raise Invalid(unknown("value", raw, [str(choice) for choice in choices]))
+    *most, last = map(str, choices)
+    listed = f"{', '.join(most)} or {last}" if most else last
+    got = repr(raw) if isinstance(raw, str) else _kind(raw)
+    raise Invalid(f"expected {listed}, got {got}")
 
 
 _SCALARS: Final[Mapping[Any, Callable[[Any, Any], Any]]] = MappingProxyType(

@@ -41,7 +41,7 @@ def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) ->
     `own` has the user's connectors: an id, and `package.module:Class`.
 
     Raises:
-        UnknownConnector: there is none, or its module or class is missing.
+        UnknownConnector: there is none, or its module cannot be loaded.
 
     """
     if id_ in own or ":" in id_:
@@ -84,8 +84,8 @@ def _by_path(path: str) -> Any:
     module, _, name = path.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as missing:
-        raise UnknownConnector(f"{path!r} cannot be loaded: {missing}") from missing
+    except Exception as failure:  # somebody else's module may fail in any way
+        raise UnknownConnector(f"{path!r} cannot be loaded: {failure}") from failure
 
 
 def _unknown(kind: Kind, id_: str, own: Mapping[str, str]) -> str:

@@ -4,7 +4,14 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from modelmesh.config.schema.values import Duration, Size, at_least_zero, port, positive
+from modelmesh.config.schema.values import (
+    Duration,
+    Size,
+    at_least_zero,
+    forwardable,
+    port,
+    positive,
+)
 from modelmesh.types import Secret
 
 
@@ -63,4 +70,4 @@ class Proxy:
     # Whether the page at `/` is served.
     page: bool = True
     # Headers of clients sent on to vendors besides the usual few.
-    forward_headers: tuple[str, ...] = ()
+    forward_headers: tuple[str, ...] = field(default=(), validator=forwardable)

@@ -25,6 +25,24 @@ Rule = Callable[[Any, "Attribute[Any]", Any], None]
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_NEVER_FORWARDED: Final = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 # No model costs ten thousand dollars a million tokens.
 _TYPING_MISTAKE: Final = 10_000
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -45,6 +63,10 @@ port = _rule(lambda number: number in range(65536), "be a port from 0 to 65535")
 clock_time = _rule(lambda text: bool(_CLOCK.fullmatch(text)), "be a time such as 02:30")
 statuses = _rule(
     lambda codes: all(code in range(100, 600) for code in codes), "be HTTP statuses from 100 to 599"
+)
+forwardable = _rule(
+    lambda names: not {name.lower() for name in names} & _NEVER_FORWARDED,
+    "not name headers which carry credentials or belong to one connection",
 )
 price = _rule(lambda dollars: 0 <= dollars < _TYPING_MISTAKE, "be from 0 to below 10000 US dollars")
 

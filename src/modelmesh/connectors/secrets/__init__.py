@@ -8,10 +8,12 @@ from modelmesh.types import Secret
 
 
 class SecretStore(Protocol):
-    """Finds secrets by name. `Options`, an attrs class, has the settings of a store's own."""
+    """Finds secrets by name.
+
+    A store with settings of its own has an attrs class `Options`; they are in `settings.options`.
+    """
 
     connector: ClassVar[str]
-    Options: ClassVar[type]
 
     described: str
     """Where it looks, for messages: "the environment"."""

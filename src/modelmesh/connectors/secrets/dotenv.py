@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
-from attrs import frozen
-
 from modelmesh.config.schema import Secrets
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.types import Secret
@@ -27,10 +25,6 @@ _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "$": "$", "\\": "\
 
 class SecretStore:
     connector: ClassVar = "modelmesh.dotenv.v1"
-
-    @frozen
-    class Options:
-        """None; the file is `secrets.path`."""
 
     def __init__(self, settings: Secrets, environ: Mapping[str, str]) -> None:
         self.described = f"{settings.path} and the environment"
@@ -79,7 +73,7 @@ def _value(text: str, at: int) -> tuple[str | None, int]:
     if quote := _QUOTE.match(text, at):
         quoted = _QUOTED.match(text, quote.end())
         if quoted is None:
-            return None, at
+            return None, len(text)  # where the next line begins is anybody's guess
         single, double = quoted.groups()
         return (single if double is None else _ESCAPE.sub(_unescaped, double)), quoted.end()
     plain = _PLAIN.match(text, at)

@@ -3,18 +3,12 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from attrs import frozen
-
 from modelmesh.config.schema import Secrets
 from modelmesh.types import Secret
 
 
 class SecretStore:
     connector: ClassVar = "modelmesh.env.v1"
-
-    @frozen
-    class Options:
-        """None."""
 
     def __init__(self, _: Secrets, environ: Mapping[str, str]) -> None:
         """Take the environment; this store has no settings."""

@@ -1,0 +1,90 @@
+"""The models and pools of a configuration for which nobody wrote any."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from modelmesh import catalogue
+from modelmesh.capabilities import PREDEFINED_POOLS, TREE, UnknownCapability
+from modelmesh.config import schema
+from modelmesh.errors import ConfigError, Problem
+
+Entries = Mapping[str, schema.Provider]
+
+_CHAT: Final = "generation.text-generation.chat-completion"
+
+
+def models(vendors: Mapping[str, Any], entries: Entries) -> Iterator[tuple[str, schema.Model]]:
+    """Give the usual models of all vendors; of one name the second says whose it is."""
+    taken: set[str] = set()
+    for id_ in entries:
+        for name in vendors[id_].models:
+            yield _unique(name, id_, taken), schema.Model(provider=id_, model=name)
+
+
+def models_asked_for(names: Iterable[str], entries: Entries) -> Iterator[tuple[str, schema.Model]]:
+    """Give the models asked for, each at every provider that is known to have it."""
+    taken: set[str] = set()
+    problems: list[Problem] = []
+    for name in dict.fromkeys(names):
+        places = list(_places(name, entries))
+        if not places:
+            message = (
+                f"which provider has it? write {short(next(iter(entries)))}/{name} or the like"
+            )
+            problems.append(Problem(name, message))
+        for id_, upstream in places:
+            yield _unique(name, id_, taken), schema.Model(provider=id_, model=upstream)
+    if problems:
+        raise ConfigError(problems, "models")
+
+
+def _places(name: str, entries: Entries) -> Iterator[tuple[str, str]]:
+    """Give each provider that a model's name may mean, and what it is called there."""
+    known = [id_ for id_ in entries if catalogue.find(id_, name)]
+    prefix, _, rest = name.partition("/")
+    prefixed = [id_ for id_ in entries if rest and prefix in (id_, short(id_))]
+    if known:
+        yield from ((id_, name) for id_ in known)
+    elif prefixed:
+        yield from ((id_, rest) for id_ in prefixed)
+    elif len(entries) == 1:
+        yield from ((id_, name) for id_ in entries)
+
+
+def _unique(name: str, provider: str, taken: set[str]) -> str:
+    id_ = f"{short(provider)}/{name}" if name in taken else name
+    taken.add(id_)
+    return id_
+
+
+def short(connector: str) -> str:
+    return connector.partition(".")[0]
+
+
+def pools(
+    models: Mapping[str, schema.Model], entries: Entries, capabilities: Iterable[str]
+) -> Iterator[tuple[str, schema.Pool]]:
+    """Give a pool for each usual capability that some model has, and for each one asked for.
+
+    A provider without a model here is asked for its models later; it is taken to have one for chat.
+    """
+    has = [path for model in models.values() for path in _abilities(model)]
+    if not set(entries) <= {model.provider for model in models.values()}:
+        has.append(_CHAT)
+    usual = {"chat-completion": _CHAT, **PREDEFINED_POOLS}
+    for id_, node in usual.items():
+        if any(TREE.covers(node, path) for path in has):
+            yield id_, schema.Pool(capability=node)
+    for name in capabilities:
+        try:
+            node = TREE.resolve(name)
+        except UnknownCapability as error:
+            raise ConfigError([Problem("", str(error))], "capabilities") from None
+        if node not in usual.values():
+            yield TREE.alias(node), schema.Pool(capability=node)
+
+
+def _abilities(model: schema.Model) -> frozenset[str]:
+    name = model.model or ""
+    facts = catalogue.find(model.provider, name) or catalogue.find_anywhere(name)
+    return facts.capabilities if facts else frozenset({_CHAT})
