@@ -1,6 +1,7 @@
 """HTTP by aiohttp's client: the transport that always works, proxies and odd vendors included."""
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Self
@@ -45,6 +46,7 @@ _CAUGHT: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
 _CODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
 # They describe the body as it was on the wire, and nobody sees it like that.
 _FRAMING: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_LARGE: Final = 1 << 18
 _UNFIT: Final = re.compile(r"[\r\n\0]")
 
 
@@ -94,13 +96,16 @@ class AiohttpReply:
             if content.at_eof():
                 self._response.release()
             else:
-                self._end()
+                self._response.close()
 
-    def _end(self) -> None:
-        connection = self._response.connection
+
+class _Response(aiohttp.ClientResponse):
+    def close(self) -> None:
+        """End the connection at once, though part of the request may still be on its way."""
+        connection = self.connection
         if connection is not None and connection.transport is not None:
-            connection.transport.abort()  # a farewell would wait for what is still to be sent
-        self._response.close()
+            connection.transport.abort()
+        super().close()
 
 
 @define(eq=False)
@@ -186,7 +191,7 @@ class AiohttpTransport:
             request.method,
             request.url,
             headers={**request.headers, "accept-encoding": coding},
-            data=request.body or None,
+            data=_body(request.body),
             allow_redirects=False,
             timeout=timeout,
             trace_request_ctx=way,
@@ -207,6 +212,7 @@ class AiohttpTransport:
         trace.on_connection_reuseconn.append(_note_reuse)
         return aiohttp.ClientSession(
             connector=connector,
+            response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             trace_configs=[trace],
@@ -228,6 +234,11 @@ def _check(headers: Mapping[str, str]) -> None:
     for name, text in headers.items():
         if _UNFIT.search(name) or _UNFIT.search(text):
             raise RequestError("a header holds a line break or a null character")
+
+
+def _body(body: bytes) -> bytes | io.BytesIO | None:
+    # aiohttp writes bytes in one go and warns of large ones.
+    return io.BytesIO(body) if len(body) > _LARGE else body or None
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
