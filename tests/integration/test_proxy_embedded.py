@@ -137,6 +137,11 @@ async def test_it_serves_in_the_loop_of_its_host(config: dict[str, Any]) -> None
     assert not server.get_status().running
 
 
+async def test_it_does_not_block_an_event_loop() -> None:
+    with pytest.raises(RuntimeError, match="await serve"):
+        ProxyServer(config=offline(), **LOCAL).start()
+
+
 async def test_it_serves_until_it_is_stopped_from_its_own_loop(config: dict[str, Any]) -> None:
     server = ProxyServer(config=config, **LOCAL)
     opened = asyncio.Event()

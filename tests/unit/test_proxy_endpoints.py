@@ -309,6 +309,12 @@ async def test_only_listed_headers_go_to_the_vendor() -> None:
     assert "client" not in " ".join(sent.headers.values())
 
 
+@pytest.mark.parametrize("name", ["Authorization", "cookie", "Host", "Content-Length"])
+def test_headers_that_are_never_forwarded_cannot_be_configured_to_be(name: str) -> None:
+    with pytest.raises(ValueError, match="forward_headers must not name headers which carry"):
+        Proxy(forward_headers=("x-team", name))
+
+
 @pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\0b"])
 async def test_a_header_with_a_line_break_is_refused(text: str) -> None:
     assert (await ask(endpoints(), headers={**JSON, "traceparent": text})).status == 400

@@ -87,6 +87,8 @@ def _proxy(arguments: argparse.Namespace) -> int:
     except OSError as error:
         hint = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
         _complain(f"cannot listen: {error.strerror or error}{hint}")
+    except KeyboardInterrupt:
+        _complain("interrupted")
     return _FAILED
 
 

@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Self
 
 from aiohttp import web
@@ -93,6 +94,8 @@ class ProxyServer:
             OSError: the port is taken.
 
         """
+        if block and _running_loop():
+            raise RuntimeError("an event loop runs here: `await serve()`, or start(block=False)")
         if block:
             asyncio.run(self.serve(signals=True))
             return
@@ -104,9 +107,10 @@ class ProxyServer:
         opened.result()
 
     def stop(self) -> None:
-        """Stop from any thread: let requests in flight end, and return when all is over.
+        """Stop what `start` or `serve` began, from any thread, and return when all is over.
 
-        Called from the event loop which serves it returns at once, for that loop has to do it.
+        Requests in flight may end first. Called in the event loop which serves it returns at once,
+        for that loop has to do it.
         """
         if self._loop is None or self._stopped.is_set():
             return
@@ -125,10 +129,11 @@ class ProxyServer:
             OSError: the port is taken.
 
         """
-        async with self:
-            if signals and threading.current_thread() is threading.main_thread():
+        if signals and threading.current_thread() is threading.main_thread():
+            with suppress(NotImplementedError):  # Windows, where Ctrl-C cancels us
                 for number in _SIGNALS:
                     asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+        async with self:
             if opened:
                 opened()
             await self._asked_to_stop.wait()
