@@ -59,6 +59,11 @@ def test_a_role_an_end_or_usage_is_no_content(body: dict[str, Any]) -> None:
     assert not fed(body)[0].content
 
 
+def test_nothing_counts_as_content_until_something_was_said() -> None:
+    silent = chunk({"role": "assistant", "content": ""})
+    assert [p.content for p in fed(silent, silent, chunk({"content": "x"}))] == [False, False, True]
+
+
 def test_bytes_pass_through_before_and_after_the_first_content() -> None:
     odd = rb'{"choices" : [{"delta":{"content":"caf\u00e9 \/ 1.50"}}] , "x":1.50}'
     assert [piece.payload for piece in fed(odd, odd, odd)] == [odd] * 3
