@@ -238,6 +238,18 @@ class ProviderError(MeshError):
         return RULES[self.kind]
 
 
+def as_failure(error: Exception) -> ProviderError:
+    """Return what a failed attempt means, whatever was raised in it."""
+    if isinstance(error, ProviderError):
+        return error
+    if isinstance(error, TransportError):
+        return ProviderError(error.kind, str(error))
+    if isinstance(error, TimeoutError):
+        return ProviderError(ErrorKind.TIMEOUT, "the vendor did not answer in time")
+    # A connector, which may be anybody's, broke on what it got. Its words may hold anything.
+    return ProviderError(ErrorKind.BAD_ANSWER, f"it was not understood: {type(error).__name__}")
+
+
 @frozen(kw_only=True)
 class Attempt:
     """One try of one target, as it ended: `error` is None where it answered."""

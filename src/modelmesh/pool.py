@@ -8,7 +8,7 @@ from typing import Final
 from attrs import define, field
 
 from modelmesh.config import schema
-from modelmesh.errors import ProviderError
+from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.state import Health, Standing, State
 from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target, Targets
@@ -23,7 +23,10 @@ class RetryBudget:
     """How many retries a pool may still make: each request earns a share of one."""
 
     share: float
-    _left: float = 1.0
+    _left: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._left = 1.0 if self.share else 0.0
 
     def earn(self) -> None:
         self._left = min(self._left + self.share, _MOST_RETRIES_SAVED)
@@ -87,16 +90,21 @@ class Pool:
         self._current = (self._current + 1) % len(self.targets)
         return self.current
 
-    def begin(self, target: Target, request: Request) -> "OpenAttempt":
-        """Note that an attempt starts. Whoever calls it ends the attempt, on every path."""
+    def begin(
+        self, target: Target, request: Request, *, clients_deadline: float | None = None
+    ) -> "OpenAttempt":
+        """Note that an attempt starts. Whoever calls it ends the attempt, on every path.
+
+        Nobody is to blame for what fails after `clients_deadline`, which the client itself has set.
+        """
         standing = self._standing[target.id]
         standing.record.requests += 1
         standing.record.in_flight += 1
         trials = [health for health in standing.parts() if health.begin()]
-        return OpenAttempt(self, target, request, standing, trials)
+        return OpenAttempt(self, target, request, standing, trials, clients_deadline)
 
-    def settle(self, target: Target, now: float) -> None:
-        """Note that a target answers; one that is left alone by now is not come back to."""
+    def stay_with(self, target: Target, now: float) -> None:
+        """Put a target in front; one that is left alone by now is not come back to."""
         if self._standing[target.id].until() <= now:
             self._current = self._places[target.id]
 
@@ -110,7 +118,15 @@ class OpenAttempt:
     _request: Request
     _standing: Standing
     _trials: list[Health]
+    _clients_deadline: float | None
     _ended: bool = False
+
+    def begin_answer(self, now: float) -> None:
+        """Note that the target begins to answer: a trial is over, further requests stay with it."""
+        self._free_trials()
+        for health in self._standing.parts():
+            health.alive(now)
+        self._pool.stay_with(self._target, now)
 
     def succeed(self, now: float) -> None:
         """Note that the target answered, and whole."""
@@ -127,34 +143,53 @@ class OpenAttempt:
 
     def fail(self, now: float, error: ProviderError) -> None:
         """Note that the target failed, and leave alone what the failure says something of."""
+        if self._clients_deadline is not None and now >= self._clients_deadline:
+            self.cancel()
         if not self._end():
             return
-        standing, settings = self._standing, self._pool.settings
-        standing.record.failures[error.kind] += 1
+        self._standing.record.failures[error.kind] += 1
         # Never the message: a vendor may quote the prompt in it.
         log.warning("request %s: %s: %s", self._request.id, self._target.id, _brief(error))
-        if error.rule.cools == "nothing":
+        self._blame(now, error)
+
+    def _blame(self, now: float, error: ProviderError) -> None:
+        """Count it against the target or its key, and against the provider if it says so much."""
+        standing, settings, rule = self._standing, self._pool.settings, error.rule
+        by_target, by_provider = settings.deactivation, settings.provider_deactivation
+        listed = error.vendor_status in (*by_target.error_codes, *by_provider.error_codes)
+        if rule.cools == "nothing" and not listed:
             for health in standing.parts():
                 health.answered(now)
             return
-        concerned = standing.key if error.rule.cools == "key" else standing.target
+        concerned = standing.key if rule.cools == "key" else standing.target
         concerned.failed(now)
-        _judge(concerned, error, now, settings.deactivation, settings.recovery)
+        told = rule.cools == "key" or rule.cooldown is not None or error.retry_after is not None
+        _judge(concerned, error, now, by_target, settings.recovery, told=told)
         if concerned is not standing.target:
             standing.target.failed(now)
-        standing.provider.failed(now)
-        if _too_many(standing.provider, error, now, settings.provider_deactivation):
-            pause = settings.provider_recovery.cooldown
-            standing.provider.leave_alone(now + pause, error.kind, told=False)
+        # A vendor that refuses a key or lacks a model is there all the same.
+        if (
+            rule.retry and rule.cools == "target"
+        ) or error.vendor_status in by_provider.error_codes:
+            standing.provider.failed(now)
+            _judge(
+                standing.provider, error, now, by_provider, settings.provider_recovery, told=False
+            )
+        else:
+            standing.provider.answered(now)
 
     def _end(self) -> bool:
         if self._ended:
             return False
         self._ended = True
         self._standing.record.in_flight -= 1
+        self._free_trials()
+        return True
+
+    def _free_trials(self) -> None:
         for health in self._trials:
             health.trial_running = False
-        return True
+        self._trials = []
 
 
 def _brief(error: ProviderError) -> str:
@@ -167,17 +202,20 @@ def _judge(
     now: float,
     limits: schema.Deactivation,
     recovery: schema.Recovery,
+    *,
+    told: bool,
 ) -> None:
-    """Leave something alone if the failure speaks for itself, or was one too many."""
-    rule = error.rule
-    told = rule.cools == "key" or rule.cooldown is not None or error.retry_after is not None
-    if not told and not health.on_trial and not _too_many(health, error, now, limits):
+    """Leave something alone if it was told to be, or failed its trial, or failed too often."""
+    if not (told or health.on_trial or _too_many(health, error, now, limits)):
         return
-    pause = recovery.cooldown if rule.cooldown is None else rule.cooldown
-    if error.retry_after is not None:
+    rule = error.rule
+    pause = rule.cooldown if told and rule.cooldown is not None else recovery.cooldown
+    if told and error.retry_after is not None:
         pause = min(error.retry_after, recovery.max_cooldown)
-    if pause > 0:
-        health.leave_alone(now + pause, error.kind, told=told)
+    # What is wrong with one client's request is no reason to tell the next one.
+    cause = error.kind if rule.status else ErrorKind.SERVER_ERROR
+    if recovery.cooldown and pause > 0:
+        health.leave_alone(now + pause, cause, told=told)
 
 
 def _too_many(

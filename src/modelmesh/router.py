@@ -6,7 +6,7 @@ from http import HTTPStatus
 from attrs import define, field, frozen
 
 from modelmesh.clock import Clock
-from modelmesh.errors import Attempt, ErrorKind, ProviderError, TransportError
+from modelmesh.errors import Attempt, ProviderError, RequestError, as_failure
 from modelmesh.pool import OpenAttempt, Pool
 from modelmesh.stream import Stream, read_whole
 from modelmesh.timers import Timers
@@ -52,7 +52,7 @@ class Router:
         """Try the pool's targets in their order until one answers.
 
         Raises:
-            RequestError: no target of the pool can serve such a request.
+            RequestError: no target of the pool can serve such a request, or it cannot be sent.
             RoutingError: none of those that were tried answered.
 
         """
@@ -76,23 +76,23 @@ class Router:
             deadline=walk.deadline,
             heartbeat=heartbeat,
         )
-        outcome = walk.pool.begin(step.target, walk.request)
+        outcome = walk.pool.begin(step.target, walk.request, clients_deadline=walk.clients_deadline)
         try:
             came = await self._ask(walk, step, outcome, timers)
-        except (ProviderError, TransportError, TimeoutError) as error:
-            now, failure = self._clock.now(), _as_failure(error)
+        except RequestError:
+            outcome.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a connector raises, it is one failure
+            now, failure = self._clock.now(), as_failure(error)
             walk.note(step, now - started, failure)
-            if walk.out_of_the_clients_time(now):
-                outcome.cancel()
-            else:
-                outcome.fail(now, failure)
+            outcome.fail(now, failure)
             raise failure from None
         except BaseException:
             outcome.cancel()
             raise
         now = self._clock.now()
         walk.note(step, now - started)
-        walk.pool.settle(step.target, now)
+        outcome.begin_answer(now)
         if isinstance(came, Answer):
             outcome.succeed(now)
         return Reply(
@@ -130,13 +130,5 @@ class Router:
 
 def _is_stream(incoming: TransportReply) -> bool:
     """Whether a reply to a request for a stream is one; a JSON document is not."""
-    kind = incoming.headers.get("content-type", "")
+    kind = incoming.headers.get("content-type", "").lower()
     return incoming.status == HTTPStatus.OK and not kind.startswith("application/json")
-
-
-def _as_failure(error: ProviderError | TransportError | TimeoutError) -> ProviderError:
-    if isinstance(error, ProviderError):
-        return error
-    if isinstance(error, TransportError):
-        return ProviderError(error.kind, str(error))
-    return ProviderError(ErrorKind.TIMEOUT, "the vendor did not answer in time")

@@ -25,8 +25,9 @@ class Health:
 
     until: float = 0.0
     cause: ErrorKind | None = None
-    # The vendor's own word, or a failure that speaks for itself; otherwise our guess.
-    told: bool = False
+    # Until then on the vendor's own word, or for a failure that speaks for itself; what goes beyond
+    # it is our guess.
+    told_until: float = 0.0
     on_trial: bool = False
     trial_running: bool = False
     failures_in_a_row: int = 0
@@ -42,13 +43,16 @@ class Health:
         self.trial_running = True
         return True
 
-    def answered(self, now: float) -> None:
-        """Note that it is alive. What it was told to wait stands until then."""
-        self.failures_in_a_row = 0
-        self._recent.append((now, True))
+    def alive(self, now: float) -> None:
+        """Note that it begins to answer. Until it may be asked again, that proves nothing."""
         if now >= self.until:
             self.on_trial = False
             self.cause = None
+
+    def answered(self, now: float) -> None:
+        self.failures_in_a_row = 0
+        self._recent.append((now, True))
+        self.alive(now)
 
     def failed(self, now: float) -> None:
         self.failures_in_a_row += 1
@@ -57,12 +61,15 @@ class Health:
     def leave_alone(self, until: float, cause: ErrorKind, *, told: bool) -> None:
         """Ask it nothing until then. A later time stands against an earlier one."""
         if until > self.until:
-            self.until, self.cause, self.told = until, cause, told
+            self.until, self.cause = until, cause
+        if told:
+            self.told_until = max(self.told_until, until)
         self.on_trial = True
 
     def recover(self) -> None:
         """Forget that it was left alone."""
-        self.until, self.cause, self.on_trial, self.failures_in_a_row = 0.0, None, False, 0
+        self.until, self.told_until, self.cause = 0.0, 0.0, None
+        self.on_trial, self.failures_in_a_row = False, 0
         self._recent.clear()
 
     def failure_rate(self, now: float, window: float) -> tuple[float, int]:
@@ -100,9 +107,13 @@ class Standing:
         """Return when all three may be asked again."""
         return max(self.target.until, self.key.until, self.provider.until)
 
-    def worst(self) -> Health:
+    def told_until(self) -> float:
+        """Return until when one of the three is left alone for more than a guess."""
+        return max(health.told_until for health in self.parts())
+
+    def worst(self, now: float) -> Health:
         """Return the health which keeps it from being asked the longest."""
-        return max((self.target, self.key, self.provider), key=lambda health: health.until)
+        return max(self.parts(), key=lambda health: (not health.ready(now), health.until))
 
     def parts(self) -> tuple[Health, Health, Health]:
         return self.target, self.key, self.provider

@@ -1,6 +1,7 @@
 """What the client is told when no target answered: the most hopeful cause decides."""
 
 from collections.abc import Sequence
+from math import ceil
 
 from attrs import frozen
 
@@ -28,7 +29,9 @@ class Obstacle:
     def describe(self, now: float) -> str:
         if self.until is None:
             return f"{self.target}: {self.reason}"
-        return f"{self.target}: left alone for {self.until - now:.0f}s ({self.cause})"
+        if self.until <= now:
+            return f"{self.target}: on trial with another request ({self.cause})"
+        return f"{self.target}: left alone for {ceil(self.until - now)}s ({self.cause})"
 
 
 def verdict(

@@ -5,7 +5,7 @@ other is left (unless the pool's `retry.scope` says otherwise), while the retry 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Self
 
 from attrs import define, field, frozen
@@ -18,7 +18,9 @@ from modelmesh.timers import TOTAL
 from modelmesh.types import Request, Target
 from modelmesh.verdict import Obstacle, verdict
 
-_BACKOFF: Final = {
+# Seconds to wait for a target which another request has on trial.
+_SHORT: Final = 1.0
+_BACKOFF: Final[Mapping[str, Callable[[float, int], float]]] = {
     "exponential": lambda first, retry: first * 2**retry,
     "linear": lambda first, retry: first * (retry + 1),
     "constant": lambda first, _: first,
@@ -67,9 +69,11 @@ class Walk:
         """Begin the walk of a request."""
         return cls(pool, request, now, iter(pool.order(request, now)))
 
-    def out_of_the_clients_time(self, now: float) -> bool:
-        """Whether time ran out that the client itself had set, for which nobody is to blame."""
-        return self.request.timeout is not None and now >= self.deadline
+    @property
+    def clients_deadline(self) -> float | None:
+        """The deadline if the client itself has set it."""
+        own = self.request.timeout
+        return self.deadline if own is not None and self.started + own <= self.deadline else None
 
     def note(self, step: Step, seconds: float, error: ProviderError | None = None) -> None:
         """Add an attempt to the trail."""
@@ -88,9 +92,12 @@ class Walk:
         """Return the next step; None when nothing is left to try."""
         if self._over or now >= self.deadline:
             return None
-        step = self._again_first(now) or self._onward(now) or self._again(now)
-        if step is None and not self.attempts:
-            step = self._last_resort(now)
+        step = (
+            self._again_first(now)
+            or self._onward(now)
+            or self._again(now)
+            or self._last_resort(now)
+        )
         if step is not None:
             self._tries[step.target.id] += 1
             self._last = step
@@ -125,9 +132,13 @@ class Walk:
         waits = [
             self.pool.standing(target).until() - now
             for target in self.pool.targets
-            if target.id in self._failed or target.id in self._obstacles
+            if target.id in self._failed or self._is_waited_for(target)
         ]
-        return min((wait for wait in waits if wait > 0), default=None)
+        return min((wait for wait in waits if wait > 0), default=_SHORT if waits else None)
+
+    def _is_waited_for(self, target: Target) -> bool:
+        obstacle = self._obstacles.get(target.id)
+        return obstacle is not None and obstacle.until is not None
 
     @property
     def _retry(self) -> Retry:
@@ -149,7 +160,7 @@ class Walk:
         if reason:
             code = "context_length_exceeded" if "context" in reason else "unsupported_by_model"
             return None, Obstacle(target=target.id, reason=reason, code=code)
-        if self._too_small is not None and (target.card.context or 0) <= self._too_small:
+        if not self._has_room(target):
             return None, None
         lacks = target.provider.lacks(self.request.body, target.upstream)
         refused = self._refused(lacks)
@@ -162,7 +173,7 @@ class Walk:
             )
         standing = self.pool.standing(target)
         if not standing.ready(now):
-            health = standing.worst()
+            health = standing.worst(now)
             return None, Obstacle(
                 target=target.id,
                 reason="it is left alone",
@@ -170,6 +181,9 @@ class Walk:
                 until=max(health.until, now),
             )
         return Step(target=target, drop=lacks), None
+
+    def _has_room(self, target: Target) -> bool:
+        return self._too_small is None or (target.card.context or 0) > self._too_small
 
     def _refused(self, lacks: frozenset[str]) -> frozenset[str]:
         match self.pool.settings.parameters:
@@ -207,6 +221,8 @@ class Walk:
         tries = self._tries[step.target.id]
         if tries >= self._retry.max_attempts or not self._worth_retrying(error):
             return None
+        if not self._has_room(step.target):
+            return None
         pause = min(
             _BACKOFF[self._retry.backoff](self._retry.initial_delay, tries - 1),
             self._retry.max_delay,
@@ -224,18 +240,21 @@ class Walk:
         return error.rule.retry or error.vendor_status in self._retry.retryable_codes
 
     def _last_resort(self, now: float) -> Step | None:
-        """Ask a target which is left alone on our own guess, where there is no other."""
-        if not self.pool.settings.recovery.last_resort:
-            return None
+        """Ask a target which is left alone on our own guess, where there is no other.
+
+        Where others have failed it is one more try, for which there are as few as for retries.
+        """
         guessed = [
-            (standing.until(), target)
+            target
             for target in self.pool.targets
-            if (obstacle := self._obstacles.get(target.id)) and obstacle.until is not None
-            for standing in [self.pool.standing(target)]
-            if not any(health.told and health.until > now for health in standing.parts())
+            if self._is_waited_for(target)
+            and target.id not in self._failed
+            and self._has_room(target)
+            and self.pool.standing(target).told_until() <= now
         ]
-        if not guessed:
+        if not guessed or not self.pool.settings.recovery.last_resort:
             return None
-        _, target = min(guessed, key=lambda pair: pair[0])
-        lacks = target.provider.lacks(self.request.body, target.upstream)
-        return Step(target=target, drop=lacks)
+        if self.attempts and not self.pool.retries.take():
+            return None
+        target = min(guessed, key=lambda target: self.pool.standing(target).until())
+        return Step(target=target, drop=target.provider.lacks(self.request.body, target.upstream))
