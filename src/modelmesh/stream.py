@@ -3,17 +3,24 @@
 import json
 from collections import deque
 from collections.abc import AsyncIterator
+from math import inf
 from typing import Final, Protocol, Self
 
 from attrs import define, field
 
 from modelmesh.clock import Clock
-from modelmesh.errors import ErrorKind, ProviderError, TransportError
+from modelmesh.errors import ErrorKind, ProviderError, TransportError, as_failure
 from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
-from modelmesh.types import Chunk, Event, StreamDecoder, TransportReply, Usage
+from modelmesh.types import Event, StreamDecoder, TransportReply, Usage
+
+MAX_WHOLE: Final = 256 << 20
+"""Bytes of a plain reply."""
 
 _END: Final = b"[DONE]"
+_CUT: Final = "the vendor's answer ended before it was complete"
+_SILENT: Final = "the vendor fell silent in the middle of its answer"
+_LATE: Final = "the time for the request ran out in the middle of the answer"
 
 
 class Outcome(Protocol):
@@ -28,18 +35,20 @@ async def read_whole(reply: TransportReply, clock: Clock, timers: Timers) -> byt
     """Read a plain reply to its end.
 
     White space before it is a sign of life and not yet an answer. Raises TransportError if it is
-    cut, and TimeoutError.
+    cut or too large, and TimeoutError.
     """
-    pieces: list[bytes] = []
-    pieces_in = reply.chunks()
+    body = bytearray()
+    pieces = reply.chunks()
     until = timers.first
     said_something = False
     while True:
         async with clock.timeout_at(until):
-            piece = await anext(pieces_in, None)
+            piece = await anext(pieces, None)
         if piece is None:
-            return b"".join(pieces)
-        pieces.append(piece)
+            return bytes(body)
+        body += piece
+        if len(body) > MAX_WHOLE:
+            raise TransportError(ErrorKind.BAD_ANSWER, "the vendor's reply is too large")
         said_something = said_something or bool(piece.strip())
         if said_something:
             until = min(clock.now() + timers.idle, timers.deadline)
@@ -66,7 +75,8 @@ class Stream:
     _broken: ProviderError | None = field(default=None, init=False)
     _finished: bool = field(default=False, init=False)
     _at_end: bool = field(default=False, init=False)
-    _heard: float = field(default=0.0, init=False)
+    # Seconds waited for the vendor since its last event; a reader that takes its time adds none.
+    _silence: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._pieces = self._reply.chunks()
@@ -88,12 +98,14 @@ class Stream:
             raise self._broken
         if not (content or (self._finished and self._ready)):
             raise ProviderError(ErrorKind.BAD_ANSWER, "the stream ended before it said anything")
-        self._heard = self._clock.now()
+        if self._at_end and not self._finished:
+            raise ProviderError(ErrorKind.STREAM_INCOMPLETE, _CUT)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
+        beat = self._clock.now() + (self._timers.heartbeat or inf)
         while not self._ready:
             if self._broken:
                 self._outcome.fail(self._clock.now(), self._broken)
@@ -101,36 +113,39 @@ class Stream:
             if self._at_end:
                 self._outcome.succeed(self._clock.now())
                 raise StopAsyncIteration
-            if not await self._advance():
+            if not await self._advance(beat):
                 return b""
         return self._ready.popleft()
 
     async def close(self) -> None:
-        """End it. A stream that is closed before its end was left by the client."""
+        """End it. One that is closed before its answer was complete was left by the client."""
+        if self._finished and not self._broken:
+            self._outcome.succeed(self._clock.now())
         self._outcome.cancel()
-        await self._reply.close()
+        await self._reply.close(drain=self._at_end and not self._broken)
 
-    async def _advance(self) -> bool:
+    async def _advance(self, beat: float) -> bool:
         """Read on; False when only a heartbeat is due."""
-        timers, now = self._timers, self._clock.now()
-        silent_until = self._heard + timers.idle
-        until = min(silent_until, timers.deadline)
-        beat = now + timers.heartbeat if timers.heartbeat else until
+        began, deadline = self._clock.now(), self._timers.deadline
+        silent_until = began + self._timers.idle - self._silence
+        until = min(silent_until, deadline)
         try:
             async with self._clock.timeout_at(min(until, beat)):
                 events = await self._events()
-            if self._take(events) or events:
-                self._heard = self._clock.now()
+            self._silence = 0.0 if events else self._silence + self._clock.now() - began
+            self._take(events)
         except TimeoutError:
-            if self._clock.now() < until:
+            now = self._clock.now()
+            self._silence += now - began
+            if now < until:
                 return False
-            self._break_off("the vendor fell silent in the middle of its answer")
+            self._break_off(_LATE if now >= deadline else _SILENT)
         except TransportError as error:
             self._break_off(str(error))
         except ProviderError as error:
             self._broken = error
         if self._at_end and not self._broken:
-            self._break_off("the vendor's answer ended before it was complete")
+            self._break_off(_CUT)
         return True
 
     async def _events(self) -> list[Event]:
@@ -148,23 +163,21 @@ class Stream:
         """Keep what the events bring for the client; whether it is part of the answer."""
         content = False
         for event in events:
-            for chunk in self._chunks(event):
+            try:
+                chunks = list(self._decoder.feed(event))
+            except Exception as error:  # noqa: BLE001 - whatever a connector raises, it is one failure
+                self._broken, self._at_end = as_failure(error), True
+                break
+            for chunk in chunks:
                 content = content or chunk.content
                 self._finished = self._finished or chunk.finished
                 self.usage = chunk.usage or self.usage
                 if chunk.payload:
                     self._ready.append(chunk.payload)
-            if event.data == _END:
+            if event.data.strip() == _END:
                 self._at_end = True
+                break
         return content
-
-    def _chunks(self, event: Event) -> list[Chunk]:
-        try:
-            return list(self._decoder.feed(event))
-        except ProviderError as error:
-            self._broken = error
-            self._at_end = True
-            return []
 
     def _break_off(self, message: str) -> None:
         """Take this for the end, which is a bad one unless the answer was complete."""
@@ -175,10 +188,10 @@ class Stream:
 
 def _whole(event: Event) -> bool:
     """Whether the last event of a stream without a blank line at its end was not cut."""
-    if event.data == _END:
+    if event.data.strip() == _END:
         return True
     try:
         json.loads(event.data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
