@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -335,6 +337,8 @@ def test_a_wrong_value_is_named_for_what_it_is(entry: dict[str, Any], message: s
          "deactivation.maintenance_window.end: must be a time such as 02:30, not '25:00'"),
         ({"deactivation": {"maintenance_window": {"start": "22:00"}}},
          "deactivation.maintenance_window.end: missing"),
+        ({"capability": 5}, "capability: expected text, got a number; put it in quotes"),
+        ({"capability": ["ocr", []]}, "capability[1]: expected text, got a list"),
         ({"max_wait": "soon"}, ("max_wait: expected a number of seconds or a duration such as "
          "500ms, 60s, 5m, 1h, 1d, got 'soon'")),
     ],
@@ -369,6 +373,17 @@ def test_a_capability_of_ones_own_can_be_named() -> None:
 def test_a_malformed_capability_is_told_at_its_place() -> None:
     (message,) = mistakes({"capabilities": ["representation.tokenization", "Evil Capability"]})
     assert message.startswith("capabilities[1]: capability 'Evil Capability'")
+
+
+def test_one_broken_provider_hides_no_mistake_of_another() -> None:
+    mine = {"connector": "my.vendor", "regoin": "eu", "tmeout": 1}
+    tree = {**OWN, "providers": {"mine": mine, "bare": {"connector": "openai-compatible"}}}
+    assert mistakes(tree) == [
+        "providers.mine.regoin: unknown key 'regoin'; did you mean 'region'?",
+        "providers.mine.tmeout: unknown key 'tmeout'; did you mean 'timeout'?",
+        "providers.mine.region: missing",
+        "providers.bare: openai-compatible needs a base_url",
+    ]
 
 
 def test_names_of_entries_with_mistakes_of_their_own_still_count() -> None:
@@ -478,3 +493,13 @@ def test_every_connector_of_ours_is_accepted_by_its_id() -> None:
     config = load({"providers": dict.fromkeys(vendors)}, environ={})
     assert list(config.providers) == vendors
     assert "openai.llm.v1" in vendors
+
+
+def test_only_files_need_yaml() -> None:
+    program = (
+        "import sys\n"
+        "from modelmesh.config.load import load\n"
+        "load({'providers': {'openai.llm.v1': {}}}, environ={})\n"
+        "sys.exit('yaml' in sys.modules or 'aiohttp' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -102,6 +102,11 @@ def test_an_unknown_store_is_a_mistake_with_a_suggestion() -> None:
     ]
 
 
+def test_a_store_that_fails_is_a_mistake() -> None:
+    (message,) = mistakes({"secrets": {"store": "json:loads"}})
+    assert message.startswith("secrets.store: cannot be opened: ")
+
+
 def test_a_store_to_come_is_refused() -> None:
     assert mistakes({"secrets": {"store": "aws.secrets-manager.v1", "region": "eu-1"}}) == [
         "secrets.store: secret store 'aws.secrets-manager.v1' is not available in this version"

@@ -56,9 +56,7 @@ def detect(
     entries = dict(_entries(vendors, environ, keys, asked=bool(wanted)))
     if not entries:
         raise ConfigError([Problem("", _nothing_found(vendors))], _SOURCE)
-    chosen = dict(
-        usual.models_asked_for(models, entries) if models else usual.models(vendors, entries)
-    )
+    chosen = dict(usual.models(models, vendors, entries))
     if models:
         used = {model.provider for model in chosen.values()}
         entries = {id_: entry for id_, entry in entries.items() if id_ in used}

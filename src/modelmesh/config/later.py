@@ -97,7 +97,8 @@ def warnings(config: schema.MeshConfig) -> Iterator[str]:
         yield "there are no providers, so no request can be answered"
     for id_, provider in config.providers.items():
         connector = provider.connector or id_
-        if connector not in config.connectors and is_later("providers", connector):
+        used = provider.enabled and connector not in config.connectors
+        if used and is_later("providers", connector):
             yield f"provider {id_!r} is not available in this version; its models are passed by"
     idle = list(_idle(config))
     if idle:

@@ -125,12 +125,14 @@ def _interpolation(
     if is_later("secrets", settings.store):
         message = f"secret store {settings.store!r} is not available in this version"
         return None, [Fault(("secrets", "store"), message)]
+    found = registry.find("secrets", settings.store, structure.own)
     try:
-        found = registry.find("secrets", settings.store, structure.own)
         return Interpolation(found(settings, environ)), []
     except ConfigError as error:
         place = ("secrets", "path")
         return None, [Fault(place, f"{error.source}: {problem}") for problem in error.problems]
+    except Exception as error:  # noqa: BLE001 - somebody else's store may fail in any way
+        return None, [Fault(("secrets", "store"), f"cannot be opened: {error}")]
 
 
 def _built(structure: Structure, tree: Any) -> tuple[MeshConfig, list[Fault]]:
@@ -140,20 +142,28 @@ def _built(structure: Structure, tree: Any) -> tuple[MeshConfig, list[Fault]]:
     except Invalid as invalid:
         rest = tree
         for fault in invalid.faults:
-            rest = _without(rest, fault.path)
+            rest = _without(rest, _present(tree, fault.path))
         return _built(structure, rest)[0], invalid.faults
 
 
+def _present(tree: Any, path: Path) -> Path:
+    """Return the part of a path that is there. Something missing makes what lacks it useless."""
+    for depth, key in enumerate(path):
+        if not isinstance(tree, Mapping) or key not in tree:
+            return path[:depth]
+        tree = tree[key]
+    return path
+
+
 def _without(tree: Any, path: Path) -> Any:
-    """Return the tree without what is at a path, or without what it is missing from."""
-    if not path or not isinstance(tree, Mapping) or not isinstance(path[0], str):
+    """Return the tree without what is at a path; as it is if that is gone already."""
+    if not path:
         return None
     key, below = path[0], path[1:]
-    if key not in tree:
-        return None
-    rest = _without(tree[key], below)
-    others = {name: value for name, value in tree.items() if name != key}
-    return others if rest is None else {**others, key: rest}
+    if tree is None or key not in tree:
+        return tree
+    rest = {key: _without(tree[key], below)} if below else {}
+    return {name: value for name, value in tree.items() if name != key} | rest
 
 
 def _news(faults: Iterable[Fault], known: Sequence[Fault]) -> list[Fault]:

@@ -4,6 +4,7 @@ The fields' validators are run one by one, so that the first bad field of a clas
 No message quotes a value which may be somebody's key.
 """
 
+import difflib
 import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -134,16 +135,17 @@ class Structure:
         return value
 
     def _either(self, raw: Any, union: Any) -> Any:
-        """Take the first type of a union that fits; the fault is the last one's."""
+        """Take the first type of a union that fits, or tell of the one that came nearest."""
         kinds = [kind for kind in get_args(union) if kind is not type(None)]
         if raw is None and len(kinds) < len(get_args(union)):
             return None
-        for kind in kinds[:-1]:
+        failures: list[Invalid] = []
+        for kind in kinds:
             try:
                 return self(raw, kind)
-            except Invalid:
-                continue
-        return self(raw, kinds[-1])
+            except Invalid as failure:
+                failures.append(failure)
+        raise max(failures, key=lambda failure: len(failure.faults[0].path))
 
     def _sequence(self, raw: Any, type_: Any) -> Any:
         if raw is None:
@@ -198,9 +200,8 @@ def _refuse(message: str) -> None:
 
 def _not_misspelt(key: str, common: Sequence[str]) -> None:
     """Refuse a key nobody knows where it looks like a known one."""
-    words = unknown("key", key, common)
-    if "did you mean" in words:
-        raise Invalid(words)
+    if difflib.get_close_matches(key, common, cutoff=0.8):
+        raise Invalid(unknown("key", key, common))
 
 
 def _section(raw: Any) -> Mapping[str, Any]:

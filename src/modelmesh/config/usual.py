@@ -13,27 +13,36 @@ Entries = Mapping[str, schema.Provider]
 _CHAT: Final = "generation.text-generation.chat-completion"
 
 
-def models(vendors: Mapping[str, Any], entries: Entries) -> Iterator[tuple[str, schema.Model]]:
-    """Give the usual models of all vendors; of one name the second says whose it is."""
+def models(
+    asked_for: Iterable[str] | None, vendors: Mapping[str, Any], entries: Entries
+) -> Iterator[tuple[str, schema.Model]]:
+    """Give the models asked for, or else the usual ones of all vendors.
+
+    Of one name the second says in its id whose it is.
+
+    Raises:
+        ConfigError: nobody is known to have one that was asked for.
+
+    """
     taken: set[str] = set()
-    for id_ in entries:
-        for name in vendors[id_].models:
-            yield _unique(name, id_, taken), schema.Model(provider=id_, model=name)
+    found = _asked_for(asked_for, entries) if asked_for else _usual(vendors, entries)
+    for name, provider, upstream in found:
+        yield _unique(name, provider, taken), schema.Model(provider=provider, model=upstream)
 
 
-def models_asked_for(names: Iterable[str], entries: Entries) -> Iterator[tuple[str, schema.Model]]:
-    """Give the models asked for, each at every provider that is known to have it."""
-    taken: set[str] = set()
+def _usual(vendors: Mapping[str, Any], entries: Entries) -> Iterator[tuple[str, str, str]]:
+    return ((name, id_, name) for id_ in entries for name in vendors[id_].models)
+
+
+def _asked_for(names: Iterable[str], entries: Entries) -> Iterator[tuple[str, str, str]]:
+    """Give each name with every provider known to have such a model, and its name there."""
     problems: list[Problem] = []
     for name in dict.fromkeys(names):
         places = list(_places(name, entries))
+        yield from ((name, id_, upstream) for id_, upstream in places)
         if not places:
-            message = (
-                f"which provider has it? write {short(next(iter(entries)))}/{name} or the like"
-            )
-            problems.append(Problem(name, message))
-        for id_, upstream in places:
-            yield _unique(name, id_, taken), schema.Model(provider=id_, model=upstream)
+            example = f"{short(next(iter(entries)))}/{name}"
+            problems.append(Problem(name, f"which provider has it? write {example} or the like"))
     if problems:
         raise ConfigError(problems, "models")
 
