@@ -90,7 +90,12 @@ class ProxyProcess:
     process: asyncio.subprocess.Process
     client: aiohttp.ClientSession
     url: str = ""
-    _lines: list[str] = field(factory=list)
+    _lines: list[str] = field(factory=list, init=False)
+    _all_said: asyncio.Future[list[None]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        outputs = (self.process.stdout, self.process.stderr)
+        self._all_said = asyncio.gather(*map(self._keep, outputs))
 
     @property
     def logs(self) -> str:
@@ -118,20 +123,19 @@ class ProxyProcess:
         await until(lambda: text in self.logs, within=_PATIENCE)
 
     async def exit_code(self, within: float = _PATIENCE) -> int:
-        """Wait for the end of the process."""
+        """Wait for the end of the process; its log is complete then."""
         async with asyncio.timeout(within):
-            return await self.process.wait()
+            code = await self.process.wait()
+        await self._all_said
+        return code
 
-    async def _listen(self, *outputs: asyncio.StreamReader | None) -> None:
+    async def _keep(self, output: asyncio.StreamReader | None) -> None:
         """Keep what the process says, and learn from it where it listens."""
-
-        async def keep(output: asyncio.StreamReader) -> None:
-            async for line in output:
-                self._lines.append(line.decode())
-                if found := _LISTENS.search(self._lines[-1]):
-                    self.url = found[1]
-
-        await asyncio.gather(*[keep(output) for output in outputs if output])
+        assert output is not None
+        async for line in output:
+            self._lines.append(line.decode())
+            if found := _LISTENS.search(self._lines[-1]):
+                self.url = found[1]
 
     async def _until_open(self) -> None:
         async with asyncio.timeout(_PATIENCE):
@@ -173,7 +177,6 @@ async def running_proxy(
         )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PATIENCE)) as client:
             proxy = ProxyProcess(process, client)
-            listening = asyncio.create_task(proxy._listen(process.stdout, process.stderr))
             try:
                 await proxy._until_open()
                 yield proxy
@@ -183,5 +186,4 @@ async def running_proxy(
             finally:
                 with suppress(ProcessLookupError):
                     process.kill()
-                await process.wait()
-                await listening
+                await proxy.exit_code()

@@ -128,12 +128,16 @@ async def test_vendors_are_found_by_their_keys() -> None:
     async with running_proxy(None, env={"OPENAI_API_KEY": "sk-canary"}) as proxy:
         names = [model["id"] for model in (await proxy.get("/v1/models")).json["data"]]
         assert "chat-completion" in names
+        proxy.signal()
+        assert await proxy.exit_code() == 0
         assert "openai" in proxy.logs
         assert "sk-canary" not in proxy.logs
 
 
 async def test_the_address_and_what_is_served_are_told_at_the_start() -> None:
     async with running_proxy(OURS) as proxy:
+        proxy.signal()
+        assert await proxy.exit_code() == 0
         assert proxy.logs.startswith(f"ModelMesh listens at {proxy.url}\n")
         assert "fake/some" in proxy.logs
         assert "WARNING" not in proxy.logs
@@ -144,7 +148,8 @@ WARNING = "Everybody who can reach this machine"
 
 async def test_one_warning_is_given_where_everybody_may_come() -> None:
     async with running_proxy(OURS, flags=["--host", "0.0.0.0"]) as proxy:
-        assert (await proxy.get("/livez")).status == 200
+        proxy.signal()
+        assert await proxy.exit_code() == 0
         assert proxy.logs.count(WARNING) == 1
 
 
@@ -157,5 +162,6 @@ async def test_no_warning_is_given_where_not_everybody_may(
 ) -> None:
     config = {**OURS, "proxy": proxy}
     async with running_proxy(config, flags=["--host", "0.0.0.0", *flags]) as running:
-        assert (await running.get("/livez")).status == 200
+        running.signal()
+        assert await running.exit_code() == 0
         assert WARNING not in running.logs

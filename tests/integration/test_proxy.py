@@ -125,6 +125,9 @@ async def test_what_is_not_http_is_refused_in_json_too(
         head, _, body = (await raw(proxy, request_)).partition(b"\r\n\r\n")
         assert b" 400 " in head.partition(b"\r\n")[0]
         assert json.loads(body)["error"]["type"] == "invalid_request_error"
+        proxy.signal()
+        assert await proxy.exit_code() == 0
+        assert "malformed request" in proxy.logs
         assert "xxxx" not in proxy.logs
 
 
@@ -186,6 +189,8 @@ async def test_with_a_token_only_probes_of_life_open_without(vendor: FakeProvide
         key = {"authorization": "Bearer my-secret"}
         assert (await proxy.chat(headers=key)).status == 200
         assert (await proxy.get("/health", headers=key)).status == 200
+        proxy.signal()
+        assert await proxy.exit_code() == 0
         assert "my-secret" not in proxy.logs
 
 
