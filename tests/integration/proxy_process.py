@@ -98,6 +98,10 @@ class ProxyProcess:
         self._all_said = asyncio.gather(*map(self._keep, outputs))
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def logs(self) -> str:
         return "".join(self._lines)
 
@@ -114,6 +118,16 @@ class ProxyProcess:
         """Send a chat, by default a plain one to the pool."""
         asked = {"model": POOL, "messages": MESSAGES, **body}
         return await self.send("POST", "/v1/chat/completions", json=asked, headers=headers)
+
+    async def raw(self, request: bytes) -> bytes:
+        """Send bytes on a connection of their own; return everything that comes back."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(request)
+        try:
+            async with asyncio.timeout(5):
+                return await reader.read()
+        finally:
+            writer.close()
 
     def signal(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
