@@ -187,7 +187,7 @@ async def test_the_typescript_sdk_works_as_written(proxy: ProxyProcess) -> None:
 
 
 @with_node
-@pytest.mark.parametrize("behind", ["Streaming request:", "Any OpenAI SDK client"])
+@pytest.mark.parametrize("behind", ["Streaming request:", "Any OpenAI SDK client works"])
 async def test_fetch_works_as_written(behind: str, proxy: ProxyProcess) -> None:
     before, start = GUIDE.split(behind)[0], "const response = await fetch("
     code = start + before.rpartition(start)[2]
