@@ -4,7 +4,7 @@ Values and protocols only. Nothing here does anything.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from attrs import field, frozen
 
@@ -156,6 +156,9 @@ class Provider(Protocol):
     It opens no socket, awaits nothing and reads no environment.
     """
 
+    connector: ClassVar[str]
+    models: ClassVar[tuple[str, ...]]
+    """Models used where the configuration names none."""
     id: str
     """The name under `providers` in the configuration."""
 
@@ -194,7 +197,7 @@ class TransportReply(Protocol):
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case; repeated ones joined by a comma."""
+    """Names in lower case, repeated ones joined by a comma; none about the body's framing."""
 
     async def read(self) -> bytes:
         """Return the whole body, decompressed. Raises TransportError if it is cut or too large."""
@@ -227,6 +230,7 @@ class Transport(Protocol):
 
         Raises:
             TransportError: there was no connection, or no sound reply.
+            RequestError: a header cannot be sent, as it holds a line break.
 
         """
         ...
