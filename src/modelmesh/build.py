@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, frozen
 
 from modelmesh import catalogue
 from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree
@@ -18,16 +18,16 @@ from modelmesh.types import ModelCard, Provider, Secret, Target
 
 CHAT: Final = "generation.text-generation.chat-completion"
 
-_FEATURES: Final[Mapping[str, str]] = {
-    "tool_calling": "tools",
-    "structured_output": "json_schema",
-    "vision": "vision",
-    "audio_input": "audio_in",
-    "audio_output": "audio_out",
-    "pdf": "pdf",
-    "reasoning": "reasoning",
-    "web_search": "web_search",
-}
+_FEATURES: Final = (
+    ("tool_calling", "tools"),
+    ("structured_output", "json_schema"),
+    ("vision", "vision"),
+    ("audio_input", "audio_in"),
+    ("audio_output", "audio_out"),
+    ("pdf", "pdf"),
+    ("reasoning", "reasoning"),
+    ("web_search", "web_search"),
+)
 """Features as the configuration calls them, and as the catalogue does."""
 
 Found = Mapping[str, Sequence[str]]
@@ -75,19 +75,22 @@ def build(
             state=state,
         )
 
-    singles: dict[str, list[Target]] = {}
-    for target in targets if config.proxy.expose_models else ():
-        for name in (target.model, f"{target.provider.id}/{target.model}"):
-            singles.setdefault(name, []).append(target)
+    singles = _by_name(targets) if config.proxy.expose_models else {}
     return Parts(
         providers=providers,
         pools={id_: pool(id_, chosen, settings[id_]) for id_, chosen in members.items()},
-        models={
-            name: pool(name, chosen, schema.Pool(models=(name,)))
-            for name, chosen in singles.items()
-        },
+        models={id_: pool(id_, one, schema.Pool(models=(id_,))) for id_, one in singles.items()},
         tree=tree,
     )
+
+
+def _by_name(targets: Iterable[Target]) -> dict[str, list[Target]]:
+    """Return the targets a client means by a model's id, with or without its provider's."""
+    named: dict[str, list[Target]] = {}
+    for target in targets:
+        for name in (target.model, f"{target.provider.id}/{target.model}"):
+            named.setdefault(name, []).append(target)
+    return named
 
 
 def silent_about_models(config: schema.MeshConfig, providers: Mapping[str, Provider]) -> list[str]:
@@ -169,14 +172,13 @@ def _facts(provider: Provider, upstream: str) -> ModelFacts | None:
 
 def _card(model: schema.Model, facts: ModelFacts | None, tree: CapabilityTree) -> ModelCard:
     """Join what the configuration says of a model with what the catalogue knows."""
-    features = {}
-    for name, known_as in _FEATURES.items():
-        said = getattr(model.features, name)
-        answer = facts.supports(known_as) if said is None and facts else said
-        if answer is not None:
-            features[name] = answer
-    if model.features.json_mode is not None:
-        features["json_mode"] = model.features.json_mode
+    answers = {name: facts.supports(known_as) if facts else None for name, known_as in _FEATURES}
+    said = asdict(model.features)
+    features = {
+        name: answer
+        for name in said
+        if (answer := answers.get(name) if said[name] is None else said[name]) is not None
+    }
     limits = model.constraints
     known = facts.max_input or facts.context if facts else None
     declared = frozenset(tree.resolve(name) for name in model.capabilities)

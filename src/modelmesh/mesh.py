@@ -161,10 +161,13 @@ class ModelMesh:
         """Put a pool's next target in front; return its id.
 
         Raises:
-            RequestError: there is no such pool.
+            RequestError: there is no such pool, or its servers have not told their models yet.
 
         """
-        return self.pool(pool).rotate().id
+        found = self.pool(pool)
+        if not found.targets:
+            raise RequestError(f"Pool {found.id!r} has no targets yet")
+        return found.rotate().id
 
     def explain(self, model: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the targets a request would be tried at, in order, and why not, asking none.

@@ -4,13 +4,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from attrs import define, field
 
 from modelmesh.clock import Clock
-from modelmesh.errors import ErrorKind, MeshError
+from modelmesh.errors import RULES, ErrorKind, as_failure
 from modelmesh.pool import Pool
 from modelmesh.types import HttpReply, Provider, Secret, Target, Transport
 
@@ -50,41 +49,45 @@ class Prober:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, pool: Pool, interval: float) -> None:
         while True:
             await self._clock.sleep(interval)
-            now = self._clock.now()
             for target in pool.targets:
-                if pool.standing(target).target.until > now:
+                if pool.standing(target).target.until > self._clock.now():
                     await self._try(pool, target)
 
     async def _try(self, pool: Pool, target: Target) -> None:
-        """Probe one target: bring it back if its vendor answers, else leave it alone."""
-        health = pool.standing(target).target
+        """Probe one target: bring it back if its vendor answers, leave it alone if that fails.
+
+        What the vendor itself said of a limit or a model stands, since a list is no proof against
+        it. And no proof of a failure is a vendor that has no list, or not for this key.
+        """
+        health, cooldown = pool.standing(target).target, pool.settings.recovery.cooldown
         try:
-            await self._ask(target.provider, target.key)
-        except (MeshError, TimeoutError) as error:
-            log.warning("probe: %s did not answer (%s)", target.id, type(error).__name__)
-            until = self._clock.now() + pool.settings.recovery.cooldown
-            health.leave_alone(until, ErrorKind.UNREACHABLE, told=False)
+            listed = await self._ask(target.provider, target.key)
+        except Exception as error:  # noqa: BLE001 - whatever a connector raises, probing goes on
+            kind, now = as_failure(error).kind, self._clock.now()
+            log.warning("probe: %s: %s", target.id, kind)
+            if cooldown and (RULES[kind].retry or kind is ErrorKind.BAD_KEY):
+                health.leave_alone(now + cooldown, kind, told=False)
         else:
-            health.recover()
+            if listed is not None and health.told_until <= self._clock.now():
+                health.recover()
 
     async def _list(self, id_: str, provider: Provider, key: Secret | None) -> list[str]:
         try:
-            return _names(await self._ask(provider, key))
-        except (MeshError, TimeoutError, ValueError) as error:
+            return _names(await self._ask(provider, key) or b"[]")
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, it is one provider's list
             log.warning("provider %s did not list its models (%s)", id_, type(error).__name__)
             return []
 
-    async def _ask(self, provider: Provider, key: Secret | None) -> bytes:
+    async def _ask(self, provider: Provider, key: Secret | None) -> bytes | None:
+        """Return a vendor's list; None where it has none."""
         request = provider.models_request(key)
         if request is None:
-            return b"[]"
+            return None
         async with self._clock.timeout_at(self._clock.now() + PATIENCE):
             reply = await self._transport.send(request, connect=PATIENCE)
             try:
@@ -101,5 +104,5 @@ def _names(body: bytes) -> list[str]:
     """Return the ids in a list of models, which some vendors send without its envelope."""
     listed: Any = json.loads(body)
     rows = listed.get("data") if isinstance(listed, dict) else listed
-    rows = rows if isinstance(rows, list) else []
-    return [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    objects = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return list(dict.fromkeys(row["id"] for row in objects if isinstance(row.get("id"), str)))
