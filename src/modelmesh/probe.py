@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from attrs import define, field
@@ -94,7 +95,7 @@ class Prober:
                 body = await reply.read()
             finally:
                 await reply.close()
-        if reply.status >= 400:  # noqa: PLR2004 - HTTP's boundary
+        if reply.status != HTTPStatus.OK:
             whole = HttpReply(status=reply.status, headers=reply.headers, body=body)
             raise provider.error(whole, wall=self._clock.wall())
         return body

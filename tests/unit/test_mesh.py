@@ -6,6 +6,7 @@ import pytest
 from scene import bad, good, hosts
 
 from modelmesh.config.load import load
+from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ConfigError, ErrorKind, RequestError
 from modelmesh.mesh import ModelMesh
 from modelmesh.testing.clock import FakeClock
@@ -14,7 +15,8 @@ from modelmesh.types import Request
 
 
 def server(name: str, **more: Any) -> dict[str, Any]:
-    return {"connector": "openai-compatible", "base_url": f"http://{name}.test/v1", **more}
+    usual = {"connector": "openai-compatible", "base_url": f"http://{name}.test/v1"}
+    return {**usual, **more}
 
 
 CONFIG: dict[str, Any] = {
@@ -247,6 +249,7 @@ def probing(script: Script, **recovery: Any) -> Scene:
         (bad(401), "left alone"),
         (bad(404), "ready"),
         (bad(403), "ready"),
+        (reply(302), "left alone"),
     ],
 )
 async def test_a_target_whose_vendor_does_not_answer_at_start_is_left_alone(
@@ -261,6 +264,24 @@ async def test_a_target_whose_vendor_does_not_answer_at_start_is_left_alone(
     ]
     assert told.transport.requests[0].headers["authorization"] == "Bearer sk-a"
     assert told.transport.open == 0
+
+
+class Listless(Provider):
+    """A connector of one's own, for a vendor that lists no models."""
+
+    connector = "listless"
+    models_path = None
+
+
+async def test_a_vendor_without_a_list_is_neither_asked_nor_judged() -> None:
+    told = Scene(
+        connectors={"listless": f"{__name__}:Listless"},
+        providers={"a": server("a", connector="listless"), "b": server("b")},
+        pools={"chat": {"models": ["one"], "recovery": {"probe_on_start": True}}},
+    )
+    await told.mesh.start()
+    assert told.transport.requests == []
+    assert told.state() == [("a/one", "ready")]
 
 
 async def settle(told: Scene, seconds: float) -> None:
