@@ -1,0 +1,93 @@
+"""Every example runs, and so does every piece of Python in the README and the docs."""
+
+import asyncio
+import json
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from proxy_process import running_proxy
+
+from modelmesh.connectors.providers.openai import Provider as OpenAI
+from modelmesh.testing.fake_provider import FakeProvider
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SAID = {
+    "asynchronous": "Hello from",
+    "embedded_proxy": "running: True",
+    "failover": "Hello from ok",
+    "quickstart": "Hello from",
+    "streaming": "Hello from",
+}
+
+
+def blocks(language: str) -> list[object]:
+    """Return the blocks of a language on all pages."""
+    return [
+        pytest.param(code, id=f"{page.stem}-{number}")
+        for page in PAGES
+        for number, code in enumerate(
+            re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE), 1
+        )
+    ]
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(models=OpenAI.models) as running:
+        yield running
+
+
+async def run(code: str | Path, vendor: FakeProvider, folder: Path) -> str:
+    """Run a program which finds a vendor's key in its environment."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *([str(code)] if isinstance(code, Path) else ["-c", code]),
+        cwd=folder,
+        env={"OPENAI_API_KEY": "sk-o", "OPENAI_BASE_URL": vendor.url, "GROQ_API_KEY": "gsk-g"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, complaint = await process.communicate()
+    assert process.returncode == 0, complaint.decode()
+    return output.decode()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+async def test_an_example_runs(example: Path, vendor: FakeProvider, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples/modelmesh.yaml", tmp_path)
+    assert SAID[example.stem] in await run(example, vendor, tmp_path)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+async def test_python_on_a_page_runs(code: str, vendor: FakeProvider, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples/modelmesh.yaml", tmp_path)
+    config = {
+        "providers": {"openai.llm.v1": {"base_url": vendor.url, "api_key": "sk-o"}},
+        "pools": {"chat-completion": {"capability": "chat-completion"}},
+    }
+    async with running_proxy(config) as proxy:
+        there = code.replace("http://localhost:8080", proxy.url)
+        await run(there.replace("port=8080", "port=0"), vendor, tmp_path)
+
+
+@pytest.mark.parametrize("code", blocks("yaml"))
+def test_yaml_on_a_page_can_be_read(code: str) -> None:
+    assert isinstance(yaml.safe_load(code), dict)
+
+
+@pytest.mark.parametrize("code", blocks("json"))
+def test_json_on_a_page_can_be_read(code: str) -> None:
+    json.loads(code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / link).exists(), link
