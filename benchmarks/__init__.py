@@ -1,0 +1,1 @@
+"""What ModelMesh costs beside what others cost, measured in one run: `python -m benchmarks`."""

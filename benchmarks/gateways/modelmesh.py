@@ -1,0 +1,66 @@
+"""Ours as users run it: the real server, a token, a pool, accounting, its usual transport."""
+
+import json
+from typing import Any
+
+from attrs import fields_dict
+
+from benchmarks import answers
+from benchmarks.doors import TOKEN, Door
+from benchmarks.gateways._python import module
+from benchmarks.programs import Program
+from modelmesh import MeshConfig, __version__
+
+
+def available() -> str:
+    return __version__
+
+
+def start(port: int, vendor_url: str, **settings: Any) -> tuple[Door, Program]:
+    """Start the proxy. The settings are those of `configuration`."""
+    config = json.dumps(configuration(vendor_url, **settings))  # JSON is YAML
+    flags = ("--config", "config.yaml", "--host", "127.0.0.1", "--port", port)
+    program = module(
+        "modelmesh.proxy", *flags, "--log-level", "WARNING", files={"config.yaml": config}
+    )
+    return Door(port=port), program
+
+
+def configuration(
+    vendor_url: str, *, targets: int = 3, first_fails: bool = False, transport: str = ""
+) -> dict[str, Any]:
+    """Return a configuration with one pool for each of the vendor's models.
+
+    Each pool has so many targets, all of which answer alike unless the first always fails.
+    """
+    models: dict[str, Any] = {}
+    pools: dict[str, Any] = {}
+    for name in answers.MODELS:
+        members = [f"{name}-{number}" for number in range(targets)]
+        models |= {member: _model(name) for member in members}
+        if first_fails:
+            models[members[0]] = _model(answers.FAILING)
+        pools[name] = {"models": members}
+    provider = {"connector": "openai-compatible", "base_url": f"{vendor_url}/v1", "api_key": "key"}
+    config = {
+        "providers": {"vendor": provider},
+        "models": models,
+        "pools": pools,
+        "proxy": {"token": TOKEN},
+    }
+    return config | ({"transport": transport} if transport else {})
+
+
+def transports() -> bool:
+    """Return whether the transport can be chosen."""
+    return "transport" in fields_dict(MeshConfig)
+
+
+def _model(name: str) -> dict[str, Any]:
+    pricing = {"input": 0.15, "output": 0.6}
+    return {
+        "provider": "vendor",
+        "model": name,
+        "capabilities": ["chat-completion"],
+        "pricing": pricing,
+    }

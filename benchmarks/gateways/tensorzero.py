@@ -1,0 +1,41 @@
+"""TensorZero's gateway, which its Python package starts on a port; no database, no token."""
+
+from typing import Final
+
+from benchmarks import answers
+from benchmarks.doors import Door
+from benchmarks.gateways._python import INSTALLED, module, version
+from benchmarks.programs import Program
+
+PYTHON: Final = INSTALLED / "tensorzero" / "bin" / "python"
+_SERVER: Final = "benchmarks.gateways._tensorzero_server"
+
+
+def available() -> str:
+    return version(PYTHON, "tensorzero")
+
+
+def start(_: int, vendor_url: str) -> tuple[Door, Program]:
+    """Start the gateway. It chooses its port itself and says which."""
+    config = "\n".join(_model(name, vendor_url) for name in answers.MODELS)
+    program = module(_SERVER, python=PYTHON, files={"tensorzero.toml": config})
+    port = program.says(r"listens at \S+:(\d+)")
+    door = Door(
+        port=int(port),
+        path="/openai/v1/chat/completions",
+        model="tensorzero::model_name::{}",
+        exact=False,
+    )
+    return door, program
+
+
+def _model(name: str, vendor_url: str) -> str:
+    return f"""
+[models.{name}]
+routing = ["vendor"]
+[models.{name}.providers.vendor]
+type = "openai"
+api_base = "{vendor_url}/v1"
+model_name = "{name}"
+api_key_location = "none"
+"""
