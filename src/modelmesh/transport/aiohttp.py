@@ -7,51 +7,42 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Self
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from attrs import define, field, frozen
 
 from modelmesh.errors import ErrorKind, RequestError, TransportError
+from modelmesh.transport import failures
+from modelmesh.transport.limits import CODINGS, DRAIN, FRAMING, KEPT, MAX_BODY, PER_HOST
 from modelmesh.types import HttpRequest
 
-PER_HOST: Final = 512
-"""Connections to one host; one that hangs keeps no other waiting."""
-
-MAX_BODY: Final = 256 << 20
-"""Bytes of a whole reply."""
-
-DRAIN: Final = 0.1
-"""Seconds for the rest of a body whose end marker was seen."""
-
-FAILURES: Final[Mapping[str, tuple[ErrorKind, str]]] = {
-    "ServerTimeoutError": (ErrorKind.TIMEOUT, "no connection to the vendor came up in time"),
-    "TimeoutError": (ErrorKind.TIMEOUT, "no connection to the vendor came up in time"),
-    "ClientConnectorDNSError": (ErrorKind.UNREACHABLE, "the vendor's host name was not found"),
-    "ClientSSLError": (ErrorKind.UNREACHABLE, "no secure connection to the vendor came up"),
-    "ServerFingerprintMismatch": (ErrorKind.UNREACHABLE, "the vendor's certificate is another"),
-    "ClientConnectorError": (ErrorKind.UNREACHABLE, "the vendor could not be connected to"),
-    "ClientConnectionError": (ErrorKind.UNREACHABLE, "the vendor hung up without an answer"),
-    "UploadAbortedError": (ErrorKind.UNREACHABLE, "the vendor did not take the whole request"),
-    "OSError": (ErrorKind.UNREACHABLE, "the connection to the vendor failed"),
-    "InvalidURL": (ErrorKind.UNREACHABLE, "the vendor's address is not a URL"),
-    "NonHttpUrlClientError": (ErrorKind.UNREACHABLE, "the vendor's address is not HTTP"),
-    "RedirectClientError": (ErrorKind.BAD_ANSWER, "the vendor sent the request elsewhere"),
-    "ClientResponseError": (ErrorKind.BAD_ANSWER, "the vendor's reply is not sound HTTP"),
-    "HttpProcessingError": (ErrorKind.BAD_ANSWER, "the vendor's reply is not sound HTTP"),
-    "ClientPayloadError": (ErrorKind.STREAM_INCOMPLETE, "the vendor's reply broke off"),
+FAILURES: Final[Mapping[str, failures.Failure]] = {
+    "ServerTimeoutError": failures.TIMED_OUT,
+    "TimeoutError": failures.TIMED_OUT,
+    "ClientConnectorDNSError": failures.NO_SUCH_HOST,
+    "ClientSSLError": failures.NOT_SECURE,
+    "ServerFingerprintMismatch": failures.NOT_SECURE,
+    "ClientConnectorError": failures.NO_CONNECTION,
+    "ClientConnectionError": failures.HUNG_UP,
+    "UploadAbortedError": failures.HUNG_UP,
+    "OSError": failures.HUNG_UP,
+    "InvalidURL": failures.NO_URL,
+    "NonHttpUrlClientError": failures.NOT_HTTP,
+    "RedirectClientError": failures.UNSOUND,
+    "ClientResponseError": failures.UNSOUND,
+    "HttpProcessingError": failures.UNSOUND,
+    "ClientPayloadError": failures.BROKE_OFF,
 }
-"""What the errors of aiohttp mean, by the name of the nearest class. Their own words may hold keys
-and are never repeated."""
+"""What the errors of aiohttp mean, by the name of the nearest class."""
 
 _CAUGHT: Final = (aiohttp.ClientError, HttpProcessingError, OSError)
-_CODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
-# They describe the body as it was on the wire, and nobody sees it like that.
-_FRAMING: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _LARGE: Final = 1 << 18
 _UNFIT: Final = re.compile(r"[\r\n\0]")
 
 
 def transport_error(error: BaseException) -> TransportError:
     """Say in our words what went wrong."""
+    if isinstance(error.__cause__, ContentEncodingError):
+        error = error.__cause__
     for kind in type(error).__mro__:
         if kind.__name__ in FAILURES:
             return TransportError(*FAILURES[kind.__name__])
@@ -73,11 +64,9 @@ class AiohttpReply:
             while piece := await self._response.content.readany():
                 body += piece
                 if len(body) > self._max_body:
-                    raise TransportError(ErrorKind.BAD_ANSWER, "the vendor's reply is too large")
-        except aiohttp.ClientPayloadError as error:
-            raise TransportError(ErrorKind.BAD_ANSWER, str(transport_error(error))) from None
+                    raise TransportError(*failures.TOO_LARGE)
         except _CAUGHT as error:
-            raise transport_error(error) from None
+            raise failures.whole_reply(transport_error(error)) from None
         return bytes(body)
 
     def chunks(self) -> AsyncIterator[bytes]:
@@ -160,9 +149,9 @@ class AiohttpTransport:
         headers = _headers(response)
         reply = AiohttpReply(response.status, headers, response, self.max_body)
         coding = response.headers.get("Content-Encoding", "").strip().lower()
-        if coding not in _CODINGS:
+        if coding not in CODINGS:
             await reply.close()
-            raise TransportError(ErrorKind.BAD_ANSWER, "the vendor's reply has an unknown coding")
+            raise TransportError(*failures.UNKNOWN_CODING)
         return reply
 
     async def close(self) -> None:
@@ -204,7 +193,7 @@ class AiohttpTransport:
         return self._sessions[place]
 
     def _new_session(self, *, keep: bool) -> aiohttp.ClientSession:
-        kept: dict[str, Any] = {"keepalive_timeout": 15.0} if keep else {"force_close": True}
+        kept: dict[str, Any] = {"keepalive_timeout": KEPT} if keep else {"force_close": True}
         connector = aiohttp.TCPConnector(
             limit=0, limit_per_host=self.per_host, ttl_dns_cache=60, **kept
         )
@@ -245,6 +234,6 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, text in response.headers.items():
         key = name.lower()
-        if key not in _FRAMING:
+        if key not in FRAMING:
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
