@@ -125,6 +125,7 @@ def _targets(
     found: Found,
 ) -> Iterator[Target]:
     """Give a target for each model at each key of its provider."""
+    subjects: dict[tuple[str, str | None, Secret], str] = {}
     for id_, model in _models(config, providers, found):
         provider = providers.get(model.provider)
         if provider is None:
@@ -133,13 +134,18 @@ def _targets(
         upstream = model.model or id_
         for number, key in enumerate(_keys(entry), 1):
             further = f"#{number}" if number > 1 else ""
+            subject = f"{provider.id}{further}"
+            if key:
+                # A key is one key, in however many entries it stands.
+                place = (provider.connector, entry.base_url, key)
+                subject = subjects.setdefault(place, subject)
             yield Target(
                 id=f"{provider.id}/{id_}{further}",
                 model=id_,
                 upstream=upstream,
                 provider=provider,
                 key=key,
-                key_subject=entry.quota_group or f"{provider.id}{further}",
+                key_subject=entry.quota_group or subject,
                 card=_card(model, _facts(provider, upstream), tree),
                 weight=model.weight,
                 connect=entry.timeouts.connect,

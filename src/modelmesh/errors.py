@@ -1,124 +1,38 @@
-"""Everything that can go wrong, and what follows from it.
+"""Everything that is raised here. What follows from a vendor's failure is in `rules`.
 
-    MeshError
-      ConfigError          the configuration is wrong: every mistake, with line and path
-      RequestError         the client's request is wrong
-      TransportError       no sound reply came over the wire
-      ProviderError        a vendor failed in a way that has a kind
-      RoutingError         no target of the pool answered
-
-`RULES` is the table: what a kind of failure means for the target, the next one, and the caller.
+MeshError
+  ConfigError          the configuration is wrong: every mistake, with line and path
+  RequestError         the client's request is wrong
+  TransportError       no sound reply came over the wire
+  ProviderError        a vendor failed in a way that has a kind
+  RoutingError         no target of the pool answered
 """
 
+import logging
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from attrs import field, frozen
 
+from modelmesh.report import report
+from modelmesh.rules import RULES, ErrorKind, Rule
 
-class ErrorKind(StrEnum):
-    """Why a vendor did not answer."""
+__all__ = [
+    "RULES",
+    "Attempt",
+    "ConfigError",
+    "ErrorKind",
+    "MeshError",
+    "Problem",
+    "ProviderError",
+    "RequestError",
+    "RoutingError",
+    "Rule",
+    "TransportError",
+    "as_failure",
+]
 
-    INVALID_REQUEST = "invalid_request"
-    CONTENT_FILTERED = "content_filtered"
-    CONTEXT_TOO_LONG = "context_too_long"
-    BAD_KEY = "bad_key"
-    NO_PERMISSION = "no_permission"
-    QUOTA_EXHAUSTED = "quota_exhausted"
-    RATE_LIMIT = "rate_limit"
-    OVERLOADED = "overloaded"
-    MODEL_NOT_FOUND = "model_not_found"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    BAD_ANSWER = "bad_answer"
-    STREAM_INCOMPLETE = "stream_incomplete"
-
-
-Cools = Literal["nothing", "target", "key"]
-
-HOUR: Final = 3600.0
-
-
-@frozen(kw_only=True)
-class Rule:
-    """What one kind of failure means.
-
-    Attributes:
-        next_target: another target may well answer.
-        retry: the same target may answer if asked again after a pause.
-        cools: what is left alone for a while: the target, all targets of its key, or nothing.
-        cooldown: seconds, where the vendor says nothing; None: the pool's `recovery.cooldown`.
-        status: what the client gets where no target answered and this was the most hopeful cause;
-            None: the vendor's own status.
-        hope: among several causes the one with most hope decides; see `RoutingError`.
-
-    """
-
-    next_target: bool = True
-    retry: bool = False
-    cools: Cools = "nothing"
-    cooldown: float | None = None
-    status: int | None = 502
-    type: str = "upstream_error"
-    code: str | None = None
-    hope: int = 0
-
-
-RULES: Final[dict[ErrorKind, Rule]] = {
-    ErrorKind.INVALID_REQUEST: Rule(
-        next_target=False, status=None, type="invalid_request_error", hope=9
-    ),
-    ErrorKind.CONTENT_FILTERED: Rule(
-        next_target=False,
-        status=None,
-        type="invalid_request_error",
-        code="content_policy_violation",
-        hope=9,
-    ),
-    # The pool sends it on only to targets known to have a larger window.
-    ErrorKind.CONTEXT_TOO_LONG: Rule(
-        status=None, type="invalid_request_error", code="context_length_exceeded", hope=3
-    ),
-    ErrorKind.RATE_LIMIT: Rule(
-        retry=True,
-        cools="key",
-        status=429,
-        type="rate_limit_error",
-        code="rate_limit_exceeded",
-        hope=8,
-    ),
-    ErrorKind.QUOTA_EXHAUSTED: Rule(
-        cools="key",
-        cooldown=HOUR,
-        status=429,
-        type="insufficient_quota",
-        code="insufficient_quota",
-        hope=7,
-    ),
-    ErrorKind.OVERLOADED: Rule(
-        retry=True, cools="target", status=503, type="overloaded_error", code="overloaded", hope=6
-    ),
-    ErrorKind.TIMEOUT: Rule(
-        retry=True,
-        cools="target",
-        status=504,
-        type="timeout_error",
-        code="upstream_timeout",
-        hope=5,
-    ),
-    ErrorKind.SERVER_ERROR: Rule(retry=True, cools="target", code="upstream_failed", hope=4),
-    ErrorKind.UNREACHABLE: Rule(retry=True, cools="target", code="upstream_unreachable", hope=4),
-    ErrorKind.BAD_ANSWER: Rule(retry=True, cools="target", code="upstream_bad_answer", hope=4),
-    ErrorKind.STREAM_INCOMPLETE: Rule(retry=True, cools="target", code="stream_incomplete", hope=4),
-    ErrorKind.MODEL_NOT_FOUND: Rule(
-        cools="target", cooldown=HOUR, code="upstream_model_not_found", hope=2
-    ),
-    ErrorKind.BAD_KEY: Rule(cools="key", cooldown=HOUR, code="upstream_auth", hope=1),
-    ErrorKind.NO_PERMISSION: Rule(cools="target", cooldown=HOUR, code="upstream_auth", hope=1),
-}
-"""The table. Every kind has a row."""
+log: Final = logging.getLogger("modelmesh")
 
 
 class MeshError(Exception):
@@ -247,6 +161,7 @@ def as_failure(error: Exception) -> ProviderError:
     if isinstance(error, TimeoutError):
         return ProviderError(ErrorKind.TIMEOUT, "the vendor did not answer in time")
     # A connector, which may be anybody's, broke on what it got. Its words may hold anything.
+    report(log, "a connector", error)
     return ProviderError(ErrorKind.BAD_ANSWER, f"it was not understood: {type(error).__name__}")
 
 

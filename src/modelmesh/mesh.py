@@ -190,12 +190,18 @@ class ModelMesh:
         ]
 
     def _by_capability(self, name: str) -> Pool | None:
+        """Return the pool of a capability, else of the nearest one which the tree has above it."""
         try:
             node = self._parts.tree.resolve(name)
         except UnknownCapability:
             return None
-        pools = self._parts.pools.values()
-        return next((pool for pool in pools if node in pool.capabilities), None)
+        serving = [
+            (len(has), pool)
+            for pool in self._parts.pools.values()
+            for has in pool.capabilities
+            if self._parts.tree.covers(has, node)
+        ]
+        return max(serving, key=lambda pair: pair[0])[1] if serving else None
 
     def _key(self, provider: str) -> Any:
         entry = self.config.providers[provider]

@@ -129,6 +129,20 @@ def test_every_key_makes_targets_of_its_own() -> None:
     assert "k1" not in repr(targets)
 
 
+def test_a_key_is_one_key_in_however_many_entries_it_stands() -> None:
+    same = {"connector": "openai-compatible", "base_url": "http://same.test/v1"}
+    parts = built(
+        providers={
+            "a": {**same, "api_key": "k1"},
+            "b": {**same, "api_keys": ["k2", "k1"]},
+            "elsewhere": server(api_key="k1"),
+        },
+        models={name: {"provider": name} for name in ("a", "b", "elsewhere")},
+        pools={"all": {"models": ["a", "b", "elsewhere"]}},
+    )
+    assert [one.key_subject for one in parts.pools["all"].targets] == ["a", "b", "a", "elsewhere"]
+
+
 def test_the_models_at_one_key_share_its_subject_and_a_group_shares_one() -> None:
     parts = built(
         providers={

@@ -14,7 +14,8 @@ TESTS = ROOT / "tests/integration/failures"
 KINDS = {
     row[0].strip("`"): row[1:]
     for line in PAGE.splitlines()
-    if (row := [cell.strip() for cell in line.strip("|").split(" | ")]) and row[0].startswith("`")
+    if line.startswith("|")
+    if (row := [cell.strip() for cell in line.strip("|").split(" | ")])[0].startswith("`")
 }
 CASES = [int(number) for number in re.findall(r"^\| +(\d+) \|", PAGE, re.MULTILINE)]
 

@@ -325,3 +325,14 @@ async def test_probing_ends_when_the_mesh_is_closed() -> None:
     before = len(asyncio.all_tasks())
     await told.mesh.close()
     assert len(asyncio.all_tasks()) == before - 1
+
+
+def test_a_capability_without_a_pool_of_its_own_is_served_by_one_above_it() -> None:
+    pools = {
+        "everything": {"capability": "generation"},
+        "text": {"capability": "generation.text-generation"},
+    }
+    mesh = Scene(pools=pools).mesh
+    assert mesh.pool("chat-completion").id == "text"
+    assert mesh.pool("generation.text-generation.chat-completion").id == "text"
+    assert mesh.pool("text-to-image").id == "everything"

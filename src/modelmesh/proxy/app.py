@@ -11,9 +11,10 @@ from attrs import define, field, frozen
 
 from modelmesh.clock import Clock
 from modelmesh.errors import MeshError
-from modelmesh.proxy.endpoints import PROBES, Endpoints, Incoming, Outgoing, report
+from modelmesh.proxy.endpoints import PROBES, Endpoints, Incoming, Outgoing
 from modelmesh.proxy.errors import InternalError, Refused, ShuttingDown, error_event
 from modelmesh.proxy.gate import Gate
+from modelmesh.report import report
 
 log = logging.getLogger("modelmesh.proxy")
 
@@ -78,7 +79,7 @@ class Responder:
         except ConnectionError:
             raise
         except Exception as bug:  # noqa: BLE001 - whatever it is, the client gets an answer
-            report(call, bug)
+            report(log, f"request {call.id}: the proxy", bug)
             await self._break_off(call, sending, InternalError())
 
     async def _break_off(self, call: Incoming, sending: "_Sending", error: MeshError) -> None:

@@ -6,7 +6,6 @@ Nothing here knows of a web framework; `app` puts it behind one.
 import json
 import logging
 import re
-import traceback
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
@@ -27,6 +26,7 @@ from modelmesh.proxy.errors import (
     error_headers,
 )
 from modelmesh.proxy.gate import Gate
+from modelmesh.report import report
 from modelmesh.types import FORWARDED_HEADERS, Request
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Endpoints:
         except MeshError as error:
             return self.failure(call, error)
         except Exception as bug:  # noqa: BLE001 - whatever it is, the client gets an answer
-            report(call, bug)
+            report(log, f"request {call.id}: the proxy", bug)
             return self.failure(call, InternalError())
         return self._with_common_headers(call, outgoing)
 
@@ -243,12 +243,6 @@ class Endpoints:
     def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
         cors = self._access.cors_headers(call.headers.get("origin"))
         return evolve(outgoing, headers={**outgoing.headers, **cors, "x-request-id": call.id})
-
-
-def report(call: Incoming, bug: Exception) -> None:
-    """Log a bug of ours: where it happened, but not its text, which may quote the request."""
-    place = "".join(traceback.format_tb(bug.__traceback__))
-    log.error("%s: %s inside the proxy\n%s", call.id, type(bug).__name__, place)
 
 
 def _route(path: str) -> str:
