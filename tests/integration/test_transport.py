@@ -17,11 +17,12 @@ import pytest
 from modelmesh.errors import ErrorKind, RequestError, TransportError
 from modelmesh.testing.fake_provider import Exchange, FakeProvider
 from modelmesh.transport.aiohttp import AiohttpTransport
+from modelmesh.transport.direct import DirectTransport
 from modelmesh.types import HttpRequest, Transport, TransportReply
 
 Making: TypeAlias = Callable[..., Transport]
 
-TRANSPORTS: list[Making] = [AiohttpTransport]
+TRANSPORTS: list[Making] = [AiohttpTransport, DirectTransport]
 CANARY = "canary-7f3a"
 PATIENCE = 1.0  # seconds a vendor may take to see that its client left
 

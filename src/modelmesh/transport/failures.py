@@ -1,0 +1,30 @@
+"""What goes wrong between us and a vendor, in the words that every transport has for it.
+
+The words of libraries may hold keys or addresses. They are never repeated.
+"""
+
+from typing import Final
+
+from modelmesh.errors import ErrorKind, TransportError
+
+Failure = tuple[ErrorKind, str]
+
+TIMED_OUT: Final = (ErrorKind.TIMEOUT, "no connection to the vendor came up in time")
+NO_SUCH_HOST: Final = (ErrorKind.UNREACHABLE, "the vendor's host name was not found")
+NOT_SECURE: Final = (ErrorKind.UNREACHABLE, "no secure connection to the vendor came up")
+NO_CONNECTION: Final = (ErrorKind.UNREACHABLE, "the vendor could not be connected to")
+HUNG_UP: Final = (ErrorKind.UNREACHABLE, "the vendor hung up without an answer")
+NO_URL: Final = (ErrorKind.UNREACHABLE, "the vendor's address is not a URL")
+NOT_HTTP: Final = (ErrorKind.UNREACHABLE, "the vendor's address is not HTTP")
+CLOSED: Final = (ErrorKind.UNREACHABLE, "the connection to the vendor was closed")
+UNSOUND: Final = (ErrorKind.BAD_ANSWER, "the vendor's reply is not sound HTTP")
+UNKNOWN_CODING: Final = (ErrorKind.BAD_ANSWER, "the vendor's reply has an unknown coding")
+TOO_LARGE: Final = (ErrorKind.BAD_ANSWER, "the vendor's reply is too large")
+BROKE_OFF: Final = (ErrorKind.STREAM_INCOMPLETE, "the vendor's reply broke off")
+
+
+def whole_reply(error: TransportError) -> TransportError:
+    """Say what a failure means for a document, of which a part is worth nothing."""
+    if error.kind is ErrorKind.STREAM_INCOMPLETE:
+        return TransportError(ErrorKind.BAD_ANSWER, str(error))
+    return error
