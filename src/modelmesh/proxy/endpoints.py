@@ -187,7 +187,9 @@ class Endpoints:
         return Request(id=call.id, model=body["model"], body=body, raw=raw, headers=forwarded)
 
     def _forwarded_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        forwarded = {name: headers[name] for name in self._forwarded if name in headers}
+        # What `Connection` names is meant for us alone.
+        ours = {name.strip().lower() for name in headers.get("connection", "").split(",")}
+        forwarded = {name: headers[name] for name in self._forwarded - ours if name in headers}
         for name, text in forwarded.items():
             if _LINE_BREAK.search(text):
                 raise Refused(400, f"The header `{name}` holds a line break.")
