@@ -15,6 +15,7 @@ from modelmesh.pool import Pool
 from modelmesh.probe import Prober
 from modelmesh.router import Reply, Router
 from modelmesh.state import State
+from modelmesh.transport.choose import choose
 from modelmesh.types import Request, Target, Transport
 from modelmesh.walk import Walk
 
@@ -37,13 +38,13 @@ class ModelMesh:
         """Assemble the parts; no socket is opened before `start`.
 
         Raises:
-            ConfigError: a pool would have no targets.
+            ConfigError: a pool would have no targets, or the transport asked for is not installed.
 
         """
         self.config = config
         self._clock = clock or SystemClock()
         self._rng = rng or system_rng()
-        self._transport = transport or _usual_transport()
+        self._transport = transport or choose(config)
         self._state = State()
         self._router = Router(self._transport, self._clock)
         self._parts = build(config, state=self._state, rng=self._rng)
@@ -206,13 +207,6 @@ class ModelMesh:
     def _key(self, provider: str) -> Any:
         entry = self.config.providers[provider]
         return entry.api_keys[0] if entry.api_keys else entry.api_key
-
-
-def _usual_transport() -> Transport:
-    # Imported here, so that whoever brings a transport of their own needs no aiohttp.
-    from modelmesh.transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - see above
-
-    return AiohttpTransport()
 
 
 def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:

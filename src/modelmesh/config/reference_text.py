@@ -113,6 +113,9 @@ discovery:
 connectors:
   my.vendor.v1: my_package.vendor:Provider
 """,
+    "transport": """
+transport: aiohttp
+""",
     "proxy": """
 proxy:
   port: 9090

@@ -1,7 +1,7 @@
 """One connection to a vendor: what goes out over it, what comes in, and how it ends."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from attrs import define, field
 
@@ -111,8 +111,7 @@ class Connection(asyncio.Protocol):
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are so in all but name
 
     def data_received(self, data: bytes) -> None:
         reply, reading = self._reply, self._reading

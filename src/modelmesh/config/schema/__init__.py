@@ -5,6 +5,7 @@ names a model which must exist) is in `references`. Nothing here is ever changed
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -98,5 +99,8 @@ class MeshConfig:
     discovery: Discovery = field(factory=Discovery)
     # Connectors of your own: an id, and `package.module:Class`.
     connectors: Mapping[str, str] = field(factory=dict)
+    # How vendors are spoken to: `direct` costs the least and needs httptools, which comes with
+    # `modelmesh-lite[proxy]`; `aiohttp` works everywhere; `auto` is `direct` where it can be.
+    transport: Literal["auto", "direct", "aiohttp"] = "auto"
     # The proxy server.
     proxy: Proxy = field(factory=Proxy)
