@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import define, field, frozen
 
@@ -20,6 +20,8 @@ from benchmarks.figures import Row
 from benchmarks.programs import OTHER_CORES, Program, free_port
 
 _PATIENCE: Final = 90.0
+T = TypeVar("T")
+
 ROOT: Final = Path(__file__).parent.parent
 
 
@@ -36,6 +38,7 @@ class Scale:
     alone: int = 20
     held: int = 500
     requests: int = 50_000
+    patience: float = 30.0  # for all of them
 
     @classmethod
     def full(cls, rounds: int | None) -> "Scale":
@@ -52,6 +55,7 @@ class Scale:
             alone=5,
             held=100,
             requests=10_000,
+            patience=5.0,
         )
 
 
@@ -71,7 +75,7 @@ class Lab:
 
     scale: Scale
     gateways: Mapping[str, ModuleType]  # those that are installed
-    versions: Mapping[str, str]
+    versions: dict[str, str]
     rows: list[Row] = field(factory=list, init=False)
     vendor_port: int = field(default=0, init=False)
     _experiment: str = field(default="", init=False)
@@ -126,8 +130,13 @@ class Lab:
         ready = time.monotonic() - begun
         return Gateway(name=name, door=door, program=program, seconds_to_ready=ready)
 
-    def rounds(self, running: Sequence[Gateway]) -> Iterator[tuple[int, list[Gateway]]]:
-        """Give the gateways once a round, each time with another one first."""
+    @property
+    def ours(self) -> list[str]:
+        """The gateways which are ours."""
+        return [name for name in self.gateways if name.startswith("modelmesh")]
+
+    def rounds(self, running: Sequence[T]) -> Iterator[tuple[int, list[T]]]:
+        """Give what runs once a round, each time with another one first."""
         for number in range(self.scale.rounds):
             first = number % max(len(running), 1)
             yield number, [*running[first:], *running[:first]]

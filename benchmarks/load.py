@@ -6,9 +6,9 @@ Streams are checked after the last has ended, so that checking takes no time fro
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from statistics import median
 from typing import Any, Final
 
 from attrs import Factory, define
@@ -51,11 +51,10 @@ class Stream:
         ]
 
     @property
-    def first_token(self) -> float | None:
-        """Milliseconds from the request to the first text."""
-        texts = (arrived for arrived, data in self.pieces if answers.stamps(data))
-        first = next(texts, None)
-        return None if first is None else (first - self.asked_ns) / 1e6
+    def first_token(self) -> float:
+        """Milliseconds from the request to the first text, of which there must be some."""
+        first = next(arrived for arrived, data in self.pieces if answers.stamps(data))
+        return (first - self.asked_ns) / 1e6
 
 
 class _Connection(asyncio.Protocol):
@@ -137,6 +136,11 @@ class _Streamed(_Connection):
         super().__init__(request)
         self._stream = stream
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is text, or there will be none."""
+        return self.done.done() or any(answers.stamps(data) for _, data in self._stream.pieces)
+
     def ask(self) -> None:
         self._stream.asked_ns = time.monotonic_ns()
         super().ask()
@@ -189,6 +193,25 @@ async def stream(door: Door, *, model: str, count: int, pieces: int) -> list[Str
     return streams
 
 
+@asynccontextmanager
+async def held(door: Door, count: int) -> AsyncIterator[int]:
+    """Keep so many streams open which do not end; give how many of them have begun."""
+    request = door.request(answers.question(door.model.format(answers.HELD), stream=True))
+    connections = [_Streamed(request, Stream()) for _ in range(count)]
+    loop = asyncio.get_running_loop()
+    try:
+        for one in connections:
+            await loop.create_connection(partial(_itself, one), "127.0.0.1", door.port)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while not all(one.begun for one in connections):  # noqa: ASYNC110 - once, and slow
+                    await asyncio.sleep(0.01)
+        yield sum(not one.done.done() for one in connections)
+    finally:
+        for one in connections:
+            one.finish("held long enough")
+
+
 async def _finished(door: Door, connections: list[Any], apart: float = 0.0) -> list[str]:
     """Let all connections do their work; return what was wrong with each, or nothing."""
     loop = asyncio.get_running_loop()
@@ -210,8 +233,3 @@ async def _finished(door: Door, connections: list[Any], apart: float = 0.0) -> l
 
 def _itself(connection: _Connection) -> _Connection:
     return connection
-
-
-def middle(values: list[float]) -> float:
-    """Return the median, or nothing at all as zero."""
-    return median(values) if values else 0.0

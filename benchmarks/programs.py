@@ -3,6 +3,7 @@
 The gateway has one core to itself; the vendor and the load generator share what is left.
 """
 
+import asyncio
 import os
 import re
 import signal
@@ -73,6 +74,11 @@ class Program:
                 raise RuntimeError(f"it did not say {pattern}\n{self.log[-2000:]}")
             time.sleep(0.005)
         return found[1]
+
+    async def all_said(self) -> str:
+        """Wait for its end; return its log."""
+        await asyncio.to_thread(self._process.wait)
+        return self.log
 
     def cpu(self) -> float:
         """Return the seconds of CPU that the process and its children have used, to the nanosecond.

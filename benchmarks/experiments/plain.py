@@ -1,9 +1,10 @@
 """Plain requests: what one costs a gateway, with few and with many in flight."""
 
+from statistics import median
 from typing import Final
 
 from benchmarks.lab import Gateway, Lab
-from benchmarks.load import ask, middle
+from benchmarks.load import ask
 
 TITLE: Final = "Plain requests"
 IN_FLIGHT: Final = (1, 16, 64, 256)
@@ -14,24 +15,23 @@ async def run(lab: Lab) -> None:
         for number, turn in lab.rounds(gateways):
             for in_flight in IN_FLIGHT:
                 for gateway in turn:
-                    await measure(
-                        lab, gateway, f"{in_flight} in flight", number, in_flight=in_flight
-                    )
+                    figures = await cost(lab, gateway, in_flight=in_flight)
+                    lab.record(f"{in_flight} in flight", gateway.name, number, **figures)
 
 
-async def measure(
-    lab: Lab, gateway: Gateway, case: str, number: int, *, in_flight: int = 64, size: int = 1000
-) -> None:
-    """Record what plain requests cost."""
+async def cost(
+    lab: Lab, gateway: Gateway, *, in_flight: int = 64, size: int = 1000
+) -> dict[str, float]:
+    """Return what plain requests cost."""
     before = gateway.program.cpu()
     tally = await ask(gateway.door, in_flight=in_flight, seconds=lab.scale.seconds, size=size)
     spent = gateway.program.cpu() - before
-    lab.record(
-        case,
-        gateway.name,
-        number,
-        cpu_us=spent * 1e6 / max(tally.answers, 1),
-        per_second=tally.answers / tally.seconds,
-        wait_ms=middle(tally.waits) * 1000,
-        faults=tally.faults.total(),
-    )
+    figures: dict[str, float] = {"faults": tally.faults.total()}
+    if not tally.answers:
+        return figures
+    return figures | {
+        "cpu_us": spent * 1e6 / tally.answers,
+        "per_second": tally.answers / tally.seconds,
+        "wait_ms": median(tally.waits) * 1000,
+        "answers": tally.answers,
+    }

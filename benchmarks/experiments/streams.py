@@ -1,10 +1,11 @@
 """Streams, paced and in bursts: what a chunk costs and how old it is when it arrives."""
 
+from statistics import median
 from typing import Final
 
 from benchmarks import answers
 from benchmarks.lab import Gateway, Lab
-from benchmarks.load import Stream, middle, stream
+from benchmarks.load import Stream, stream
 
 TITLE: Final = "Streams"
 
@@ -24,7 +25,8 @@ async def _measure(lab: Lab, gateway: Gateway, model: str, number: int, count: i
     streams = await stream(gateway.door, model=model, count=count, pieces=lab.scale.pieces)
     spent = gateway.program.cpu() - before
     whole = sum(not one.fault for one in streams) * lab.scale.pieces
-    lab.record(model, gateway.name, number, cpu_us=spent * 1e6 / max(whole, 1), **seen(streams))
+    cost = {"cpu_us": spent * 1e6 / whole} if whole else {}
+    lab.record(model, gateway.name, number, **cost, **seen(streams))
 
 
 async def _alone(lab: Lab, gateway: Gateway, number: int) -> None:
@@ -37,11 +39,13 @@ async def _alone(lab: Lab, gateway: Gateway, number: int) -> None:
 
 def seen(streams: list[Stream]) -> dict[str, float]:
     """Return what clients saw of some streams."""
-    ages = sorted(age for one in streams for age in one.ages)
-    firsts = [one.first_token for one in streams if one.first_token is not None]
-    return {
-        "first_token_ms": middle(firsts),
-        "age_ms": middle(ages),
-        "oldest_ms": ages[-1] if ages else 0.0,
-        "faults": sum(bool(one.fault) for one in streams),
+    whole = [one for one in streams if not one.fault]
+    faults = {"faults": float(len(streams) - len(whole))}
+    if not whole:
+        return faults
+    ages = [age for one in whole for age in one.ages]
+    return faults | {
+        "first_token_ms": median(one.first_token for one in whole),
+        "age_ms": median(ages),
+        "oldest_ms": max(ages),
     }

@@ -9,13 +9,12 @@ from typing import Any, Final
 from benchmarks.programs import Program
 
 ROOT: Final = Path(__file__).parent.parent.parent
+OURS: Final = Path(sys.executable)
 INSTALLED: Final = Path(os.environ.get("BENCHMARK_GATEWAYS", "/tmp/gateways"))
 """Where the gateways of others are installed; `docs/performance.md` says how."""
 
 
-def module(
-    name: str, *arguments: object, python: str | Path = sys.executable, **settings: Any
-) -> Program:
+def module(name: str, *arguments: object, python: Path = OURS, **settings: Any) -> Program:
     """Run a module of the benchmarks, or another, under some Python."""
     environment = {"PYTHONPATH": str(ROOT), **settings.pop("environment", {})}
     command = [str(python), "-m", name, *map(str, arguments)]

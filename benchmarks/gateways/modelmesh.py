@@ -31,12 +31,12 @@ def configuration(
 ) -> dict[str, Any]:
     """Return a configuration with one pool for each of the vendor's models.
 
-    Each pool has so many targets, all of which answer alike unless the first always fails.
+    The pool for plain answers has so many targets, all alike unless the first always fails.
     """
     models: dict[str, Any] = {}
     pools: dict[str, Any] = {}
     for name in answers.MODELS:
-        members = [f"{name}-{number}" for number in range(targets)]
+        members = [f"{name}-{number}" for number in range(targets if name == answers.PLAIN else 3)]
         models |= {member: _model(name) for member in members}
         if first_fails:
             models[members[0]] = _model(answers.FAILING)

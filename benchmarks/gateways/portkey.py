@@ -19,6 +19,6 @@ def available() -> str:
 
 def start(port: int, vendor_url: str) -> tuple[Door, Program]:
     command = ["node", str(_PACKAGE / "build" / "start-server.js"), f"--port={port}", "--headless"]
-    headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{vendor_url}/v1"}
+    headers = (("x-portkey-provider", "openai"), ("x-portkey-custom-host", f"{vendor_url}/v1"))
     program = Program(command, environment={"NODE_ENV": "production"})
     return Door(port=port, headers=headers, exact=False), program

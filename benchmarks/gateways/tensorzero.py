@@ -17,8 +17,8 @@ def available() -> str:
 
 def start(_: int, vendor_url: str) -> tuple[Door, Program]:
     """Start the gateway. It chooses its port itself and says which."""
-    config = "\n".join(_model(name, vendor_url) for name in answers.MODELS)
-    program = module(_SERVER, python=PYTHON, files={"tensorzero.toml": config})
+    files = {"tensorzero.toml": configuration(vendor_url)}
+    program = module(_SERVER, python=PYTHON, files=files)
     port = program.says(r"listens at \S+:(\d+)")
     door = Door(
         port=int(port),
@@ -27,6 +27,11 @@ def start(_: int, vendor_url: str) -> tuple[Door, Program]:
         exact=False,
     )
     return door, program
+
+
+def configuration(vendor_url: str) -> str:
+    """Return a configuration with all models of the vendor's."""
+    return "\n".join(_model(name, vendor_url) for name in answers.MODELS)
 
 
 def _model(name: str, vendor_url: str) -> str:
