@@ -1,0 +1,24 @@
+"""Weight: what importing a library takes, and how much disk it fills with all it needs."""
+
+import json
+import subprocess
+from typing import Final
+
+from benchmarks import clients
+from benchmarks.gateways._python import ROOT
+from benchmarks.lab import Lab
+
+TITLE: Final = "Import and size"
+
+
+async def run(lab: Lab) -> None:
+    for number in range(lab.scale.rounds):
+        for client in clients.found().values():
+            command = [str(client.python), "-m", "benchmarks.clients.weigh"]
+            said = subprocess.run(  # noqa: ASYNC221 - nothing else is under way
+                [*command, client.entry, client.package],
+                capture_output=True,
+                check=True,
+                cwd=ROOT,
+            )
+            lab.record("import", client.name, number, **json.loads(said.stdout))
