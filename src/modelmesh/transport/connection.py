@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
     _unsent: memoryview = field(default=_NOTHING, init=False)
     _socket_full: bool = field(default=False, init=False)
     _paused: bool = field(default=False, init=False)
+    _dropped: bool = field(default=False, init=False)
     _ended: bool = field(default=False, init=False)
 
     async def ask(self, head: bytes, body: bytes, max_body: int) -> DirectReply:
@@ -103,6 +104,7 @@ class Connection(asyncio.Protocol):
 
     def drop(self) -> None:
         """End it without giving up a place, which an idle one has not and a stale one keeps."""
+        self._dropped = True
         self._unsent = _NOTHING
         if self._transport is not None:
             self._transport.abort()
@@ -112,6 +114,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are so in all but name
+        if self._dropped:
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         reply, reading = self._reply, self._reading

@@ -1,28 +1,15 @@
 """The connections to one origin: opened up to a limit, kept while idle, waited for in order."""
 
 import asyncio
-import socket
-import ssl
 from collections import deque
-from typing import Final
+from collections.abc import Awaitable, Callable
 
-from aiohappyeyeballs import start_connection
 from attrs import define, field
 
 from modelmesh.errors import TransportError
-from modelmesh.transport.address import Origin
 from modelmesh.transport.connection import Connection
-from modelmesh.transport.failures import (
-    CLOSED,
-    NO_CONNECTION,
-    NO_SUCH_HOST,
-    NOT_SECURE,
-    TIMED_OUT,
-)
+from modelmesh.transport.failures import CLOSED, TIMED_OUT
 from modelmesh.transport.limits import KEPT
-
-NEXT_ADDRESS: Final = 0.25
-"""Seconds after which a host's next address is tried as well."""
 
 
 @define(eq=False)
@@ -33,9 +20,8 @@ class Connections:
     place; those for whom there is none wait, and get theirs in the order in which they came.
     """
 
-    _origin: Origin
+    _connect: Callable[[Connection], Awaitable[None]]
     _limit: int
-    _tls: ssl.SSLContext | None
     _loop: asyncio.AbstractEventLoop = field(factory=asyncio.get_running_loop)
     _taken: int = field(default=0, init=False)
     _open: set[Connection] = field(factory=set, init=False)
@@ -116,8 +102,9 @@ class Connections:
         try:
             return await waiter
         except asyncio.CancelledError:
-            # It may have got one just before it was told to go.
-            if not waiter.cancelled() and waiter.exception() is None:
+            if waiter.cancelled():
+                self._waiting.remove(waiter)
+            elif waiter.exception() is None:  # its turn came just before it was told to go
                 kept = waiter.result()
                 if kept is None:
                     self.give_up()
@@ -136,34 +123,13 @@ class Connections:
     async def _new(self) -> Connection:
         """Open a connection for a place that is held, and is given up if that fails."""
         connection = Connection(self)
+        self._open.add(connection)
         try:
             await self._connect(connection)
-        except BaseException as error:
-            connection.end()
-            if isinstance(error, OSError | RuntimeError):  # uvloop has its own ideas of an OSError
-                raise _failure(error) from None
-            raise
-        self._open.add(connection)
-        return connection
-
-    async def _connect(self, connection: Connection) -> None:
-        host, port = self._origin.host, self._origin.port
-        addresses = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        connected = await start_connection(
-            addresses, happy_eyeballs_delay=NEXT_ADDRESS, loop=self._loop
-        )
-        try:
-            await self._loop.create_connection(
-                lambda: connection,
-                sock=connected,
-                ssl=self._tls,
-                server_hostname=host.rstrip(".") if self._tls else None,
-            )
         except BaseException:
-            connected.close()
+            connection.end()
             raise
-        if self._closed:
-            raise TransportError(*CLOSED)
+        return connection
 
     def _drop_old(self) -> None:
         """End what was idle for too long, and look again when the next one is due."""
@@ -173,12 +139,3 @@ class Connections:
             self._idle[0].drop()
         if self._idle:
             self._sweep = self._loop.call_at(self._idle[0].idle_since + KEPT, self._drop_old)
-
-
-def _failure(error: Exception) -> TransportError:
-    """Say in our words why there is no connection."""
-    if isinstance(error, socket.gaierror):
-        return TransportError(*NO_SUCH_HOST)
-    if isinstance(error, ssl.SSLError):
-        return TransportError(*NOT_SECURE)
-    return TransportError(*NO_CONNECTION)

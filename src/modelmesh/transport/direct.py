@@ -5,10 +5,11 @@ No task is started for a request, and nothing is awaited but the connection and 
 
 import asyncio
 import ssl
-from functools import cache
+from functools import cache, partial
 
 from attrs import field, frozen
 
+from modelmesh.transport import opening
 from modelmesh.transport.address import Origin, find
 from modelmesh.transport.connection import Stale
 from modelmesh.transport.connections import Connections
@@ -61,8 +62,8 @@ class DirectTransport:
         except KeyError:
             places = self._loops.get(loop) or self._begin(loop)
             tls = (self.tls or _usual_tls()) if origin.secure else None
-            made = places[origin] = Connections(origin, self.per_host, tls)
-            return made
+            made = Connections(partial(opening.connect, origin, tls), self.per_host)
+            return places.setdefault(origin, made)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> _Places:
         for old in [one for one in self._loops if one.is_closed()]:
