@@ -98,7 +98,8 @@ class Responder:
 
     def _note_client_gone(self, call: Incoming, started: float) -> None:
         took = (self.clock.now() - started) * 1000
-        log.debug("%s %r client_cancelled %.0f ms (%s)", call.method, call.path, took, call.id)
+        told = (call.method, call.path, took, call.id)
+        log.info("%s %r 499 client_cancelled %.0f ms (%s)", *told)
 
 
 @define(eq=False)
