@@ -151,12 +151,20 @@ class ProviderError(MeshError):
     def rule(self) -> Rule:
         return RULES[self.kind]
 
+    def hide(self, secret: str) -> None:
+        """Blot out a secret which the vendor quotes."""
+        self.args = (str(self).replace(secret, "***"),)
+        for name in ("type", "code", "param"):
+            if text := getattr(self, name):
+                setattr(self, name, text.replace(secret, "***"))
+
 
 def as_failure(error: Exception) -> ProviderError:
     """Return what a failed attempt means, whatever was raised in it."""
     if isinstance(error, ProviderError):
         return error
     if isinstance(error, TransportError):
+        error.__context__ = None  # a library's own error, which may show the headers it sent
         return ProviderError(error.kind, str(error))
     if isinstance(error, TimeoutError):
         return ProviderError(ErrorKind.TIMEOUT, "the vendor did not answer in time")

@@ -14,6 +14,8 @@ from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target, Targets
 
 _MOST_RETRIES_SAVED: Final = 10.0
+# What is shorter ("EMPTY", "none") only fills the place of a key, and is a word like any other.
+_SHORTEST_KEY: Final = 8
 
 log: Final = logging.getLogger("modelmesh")
 
@@ -143,6 +145,9 @@ class OpenAttempt:
 
     def fail(self, now: float, error: ProviderError) -> None:
         """Note that the target failed, and leave alone what the failure says something of."""
+        key = self._target.key.reveal() if self._target.key else ""
+        if len(key) >= _SHORTEST_KEY:
+            error.hide(key)
         if self._clients_deadline is not None and now >= self._clients_deadline:
             self.cancel()
         if not self._end():

@@ -1,13 +1,14 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 from scene import error, pool, provider, request, target
 
 from modelmesh.config.schema import Deactivation, ProviderDeactivation, Recovery, Retry
-from modelmesh.errors import RULES, ErrorKind
+from modelmesh.errors import RULES, ErrorKind, ProviderError
 from modelmesh.pool import OpenAttempt, Pool, RetryBudget
 from modelmesh.state import State
-from modelmesh.types import Target
+from modelmesh.types import Secret, Target
 
 K = ErrorKind
 NOW = 100.0
@@ -336,3 +337,14 @@ def test_neither_a_key_nor_what_was_said_is_in_the_log(caplog: pytest.LogCapture
         "request r1: a/one: server_error (500)",
         "request r1: a/one: cancelled by the client",
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"), [("sk-very-secret", "no *** here"), ("EMPTY", "no EMPTY here")]
+)
+def test_a_key_that_a_vendor_quotes_is_blotted_out(key: str, shown: str) -> None:
+    asked = pool(evolve(target("a/one"), key=Secret(key)))
+    quoting = ProviderError(K.INVALID_REQUEST, f"no {key} here", param=key, code=None)
+    begin(asked).fail(NOW, quoting)
+    told = quoting.body()["error"]
+    assert (told["message"], told["param"]) == (shown, shown.split()[1])
