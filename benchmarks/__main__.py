@@ -10,18 +10,18 @@ import json
 import os
 import pkgutil
 import platform
+import resource
 import signal
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from attrs import asdict
 
-from benchmarks import experiments
-from benchmarks.lab import Lab, Scale
+from benchmarks import experiments, report
+from benchmarks.lab import ROOT, Lab, Scale
 from benchmarks.programs import OTHER_CORES
-
-RESULTS: Final = Path(__file__).parent / "results"
 
 
 def main() -> None:
@@ -36,12 +36,18 @@ def main() -> None:
     lab = Lab.of(scale, [name for name in asked.gateways.split(",") if name])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.sched_setaffinity(0, OTHER_CORES)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a thousand connections and more
     try:
         asyncio.run(_run(lab, asked.only or known))
     except KeyboardInterrupt:
         print("stopped; what was recorded is kept")
+    whole = not (asked.only or asked.gateways)
     if lab.rows:
-        _kept(lab)
+        results = _kept(lab)
+        if whole:
+            report.LATEST.write_text(json.dumps(results, indent=1) + "\n")
+            report.write(results, ROOT / "docs")
 
 
 async def _run(lab: Lab, names: list[str]) -> None:
@@ -50,12 +56,15 @@ async def _run(lab: Lab, names: list[str]) -> None:
     for name in names:
         module = importlib.import_module(f"{experiments.__name__}.{name}")
         print(f"\n{module.TITLE} ({name})", flush=True)
-        async with lab.experiment(name):
-            await module.run(lab)
+        try:
+            async with lab.experiment(name):
+                await module.run(lab)
+        except Exception:  # noqa: BLE001 - the others are worth having all the same
+            traceback.print_exc()
 
 
 def _kept(lab: Lab) -> dict[str, Any]:
-    """Write the results to their files; return them."""
+    """Write the results to a file of their own; return them."""
     now = datetime.now(UTC)
     results = {
         "when": f"{now:%Y-%m-%d %H:%M} UTC",
@@ -64,10 +73,10 @@ def _kept(lab: Lab) -> dict[str, Any]:
         "scale": asdict(lab.scale),
         "rows": [asdict(row) for row in lab.rows],
     }
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(results, indent=1)
-    for name in (f"{now:%Y-%m-%d-%H%M}", "latest"):
-        (RESULTS / f"{name}.json").write_text(text + "\n")
+    path = report.LATEST.parent / f"{now:%Y-%m-%d-%H%M}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\nkept in {path}")
     return results
 
 

@@ -26,15 +26,11 @@ _PROSE: Final = 'She said: "Nothing is slower than what is done twice."\nThe caf
 
 
 def question(model: str, *, size: int = 1000, stream: bool = False) -> bytes:
-    """Return the body of a chat request of about so many bytes."""
-    asked: dict[str, Any] = {"model": model, "temperature": 0.2}
-    asked |= {"stream": True} if stream else {}
-    text = _PROSE * (1 + size // len(_encoded(_PROSE)))
-    told = {"role": "user", "content": ""}
-    spare = size - len(_encoded(asked | {"messages": [told]})) - len(END_MARK)
-    while len(_encoded(text)) - 2 > spare:
-        text = text[: min(len(text) - 1, len(text) * spare // len(_encoded(text)))]
-    return _encoded(asked | {"messages": [told | {"content": text + END_MARK}]})
+    """Return the body of a chat request of exactly so many bytes."""
+    asked = {"model": model, "temperature": 0.2} | ({"stream": True} if stream else {})
+    spare = size - len(_encoded(asked | {"messages": _messages(END_MARK)}))
+    times, rest = divmod(spare, len(_encoded(_PROSE)) - 2)
+    return _encoded(asked | {"messages": _messages(_PROSE * times + "." * rest + END_MARK)})
 
 
 def plain() -> bytes:
@@ -100,6 +96,10 @@ def stream_fault(status: int, body: bytes, model: str, pieces: int, *, exact: bo
     if exact and _STAMP.sub(b"@%019d" % 0, body) != _whole(model, pieces):
         return "other bytes"
     return ""
+
+
+def _messages(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
 
 
 def _whole(model: str, pieces: int) -> bytes:

@@ -131,6 +131,11 @@ class Lab:
         return Gateway(name=name, door=door, program=program, seconds_to_ready=ready)
 
     @property
+    def between(self) -> list[str]:
+        """The gateways which are programs between client and vendor."""
+        return [name for name in self.gateways if name != "direct"]
+
+    @property
     def ours(self) -> list[str]:
         """The gateways which are ours."""
         return [name for name in self.gateways if name.startswith("modelmesh")]

@@ -72,4 +72,6 @@ class Incoming:
             self.complete = not size
             at = end
         self._rest = arrived[at:]
+        if self.complete and self._rest:
+            raise ValueError("more than a message")
         return b"".join(pieces)

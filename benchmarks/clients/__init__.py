@@ -1,8 +1,9 @@
 """Clients that applications call in process, one file each; each measured in a process of its own.
 
-A file says where its library is (`PACKAGE`, `ENTRY`, `PYTHON`) and has `asking(vendor_url)`, a
-block which gives a function that asks once and returns the text, and `asking_sync`, if there is
-such a thing. Its library is imported there alone, since it may be in another Python than ours.
+A file says where its library is (`PACKAGE`, `ENTRY`, `PYTHON`, an `ENVIRONMENT` if it wants one).
+It has `asking(vendor_url)`, a block which gives a function that asks once and returns the text, and
+`asking_sync` where there is such a thing. The library is imported in these alone, since it may be
+in another Python than ours.
 """
 
 import importlib
@@ -22,6 +23,7 @@ class Client(NamedTuple):
     python: Path
     version: str
     sync: bool
+    environment: dict[str, str]
 
 
 def found() -> dict[str, Client]:
@@ -31,7 +33,8 @@ def found() -> dict[str, Client]:
         module = importlib.import_module(f"{__name__}.{name}")
         if installed := hasattr(module, "PACKAGE") and version(module.PYTHON, module.PACKAGE):
             sync = hasattr(module, "asking_sync")
+            environment = getattr(module, "ENVIRONMENT", {})
             clients[name] = Client(
-                name, module.PACKAGE, module.ENTRY, module.PYTHON, installed, sync
+                name, module.PACKAGE, module.ENTRY, module.PYTHON, installed, sync, environment
             )
     return clients

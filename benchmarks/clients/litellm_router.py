@@ -11,6 +11,7 @@ from benchmarks.gateways._python import INSTALLED
 PACKAGE: Final = "litellm"
 ENTRY: Final = "litellm:Router"
 PYTHON: Final = INSTALLED / "litellm" / "bin" / "python"
+ENVIRONMENT: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # it asks the internet otherwise
 
 
 def _router(vendor_url: str) -> Any:

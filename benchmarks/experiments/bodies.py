@@ -10,6 +10,14 @@ from benchmarks.lab import Gateway, Lab
 from benchmarks.load import ask, stream
 
 TITLE: Final = "Large bodies"
+FIGURES: Final = {
+    "cpu_us": "CPU per request, µs",
+    "wait_ms": "wait for an answer, ms",
+    "age_ms": "age of a chunk on arrival, ms",
+    "oldest_ms": "oldest chunk, ms",
+    "faults": "faults",
+}
+PLOT: Final = ("1 MB", "cpu_us")
 SIZES: Final = {"1 KB": 1_000, "100 KB": 100_000, "1 MB": 1_000_000}
 _PAUSE: Final = 0.05
 

@@ -11,6 +11,11 @@ from benchmarks.lab import Lab
 _FIGURES: Final = re.compile(r"^{.*}$", re.MULTILINE)
 
 TITLE: Final = "Clients in process"
+FIGURES: Final = {
+    "cpu_us": "CPU per call, µs",
+    "per_second": "calls per second",
+}
+PLOT: Final = ("64 at once", "cpu_us")
 CASES: Final = {"64 at once": "64", "one by one, sync": "sync"}
 
 
@@ -23,7 +28,13 @@ async def run(lab: Lab) -> None:
                 if way == "sync" and not client.sync:
                     continue
                 arguments = (client.name, lab.vendor_url, way, lab.scale.seconds)
-                with module("benchmarks.clients", *arguments, python=client.python) as program:
+                program = module(
+                    "benchmarks.clients",
+                    *arguments,
+                    python=client.python,
+                    environment=client.environment,
+                )
+                with program:
                     said = await program.all_said()
                 if figures := _FIGURES.search(said):
                     lab.record(case, client.name, number, **json.loads(figures[0]))

@@ -8,6 +8,12 @@ from benchmarks.experiments.plain import cost
 from benchmarks.lab import Lab
 
 TITLE: Final = "First target failing"
+FIGURES: Final = {
+    "cpu_us": "CPU per request, µs",
+    "calls_per_answer": "calls for each answer",
+    "faults": "client errors",
+}
+PLOT: Final = ("first fails", "cpu_us")
 
 
 async def run(lab: Lab) -> None:

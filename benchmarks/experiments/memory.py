@@ -8,13 +8,20 @@ from benchmarks.lab import Gateway, Lab
 from benchmarks.load import ask, held
 
 TITLE: Final = "Memory"
+FIGURES: Final = {
+    "idle_mib": "memory at rest, MiB",
+    "per_stream_kib": "memory per open stream, KiB",
+    "grown_mib": "growth over requests, MiB",
+    "requests": "requests",
+}
+PLOT: Final = ("at rest", "idle_mib")
 _SETTLING: Final = 0.3
 _MIB: Final = 1 << 20
 
 
 async def run(lab: Lab) -> None:
     for number in range(lab.scale.rounds):
-        for name in lab.gateways:
+        for name in lab.between:
             for measure in (_streams, _requests):
                 async with AsyncExitStack() as stack:
                     if gateway := await lab.start(name, stack):

@@ -7,7 +7,14 @@ from benchmarks.lab import Gateway, Lab
 from benchmarks.load import ask
 
 TITLE: Final = "Plain requests"
-IN_FLIGHT: Final = (1, 16, 64, 256)
+FIGURES: Final = {
+    "cpu_us": "CPU per request, µs",
+    "per_second": "requests per second",
+    "wait_ms": "wait for an answer, ms",
+    "faults": "faults",
+}
+PLOT: Final = ("64 in flight", "cpu_us")
+IN_FLIGHT: Final = (1, 16, 64, 256, 1000)
 
 
 async def run(lab: Lab) -> None:
@@ -16,7 +23,7 @@ async def run(lab: Lab) -> None:
             for in_flight in IN_FLIGHT:
                 for gateway in turn:
                     figures = await cost(lab, gateway, in_flight=in_flight)
-                    lab.record(f"{in_flight} in flight", gateway.name, number, **figures)
+                    lab.record(f"{in_flight:,} in flight", gateway.name, number, **figures)
 
 
 async def cost(

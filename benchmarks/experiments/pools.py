@@ -7,6 +7,11 @@ from benchmarks.experiments.plain import cost
 from benchmarks.lab import Lab
 
 TITLE: Final = "Large pools"
+FIGURES: Final = {
+    "cpu_us": "CPU per request, µs",
+    "faults": "faults",
+}
+PLOT: Final = ("1,000 targets", "cpu_us")
 SIZES: Final = (1, 10, 100, 1000)
 
 

@@ -8,6 +8,14 @@ from benchmarks.lab import Gateway, Lab
 from benchmarks.load import Stream, stream
 
 TITLE: Final = "Streams"
+FIGURES: Final = {
+    "cpu_us": "CPU per chunk, µs",
+    "age_ms": "age of a chunk on arrival, ms",
+    "oldest_ms": "oldest chunk, ms",
+    "first_token_ms": "time to first token, ms",
+    "faults": "faults",
+}
+PLOT: Final = ("paced", "cpu_us")
 
 
 async def run(lab: Lab) -> None:

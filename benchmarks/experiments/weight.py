@@ -1,6 +1,7 @@
 """Weight: what importing a library takes, and how much disk it fills with all it needs."""
 
 import json
+import os
 import subprocess
 from typing import Final
 
@@ -9,6 +10,13 @@ from benchmarks.gateways._python import ROOT
 from benchmarks.lab import Lab
 
 TITLE: Final = "Import and size"
+FIGURES: Final = {
+    "usable_ms": "CPU to import a client, ms",
+    "import_ms": "CPU to import the library, ms",
+    "size_mib": "size with all it needs, MiB",
+    "packages": "packages",
+}
+PLOT: Final = ("import", "usable_ms")
 
 
 async def run(lab: Lab) -> None:
@@ -20,5 +28,6 @@ async def run(lab: Lab) -> None:
                 capture_output=True,
                 check=True,
                 cwd=ROOT,
+                env={**os.environ, **client.environment},
             )
             lab.record("import", client.name, number, **json.loads(said.stdout))

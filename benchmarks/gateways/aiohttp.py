@@ -1,9 +1,10 @@
 """The bare pass-through that one writes first: aiohttp.web in front, aiohttp's client behind.
 
-python -m benchmarks.gateways.aiohttp PORT VENDOR_URL [json]
+python -m benchmarks.gateways.aiohttp PORT VENDOR_URL [json] [uvloop]
 """
 
 import asyncio
+import importlib
 import json
 import sys
 from importlib.metadata import version
@@ -71,4 +72,6 @@ async def serve(port: int, vendor_url: str, *, reads: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), sys.argv[2], reads="json" in sys.argv[3:]))
+    _, listens, vendor, *ways = sys.argv
+    run = importlib.import_module("uvloop").run if "uvloop" in ways else asyncio.run
+    run(serve(int(listens), vendor, reads="json" in ways))

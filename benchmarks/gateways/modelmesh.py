@@ -1,6 +1,7 @@
 """Ours as users run it: the real server, a token, a pool, accounting, its usual transport."""
 
 import json
+from importlib.util import find_spec
 from typing import Any
 
 from attrs import fields_dict
@@ -13,7 +14,9 @@ from modelmesh import MeshConfig, __version__
 
 
 def available() -> str:
-    return __version__
+    """Return the version, and which of the faster parts it finds."""
+    faster = [name for name in ("httptools", "uvloop", "orjson") if find_spec(name)]
+    return f"{__version__} with {', '.join(faster) or 'the base install alone'}"
 
 
 def start(port: int, vendor_url: str, **settings: Any) -> tuple[Door, Program]:
