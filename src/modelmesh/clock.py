@@ -1,10 +1,11 @@
 """Where time and chance enter the library. Everything else takes `now`, a Clock or an rng."""
 
 import asyncio
+import math
 import time
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from random import Random, SystemRandom
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 
 class Clock(Protocol):
@@ -25,6 +26,26 @@ class Clock(Protocol):
         """
         ...
 
+    def timer(self) -> "Timer":
+        """Return a limit for waits that follow one another, as those for the pieces of an answer.
+
+        Setting it again costs next to nothing.
+        """
+        ...
+
+
+class Timer(Protocol):
+    def until(self, when: float) -> AbstractContextManager[Any]:
+        """Limit what is awaited within to a moment on the clock.
+
+        It is used as `with`, which raises TimeoutError when the moment comes.
+        """
+        ...
+
+    def close(self) -> None:
+        """Have no more limits."""
+        ...
+
 
 class SystemClock:
     def now(self) -> float:
@@ -39,6 +60,68 @@ class SystemClock:
     def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[Any]:
         # By the difference, since an event loop may keep a clock of its own.
         return asyncio.timeout(None if when is None else when - self.now())
+
+    def timer(self) -> Timer:
+        return _SystemTimer()
+
+
+class _SystemTimer:
+    """Cancels the task that waits within, as asyncio's timeouts do.
+
+    The alarm in the event loop is left alone when the moment moves further away, as it nearly
+    always does; when it rings too early it is set again.
+    """
+
+    __slots__ = ("_alarm", "_cancelling", "_passed", "_rings", "_task", "_when")
+
+    def __init__(self) -> None:
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rings = math.inf
+        self._when = math.inf
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelling = 0
+        self._passed = False
+
+    def until(self, when: float) -> Self:
+        self._when = when
+        return self
+
+    def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def __enter__(self) -> None:
+        task = self._task = asyncio.current_task()
+        assert task is not None, "a timer limits what a task awaits"
+        self._cancelling = task.cancelling()
+        if self._alarm is None or self._when < self._rings:
+            self._set()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        task, self._task = self._task, None
+        if self._passed:
+            self._passed = False
+            assert task is not None
+            if task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError):
+                raise TimeoutError from error
+
+    def _set(self) -> None:
+        self.close()
+        self._rings = self._when
+        if self._rings < math.inf:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(self._rings - time.monotonic(), self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._task is None:
+            return
+        if time.monotonic() < self._when:
+            self._set()
+        else:
+            self._passed = True
+            self._task.cancel()
 
 
 def system_rng() -> Random:

@@ -110,17 +110,21 @@ class Router:
         """Translate, send, and wait for an answer or for the first content of one."""
         target, provider, request = step.target, step.target.provider, walk.request
         sent = provider.request(request, model=target.upstream, key=target.key, drop=step.drop)
-        async with self._clock.timeout_at(timers.first):
-            incoming = await self._transport.send(sent, connect=timers.connect)
+        timer, incoming = self._clock.timer(), None
         try:
+            with timer.until(timers.first):
+                incoming = await self._transport.send(sent, connect=timers.connect)
             if request.stream and _is_stream(incoming):
-                stream = Stream(incoming, provider.decoder(), self._clock, timers, outcome)
+                stream = Stream(incoming, provider.decoder(), self._clock, timers, timer, outcome)
                 await stream.begin()
                 return stream
-            body = await read_whole(incoming, self._clock, timers)
+            body = await read_whole(incoming, self._clock, timers, timer)
         except BaseException:
-            await incoming.close()
+            timer.close()
+            if incoming:
+                await incoming.close()
             raise
+        timer.close()
         await incoming.close()
         whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
         if request.stream:

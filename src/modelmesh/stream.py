@@ -8,7 +8,7 @@ from typing import Final, Protocol, Self
 
 from attrs import define, field
 
-from modelmesh.clock import Clock
+from modelmesh.clock import Clock, Timer
 from modelmesh.errors import ErrorKind, ProviderError, TransportError, as_failure
 from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
@@ -31,7 +31,7 @@ class Outcome(Protocol):
     def cancel(self) -> None: ...
 
 
-async def read_whole(reply: TransportReply, clock: Clock, timers: Timers) -> bytes:
+async def read_whole(reply: TransportReply, clock: Clock, timers: Timers, timer: Timer) -> bytes:
     """Read a plain reply to its end.
 
     White space before it is a sign of life and not yet an answer. Raises TransportError if it is
@@ -42,7 +42,7 @@ async def read_whole(reply: TransportReply, clock: Clock, timers: Timers) -> byt
     until = timers.first
     said_something = False
     while True:
-        async with clock.timeout_at(until):
+        with timer.until(until):
             piece = await anext(pieces, None)
         if piece is None:
             return bytes(body)
@@ -66,6 +66,7 @@ class Stream:
     _decoder: StreamDecoder
     _clock: Clock
     _timers: Timers
+    _timer: Timer
     _outcome: Outcome
     usage: Usage | None = field(default=None, init=False)
     _pieces: AsyncIterator[bytes] = field(init=False)
@@ -91,7 +92,7 @@ class Stream:
 
         """
         content = False
-        async with self._clock.timeout_at(self._timers.first):
+        with self._timer.until(self._timers.first):
             while not (content or self._at_end):
                 content = self._take(await self._events())
         if self._broken:
@@ -122,6 +123,7 @@ class Stream:
         if self._finished and not self._broken:
             self._outcome.succeed(self._clock.now())
         self._outcome.cancel()
+        self._timer.close()
         await self._reply.close(drain=self._at_end and not self._broken)
 
     async def _advance(self, beat: float) -> bool:
@@ -130,7 +132,7 @@ class Stream:
         silent_until = began + self._timers.idle - self._silence
         until = min(silent_until, deadline)
         try:
-            async with self._clock.timeout_at(min(until, beat)):
+            with self._timer.until(min(until, beat)):
                 events = await self._events()
             self._silence = 0.0 if events else self._silence + self._clock.now() - began
             self._take(events)

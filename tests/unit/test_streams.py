@@ -72,7 +72,10 @@ async def scene(steps: Sequence[Step], **timers: Any) -> Scene:
     reply = await transport.send(HttpRequest(url="http://a.test/v1", headers={}), connect=5)
     within = {"first": START + 30, "deadline": START + 600, "idle": 20.0, **timers}
     return Scene(
-        Stream(reply, provider("a").decoder(), time, Timers(**within), noted), reply, noted, time
+        Stream(reply, provider("a").decoder(), time, Timers(**within), time.timer(), noted),
+        reply,
+        noted,
+        time,
     )
 
 
@@ -401,7 +404,9 @@ async def test_a_reader_that_is_cancelled_while_it_waits_can_still_close() -> No
 
 async def whole(steps: Sequence[Step], **timers: Any) -> tuple[bytes, float]:
     told = await scene(steps, **timers)
-    return await read_whole(told.reply, told.clock, told.stream._timers), told.seconds()
+    timer = told.clock.timer()
+    whole = await read_whole(told.reply, told.clock, told.stream._timers, timer)
+    return whole, told.seconds()
 
 
 async def test_a_plain_reply_is_read_to_its_end() -> None:
@@ -424,7 +429,7 @@ async def test_a_plain_reply_has_the_same_timers_and_white_space_is_no_answer(
 ) -> None:
     told = await scene(steps)
     with pytest.raises(TimeoutError):
-        await read_whole(told.reply, told.clock, told.stream._timers)
+        await read_whole(told.reply, told.clock, told.stream._timers, told.clock.timer())
     assert told.seconds() == after
 
 

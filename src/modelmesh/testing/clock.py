@@ -3,7 +3,6 @@
 import asyncio
 import math
 from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Self
 
 from attrs import define, field
@@ -46,11 +45,22 @@ class FakeClock:
             nearest.passed = True
             raise asyncio.CancelledError
         if awake == math.inf:
-            raise AssertionError("this would wait for ever: no timeout_at is around it")
+            raise AssertionError("this would wait for ever: no limit is around it")
         self._now = max(self._now, awake)
 
     def timeout_at(self, when: float | None) -> "_Deadline":
         return _Deadline(math.inf if when is None else when)
+
+    def timer(self) -> "_Timer":
+        return _Timer()
+
+
+class _Timer:
+    def until(self, when: float) -> "_Deadline":
+        return _Deadline(when)
+
+    def close(self) -> None:
+        pass
 
 
 @define(eq=False)
@@ -61,20 +71,21 @@ class _Deadline:
     passed: bool = field(default=False, init=False)
     _around: "Token[tuple[_Deadline, ...]] | None" = field(default=None, init=False)
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         self._around = _deadlines.set((*_deadlines.get(), self))
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         assert self._around is not None
         _deadlines.reset(self._around)
         if self.passed and isinstance(error, asyncio.CancelledError):
             raise TimeoutError from error
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.__exit__(kind, error, trace)
 
 
 # Each task has its own, outermost first.
