@@ -112,17 +112,22 @@ async def vendor() -> AsyncIterator[FakeProvider]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["direct", "aiohttp"])
+async def proxy(
+    vendor: FakeProvider, request: pytest.FixtureRequest
+) -> AsyncIterator[ProxyProcess]:
+    """Run the server with each of its transports."""
     failing = ["gzip-gzip", "gzip-gzip@s", "brotli", "brotli@s", "bad-gzip", "bad-gzip@s"]
     config = many_pools(vendor, "ok", "ok@blind", "gzip", "chatter", "chatter-401", "step-by-step")
-    config["pools"]["step-by-step"]["timeouts"] = {}
+    for pool in config["pools"].values():
+        pool["timeouts"] = {"first_token": 20}
     config["models"]["ok@blind"]["features"] = {"vision": False}
     more = many_pools(vendor, *failing)
     for part in ("providers", "models"):
         config[part] |= more[part]
     for fault in failing:
         config["pools"][fault] = {"models": [fault, "ok"]}
+    config["transport"] = request.param
     async with running_proxy(config) as running:
         yield running
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,7 +13,8 @@ from openai import AsyncOpenAI
 from proxy_process import ProxyProcess, many_pools, running_proxy, until
 
 from failures.raw_http import ask, chat, connected
-from modelmesh.testing.fake_answers import DONE, event, talk
+from failures.sound_stream import payloads, said
+from modelmesh.testing.fake_answers import DONE, talk
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,7 +34,6 @@ VARIANTS = {
     "adorned-crlf": "\N{WAVING HAND SIGN} Grüße",
     "adorned-cr": "\N{WAVING HAND SIGN} Grüße",
 }
-NOISY = "pausing"
 MEBIBYTE = 1 << 20
 
 
@@ -81,28 +80,6 @@ async def cut_in_two(exchange: Exchange) -> None:
     await cut(exchange, line_end="\r\n", places=[exchange.request.json["seed"]])
 
 
-async def pausing(exchange: Exchange) -> None:
-    """Name events, pause between them, and pause within one."""
-    parts = talk(exchange, "Hello after a while", 2).parts()
-    await exchange.begin()
-    for number, part in enumerate(parts):
-        await exchange.send(b"id: %d\n" % number)
-        half = len(part) // 2
-        await exchange.send(part[:half])
-        await exchange.sleep(0.5 if number in (1, 2) else 0)
-        await exchange.send(part[half:])
-        await exchange.sleep(0.5 if number in (1, 2) else 0)
-    await exchange.end()
-
-
-async def slow_refusal(exchange: Exchange) -> None:
-    """Begin a stream, say nothing for a while, then say why."""
-    await exchange.begin()
-    await exchange.sleep(0.7)
-    await exchange.send(event({"error": {"message": "no", "code": "rate_limit_exceeded"}}))
-    await exchange.end()
-
-
 async def huge_event_after_text(exchange: Exchange, *, mebibytes: int = 33) -> None:
     """Say something, then begin an event of so many MiB, and never end it before."""
     await exchange.begin()
@@ -119,12 +96,10 @@ FAULTS: dict[str, Fault] = {
     "adorned-crlf": partial(cut, line_end="\r\n"),
     "adorned-cr": partial(cut, line_end="\r"),
     "cut-in-two": cut_in_two,
-    "pausing": pausing,
-    "slow-refusal": slow_refusal,
     "huge-event-after-text": huge_event_after_text,
     "endless-event": partial(huge_event_after_text, mebibytes=400),
 }
-OTHERS = ["slow-first-token~delay=0.7", "stall-mid", "huge-line", f"huge-line~bytes={33 << 20}"]
+OTHERS = ["huge-line", f"huge-line~bytes={33 << 20}"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -133,13 +108,15 @@ async def vendor() -> AsyncIterator[FakeProvider]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["direct", "aiohttp"])
+async def proxy(
+    vendor: FakeProvider, request: pytest.FixtureRequest
+) -> AsyncIterator[ProxyProcess]:
+    """Run the server with each of its transports."""
     config = many_pools(vendor, *dict.fromkeys([*VARIANTS, *FAULTS, *OTHERS]))
     for pool in config["pools"].values():
-        pool["timeouts"] = {"first_token": 5, "idle": 5}
-    config["pools"]["stall-mid"]["timeouts"]["idle"] = 1
-    config["proxy"] = {"heartbeat": "200ms"}
+        pool["timeouts"] = {"first_token": 20, "idle": 20}
+    config["transport"] = request.param
     async with running_proxy(config) as running:
         yield running
 
@@ -149,21 +126,6 @@ def quiet(vendor: FakeProvider) -> Iterator[None]:
     vendor.reset()
     yield
     vendor.reset()
-
-
-def payloads(stream: str) -> list[Any]:
-    """Return the JSON of a stream which is written exactly as it ought to be."""
-    *events, end = stream.split("\n\n")
-    assert end == "", "the last event is not closed"
-    assert events.pop() == "data: [DONE]"
-    assert all(one.startswith("data: {") and "\n" not in one for one in events)
-    assert not {"\r", "\N{REPLACEMENT CHARACTER}", "\N{BYTE ORDER MARK}"} & set(stream)
-    return [json.loads(one.removeprefix("data: ")) for one in events]
-
-
-def said(chunks: Sequence[Any]) -> str:
-    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
-    return "".join(delta.get("content") or "" for delta in deltas)
 
 
 def peak_memory(proxy: ProxyProcess) -> int:
@@ -217,57 +179,6 @@ async def test_case_28_a_stream_may_be_cut_at_any_byte(
     assert {said(payloads(stream)) for stream in came} == {"\N{WAVING HAND SIGN} Grüße"}
     assert len(set(came)) == 1
     assert len(vendor.received) == len(came)
-
-
-async def test_case_29_silence_is_filled_with_comments_between_events_only(
-    vendor: FakeProvider, proxy: ProxyProcess
-) -> None:
-    reply = await ask(proxy, chat("pausing", stream=True))
-
-    assert reply.text.count(": ping\n") >= 3
-    events = reply.text.replace(": ping\n", "")
-    assert said(payloads(events)) == "Hello after a while"
-    assert "id:" not in events.replace('"id":', "")
-    # Each comment stands where an event has ended.
-    assert all(part == "" or part.endswith("\n\n") for part in reply.text.split(": ping\n"))
-    assert len(vendor.received) == 1
-
-
-async def test_case_29_the_official_client_does_not_stumble_over_them(proxy: ProxyProcess) -> None:
-    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as sdk:
-        stream = await sdk.chat.completions.create(
-            model="pausing", messages=[{"role": "user", "content": "Hello!"}], stream=True
-        )
-        chunks = [chunk.model_dump() async for chunk in stream]
-    assert said(chunks) == "Hello after a while"
-    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
-
-
-async def test_case_29_nothing_is_sent_before_there_is_content(
-    vendor: FakeProvider, proxy: ProxyProcess
-) -> None:
-    late = await ask(proxy, chat("slow-first-token~delay=0.7", stream=True))
-    refused = await ask(proxy, chat("slow-refusal", stream=True))
-
-    assert late.text.startswith("data: ")
-    assert said(payloads(late.text)) == "Hello from slow-first-token~delay=0.7"
-    assert (refused.status, refused.headers["content-type"]) == (429, "application/json")
-    assert json.loads(refused.text)["error"]["code"] == "rate_limit_exceeded"
-    assert len(vendor.received) == 2
-
-
-async def test_case_29_comments_of_ours_do_not_hide_a_vendor_that_fell_silent(
-    vendor: FakeProvider, proxy: ProxyProcess
-) -> None:
-    reply = await ask(proxy, chat("stall-mid", stream=True))
-
-    *_, last, end = reply.text.split("\n\n")
-    assert end == ""
-    assert json.loads(last.rpartition("data: ")[2])["error"]["code"] == "stream_incomplete"
-    assert reply.text.count(": ping\n") >= 2
-    (request,) = vendor.received
-    await until(lambda: request.client_gone)
-    await proxy.says("stall-mid/stall-mid: stream_incomplete")
 
 
 async def test_case_30_an_event_of_8_mib_comes_through_whole(
