@@ -39,9 +39,10 @@ class Timers:
     ) -> Self:
         """Start an attempt's timers; `deadline` is the one of all attempts together."""
         usual = FIRST_TOKEN_STREAM if stream else FIRST_TOKEN_PLAIN
+        end = min(now + (target.total or TOTAL), deadline)
         return cls(
-            first=min(now + (target.first_token or usual), deadline),
-            deadline=min(now + (target.total or TOTAL), deadline),
+            first=min(now + (target.first_token or usual), end),
+            deadline=end,
             idle=target.idle or IDLE,
             connect=target.connect or CONNECT,
             heartbeat=heartbeat,
