@@ -1,6 +1,5 @@
-"""What is in bodies, and how they travel: size, images, compression, and no waiting on the way."""
+"""What is in bodies: their size, images, and how they are compressed and framed."""
 
-import asyncio
 import gzip
 import hashlib
 import json
@@ -11,9 +10,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from proxy_process import POOL, ProxyProcess, many_pools, one_vendor, running_proxy, until
+from proxy_process import POOL, ProxyProcess, many_pools, one_vendor, running_proxy
 
-from failures.raw_http import RawReply, ask, chat, connected
+from failures.raw_http import RawReply, ask, chat
 from modelmesh.testing.fake_answers import encode, error, talk
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
@@ -80,29 +79,11 @@ async def bad_gzip(exchange: Exchange) -> None:
     await exchange.deliver(talk(exchange).parts(), headers={"content-encoding": "gzip"})
 
 
-class StepByStep:
-    """A vendor that streams the next event only when it is told to."""
-
-    def __init__(self) -> None:
-        self.events: list[bytes] = []
-        self.more = asyncio.Semaphore(0)
-
-    async def __call__(self, exchange: Exchange) -> None:
-        self.events = talk(exchange, chunks=5).parts()
-        await exchange.begin()
-        for event in self.events:
-            await self.more.acquire()
-            await exchange.send(event)
-        await exchange.end()
-
-
-STEPS = StepByStep()
 FAULTS: dict[str, Fault] = {
     "chatter": chatter,
     "chatter-401": chatter_401,
     "brotli": brotli,
     "bad-gzip": bad_gzip,
-    "step-by-step": STEPS,
 }
 
 
@@ -118,7 +99,7 @@ async def proxy(
 ) -> AsyncIterator[ProxyProcess]:
     """Run the server with each of its transports."""
     failing = ["gzip-gzip", "gzip-gzip@s", "brotli", "brotli@s", "bad-gzip", "bad-gzip@s"]
-    config = many_pools(vendor, "ok", "ok@blind", "gzip", "chatter", "chatter-401", "step-by-step")
+    config = many_pools(vendor, "ok", "ok@blind", "gzip", "chatter", "chatter-401")
     for pool in config["pools"].values():
         pool["timeouts"] = {"first_token": 20}
     config["models"]["ok@blind"]["features"] = {"vision": False}
@@ -284,34 +265,3 @@ async def test_case_41_headers_of_vendors_are_not_passed_on(
     assert reply.headers["access-control-allow-origin"] == "*"
     told = set(reply.headers.values())
     assert not told & (set(CHATTER.values()) - {"*"})
-
-
-# Case 42
-
-
-async def test_case_42_every_event_is_passed_on_at_once_and_by_itself(
-    vendor: FakeProvider, proxy: ProxyProcess
-) -> None:
-    async with connected(proxy) as (reader, writer):
-        writer.write(chat("step-by-step", "Accept-Encoding: gzip", stream=True))
-        await until(lambda: vendor.received)
-        STEPS.more.release()  # the role, and
-        STEPS.more.release()  # the first text, with which the answer begins
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        for number, event in enumerate(STEPS.events):
-            if number >= 2:
-                STEPS.more.release()  # only now the vendor says it
-            size = int(await reader.readuntil(b"\r\n"), 16)
-            chunk = await reader.readexactly(size)
-            await reader.readexactly(2)
-            assert chunk == event
-        assert await reader.read() == b"0\r\n\r\n"
-
-    lines = head.split("\r\n")
-    assert "content-type: text/event-stream; charset=utf-8" in lines
-    assert "cache-control: no-cache, no-transform" in lines
-    assert "x-accel-buffering: no" in lines
-    assert "transfer-encoding: chunked" in lines
-    assert "content-length" not in head
-    assert "content-encoding" not in head
-    assert vendor.received[0].finished
