@@ -75,6 +75,8 @@ class Stream:
     # What broke the stream off, to be raised once everything before it was given.
     _broken: ProviderError | None = field(default=None, init=False)
     _finished: bool = field(default=False, init=False)
+    # A chunk said why the answer ends. One without any text may, a mere end marker does not.
+    _concluded: bool = field(default=False, init=False)
     _at_end: bool = field(default=False, init=False)
     # Seconds waited for the vendor since its last event; a reader that takes its time adds none.
     _silence: float = field(default=0.0, init=False)
@@ -97,7 +99,7 @@ class Stream:
                 content = self._take(await self._events())
         if self._broken:
             raise self._broken
-        if not (content or (self._finished and self._ready)):
+        if not (content or self._concluded):
             raise ProviderError(ErrorKind.BAD_ANSWER, "the stream ended before it said anything")
         if self._at_end and not self._finished:
             raise ProviderError(ErrorKind.STREAM_INCOMPLETE, _CUT)
@@ -173,6 +175,7 @@ class Stream:
             for chunk in chunks:
                 content = content or chunk.content
                 self._finished = self._finished or chunk.finished
+                self._concluded = self._concluded or bool(chunk.finished and chunk.payload)
                 self.usage = chunk.usage or self.usage
                 if chunk.payload:
                     self._ready.append(chunk.payload)
