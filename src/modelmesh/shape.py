@@ -65,7 +65,7 @@ def shape_of(body: Mapping[str, Any]) -> Shape:
         if kind in _PARTS:
             features.add(_PARTS[kind])
     answer_format = body.get("response_format")
-    wanted = answer_format.get("type") if isinstance(answer_format, Mapping) else None
+    wanted = answer_format.get("type") if isinstance(answer_format, dict) else None
     if isinstance(wanted, str) and wanted in _FORMATS:
         features.add(_FORMATS[wanted])
     features |= {feature for name, feature in _ASKED.items() if body.get(name) not in _UNASKED}
@@ -95,10 +95,10 @@ def _pieces(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Give the kind and the text of everything that is said in the messages."""
     messages = body.get("messages")
     for message in messages if isinstance(messages, list) else ():
-        content = message.get("content") if isinstance(message, Mapping) else None
+        content = message.get("content") if isinstance(message, dict) else None
         if isinstance(content, str):
             yield "text", content
         for part in content if isinstance(content, list) else ():
-            if isinstance(part, Mapping):
+            if isinstance(part, dict):
                 text = part.get("text")
                 yield str(part.get("type")), text if isinstance(text, str) else ""

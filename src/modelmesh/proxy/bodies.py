@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Mapping
 from typing import Any, Final, NoReturn
 
 from modelmesh.proxy.errors import Refused
+from modelmesh.reading import loads
 
 _JSON: Final = "application/json"
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
@@ -63,12 +64,16 @@ def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     if not raw.strip():
         raise Refused(400, f"The request body is empty.{hint}")
     try:
-        body = _DECODER.decode(raw.decode())
+        body = loads(raw, _read_strictly)
     except (ValueError, RecursionError):
         raise Refused(400, f"The request body is not valid JSON.{hint}") from None
     if not isinstance(body, dict):
         raise Refused(400, "The request body must be a JSON object.")
     return body
+
+
+def _read_strictly(raw: bytes) -> Any:
+    return _DECODER.decode(raw.decode())
 
 
 def check_chat(body: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What vendors refuse, as data, and a request's body without it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
@@ -45,14 +45,16 @@ class Messages:
 
     def cleaned(self, messages: Any) -> Any:
         """Return the messages without what is refused: the same object where nothing is."""
-        if not isinstance(messages, Sequence) or isinstance(messages, str):
+        if not isinstance(messages, list) or not (
+            self.takes or self.refuses or not self.takes_null
+        ):
             return messages
         clean = [self._cleaned(message) for message in messages]
         same = all(new is old for new, old in zip(clean, messages, strict=True))
         return messages if same else clean
 
     def _cleaned(self, message: Any) -> Any:
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             return message
         role = message.get("role")
         taken = self.takes.get(role) if isinstance(role, str) else None
@@ -129,8 +131,8 @@ def _cleaned_tools(tools: Any, refused: frozenset[str]) -> Any:
 
 
 def _cleaned_tool(tool: Any, refused: frozenset[str]) -> Any:
-    function = tool.get("function") if isinstance(tool, Mapping) else None
-    if not isinstance(function, Mapping) or refused.isdisjoint(function):
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(function, dict) or refused.isdisjoint(function):
         return tool
     kept = {name: value for name, value in function.items() if name not in refused}
     return {**tool, "function": kept}

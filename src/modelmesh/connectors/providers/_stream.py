@@ -9,6 +9,7 @@ from modelmesh.connectors.providers._errors import Sign, failure_in_stream
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.reading import loads
 from modelmesh.types import Chunk, Event
 
 _DONE: Final = b"[DONE]"
@@ -67,7 +68,7 @@ class Decoder:
 
     def _read(self, name: str, payload: bytes) -> Mapping[str, Any]:
         try:
-            body = json.loads(payload)
+            body = loads(payload)
         except (ValueError, RecursionError):
             body = None
         if name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
@@ -81,7 +82,7 @@ class Decoder:
 def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the choices in an answer or a chunk, as far as they are objects."""
     choices = body.get("choices")
-    return [c for c in choices if isinstance(c, Mapping)] if isinstance(choices, list) else []
+    return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
 
 
 def raise_if_broken(body: Mapping[str, Any], own: Iterable[Sign] = ()) -> None:
@@ -102,7 +103,7 @@ def _passes(name: str, payload: bytes) -> bool:
 def _has_content(body: Mapping[str, Any]) -> bool:
     for choice in choices_of(body):
         delta = choice.get("delta")
-        if isinstance(delta, Mapping) and any(delta.get(name) for name in _CONTENT):
+        if isinstance(delta, dict) and any(delta.get(name) for name in _CONTENT):
             return True
         if choice.get("message") or choice.get("text"):
             return True

@@ -21,7 +21,7 @@ _CACHED: Final = (
 def usage_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the usage in a reply or a chunk; None where it has none."""
     counts = body.get("usage") or _inner(body, "x_groq").get("usage")
-    if not isinstance(counts, Mapping):
+    if not isinstance(counts, dict):
         return None
     prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
     if not prompt and not completion:
@@ -41,7 +41,7 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
 
 def _inner(counts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     inner = counts.get(name)
-    return inner if isinstance(inner, Mapping) else {}
+    return inner if isinstance(inner, dict) else {}
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:

@@ -25,9 +25,11 @@ from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.reading import loads
 from modelmesh.types import Answer, Endpoint, HttpReply, HttpRequest, Request, Secret
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Provider:
@@ -85,6 +87,8 @@ class Provider:
         self._url = self.completed(base_url or self.address()).rstrip("/")
         own = {**self.required_headers, **self.option_headers(), **headers}
         self._headers = {name.lower(): text for name, text in own.items()}
+        # One for each model that is configured.
+        self._wires: dict[str, _Wire] = {}
 
     def address(self) -> str:
         """Return where the vendor is if the configuration does not say."""
@@ -106,24 +110,20 @@ class Provider:
 
     def lacks(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
         """Return those parameters in the body which this model's vendor does not take."""
-        refused = self._refused(body, find(self.connector, model), model)
+        refused = self._refused(body, self._wire_of(model))
         return frozenset(name for name in refused if asks_something(name, body[name]))
 
     def request(
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request: only the model's name is replaced where that is all it takes."""
-        body = request.body
-        known = find(self.connector, model)
-        idle = {
-            name
-            for name in self._refused(body, known, model)
-            if not asks_something(name, body[name])
-        }
+        body, wire = request.body, self._wire_of(model)
+        refused = self._refused(body, wire)
+        idle = {name for name in refused if not asks_something(name, body[name])}
         new = adapted(
             body,
             without=drop | idle | self.implied,
-            renamed=self._renamed(known, model),
+            renamed=wire.renamed,
             messages=self.messages,
             functions=self.functions_refuse,
         )
@@ -145,7 +145,7 @@ class Provider:
         if reply.status not in range(200, 300):
             raise self.error(reply, wall=wall)
         try:
-            body = json.loads(reply.body)
+            body = loads(reply.body)
         except (ValueError, RecursionError):
             raise _bad_answer("something that is no JSON") from None
         if not isinstance(body, dict):
@@ -181,25 +181,36 @@ class Provider:
         name, form = self.auth
         return {name: form.format(key=key.reveal())} if key else {}
 
-    def _refused(
-        self, body: Mapping[str, Any], known: ModelFacts | None, model: str
-    ) -> frozenset[str]:
+    def _refused(self, body: Mapping[str, Any], wire: "_Wire") -> frozenset[str]:
         """Return the parameters in the body which are refused, whatever their values."""
-        refused = self.unsupported | self.clashes(body)
+        refused = wire.refuses
+        if wire.refuses_thinking and (body.get("reasoning_effort") or wire.effort) != "none":
+            refused |= wire.refuses_thinking
+        clashes = self.clashes(body)
+        if self.accepts is None and not clashes and refused.isdisjoint(body):
+            return _NOTHING
+        refused = (refused | clashes) & body.keys()
         if self.accepts is not None:
             refused |= body.keys() - self.accepts - self.renamed.keys()
-        if self._reasons(known, model):
-            refused |= self.reasoning.refuses
-        if _thinks(body, known):
-            if self._reasons(known, model):
-                refused |= self.reasoning.refuses_thinking
-            if known and known.quirks.get("supports_sampling_params") is False:
-                refused |= SAMPLING
-        return frozenset(refused & body.keys()) - self.implied - {"model", "messages", "stream"}
+        return frozenset(refused) - self.implied - {"model", "messages", "stream"}
 
-    def _renamed(self, known: ModelFacts | None, model: str) -> Mapping[str, str]:
-        more = self.reasoning.renamed if self._reasons(known, model) else {}
-        return {**self.renamed, **more}
+    def _wire_of(self, model: str) -> "_Wire":
+        wire = self._wires.get(model)
+        if wire is None:
+            wire = self._wires[model] = self._find_wire(model)
+        return wire
+
+    def _find_wire(self, model: str) -> "_Wire":
+        known = find(self.connector, model)
+        quirks: Mapping[str, Any] = known.quirks if known else {}
+        reasons = self._reasons(known, model)
+        fixed = SAMPLING if quirks.get("supports_sampling_params") is False else _NOTHING
+        return _Wire(
+            refuses=self.unsupported | (self.reasoning.refuses if reasons else _NOTHING),
+            refuses_thinking=fixed | (self.reasoning.refuses_thinking if reasons else _NOTHING),
+            renamed={**self.renamed, **(self.reasoning.renamed if reasons else {})},
+            effort=quirks.get("default_reasoning_effort"),
+        )
 
     def _reasons(self, known: ModelFacts | None, model: str) -> bool:
         """Whether a model is one of those which reason, by the catalogue or by its name."""
@@ -208,9 +219,18 @@ class Provider:
         return bool(self.reasoning.prefixes) and model.lower().startswith(self.reasoning.prefixes)
 
 
-def _thinks(body: Mapping[str, Any], known: ModelFacts | None) -> bool:
-    usual = known.quirks.get("default_reasoning_effort") if known else None
-    return (body.get("reasoning_effort") or usual) != "none"
+@frozen(kw_only=True)
+class _Wire:
+    """How one model's wire differs, found once for each.
+
+    `refuses_thinking` holds unless a request's `reasoning_effort`, or else the model's own
+    `effort`, is "none".
+    """
+
+    refuses: frozenset[str]
+    refuses_thinking: frozenset[str]
+    renamed: Mapping[str, str]
+    effort: str | None
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
