@@ -5,7 +5,10 @@ import math
 import time
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from random import Random, SystemRandom
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
+
+# Seconds between two rings of an alarm for a moment that is further away.
+_ROUND: Final = 10.0
 
 
 class Clock(Protocol):
@@ -68,8 +71,8 @@ class SystemClock:
 class _SystemTimer:
     """Cancels the task that waits within, as asyncio's timeouts do.
 
-    The alarm in the event loop is left alone when the moment moves further away, as it nearly
-    always does; when it rings too early it is set again.
+    The alarm in the event loop rings every few seconds and is seldom set again: most moments that
+    are named are far away, and never come.
     """
 
     __slots__ = ("_alarm", "_cancelling", "_passed", "_rings", "_task", "_when")
@@ -108,10 +111,10 @@ class _SystemTimer:
 
     def _set(self) -> None:
         self.close()
-        self._rings = self._when
-        if self._rings < math.inf:
-            loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(self._rings - time.monotonic(), self._ring)
+        now = time.monotonic()
+        self._rings = min(self._when, now + _ROUND)
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(self._rings - now, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None

@@ -4,7 +4,6 @@ Going on to another target costs no pause. Asking a target again does, and it is
 other is left (unless the pool's `retry.scope` says otherwise), while the retry budget lasts.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Self
 
@@ -51,7 +50,7 @@ class Walk:
     # Why targets were passed over, by target.
     _obstacles: dict[str, Obstacle] = field(factory=dict, init=False)
     _failed: dict[str, tuple[Step, ProviderError]] = field(factory=dict, init=False)
-    _tries: Counter[str] = field(factory=Counter, init=False)
+    _tries: dict[str, int] = field(factory=dict, init=False)
     _last: Step | None = field(default=None, init=False)
     # Set once nothing else is to be tried.
     _over: bool = field(default=False, init=False)
@@ -99,7 +98,7 @@ class Walk:
             or self._last_resort(now)
         )
         if step is not None:
-            self._tries[step.target.id] += 1
+            self._tries[step.target.id] = self._tries.get(step.target.id, 0) + 1
             self._last = step
         return step
 

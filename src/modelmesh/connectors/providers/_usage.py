@@ -29,8 +29,10 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
     reasoning = _count(_inner(counts, "completion_tokens_details"), "reasoning_tokens")
     if reasoning and _count(counts, "total_tokens") == prompt + completion + reasoning:
         completion += reasoning
-    details = _count(_inner(counts, "prompt_tokens_details"), "cached_tokens")
-    cached = max(details, *(_count(counts, name) for name in _CACHED))
+    cached = _count(_inner(counts, "prompt_tokens_details"), "cached_tokens")
+    for name in _CACHED:
+        if name in counts:
+            cached = max(cached, _count(counts, name))
     return Usage(
         prompt=prompt,
         completion=completion,
