@@ -23,6 +23,7 @@ T = TypeVar("T")
 OK = b"HTTP/1.1 200 OK\r\n"
 RESET = ConnectionResetError("by the test")
 BROKEN = [ErrorKind.UNREACHABLE, ErrorKind.BAD_ANSWER]
+BROKEN_OFF = [ErrorKind.STREAM_INCOMPLETE, ErrorKind.BAD_ANSWER]
 PACKED = {"gzip": 31, "deflate": zlib.MAX_WBITS, "bare deflate": -zlib.MAX_WBITS}
 
 
@@ -82,6 +83,7 @@ every_byte = list(range(100))
 
 
 @given(replies(), places)
+@settings(deadline=None)
 @example(Said(OK + b"x-one: 1, 2\r\ncontent-length: 2\r\n\r\n{}", 200, b"{}", "length"), every_byte)
 def test_a_sound_reply_is_read_whole_however_it_is_cut(said: Said, cuts: list[int]) -> None:
     async def conversation() -> None:
@@ -97,6 +99,7 @@ def test_a_sound_reply_is_read_whole_however_it_is_cut(said: Said, cuts: list[in
 
 
 @given(replies(), replies(), places)
+@settings(deadline=None)
 def test_one_reply_after_the_other_comes_over_a_connection(
     first: Said, second: Said, cuts: list[int]
 ) -> None:
@@ -115,6 +118,7 @@ def test_one_reply_after_the_other_comes_over_a_connection(
 
 
 @given(replies(), replies(), st.integers(min_value=1))
+@settings(deadline=None)
 def test_what_comes_behind_a_reply_is_nobodys(said: Said, other: Said, length: int) -> None:
     async def conversation() -> None:
         talk = Talk()
@@ -130,7 +134,7 @@ def test_what_comes_behind_a_reply_is_nobodys(said: Said, other: Said, length: i
 
 
 @given(replies(), st.integers(min_value=0), places, st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_cut_reply_is_never_taken_for_whole(
     said: Said, length: int, cuts: list[int], reset: bool
 ) -> None:
@@ -205,11 +209,12 @@ async def survive(pieces: list[bytes]) -> None:
         return
     _, failure = await taken(reply)
     await reply.close()
-    assert failure is None or not given_back or failure.kind is ErrorKind.BAD_ANSWER
+    assert failure is None or failure.kind in BROKEN_OFF
     assert given_back + talk.shelf.given_up == 1
 
 
 @given(st.lists(st.binary(max_size=60), max_size=6))
+@settings(deadline=None)
 def test_any_bytes_are_survived(pieces: list[bytes]) -> None:
     run(survive(pieces))
 
@@ -223,7 +228,7 @@ def test_any_bytes_are_survived(pieces: list[bytes]) -> None:
     ),
     places,
 )
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 def test_a_reply_with_bytes_changed_is_survived(
     said: Said, changes: list[tuple[int, int, bytes]], cuts: list[int]
 ) -> None:
