@@ -122,7 +122,7 @@ def configured(vendor: FakeProvider) -> dict[str, Any]:
     """Return a configuration with a pool for everything that can go wrong, and keys in it."""
     config = many_pools(vendor, *POOLS[False], *POOLS[True], LEFT)
     for pool in config["pools"].values():
-        pool["timeouts"] = {"first_token": 0.4, "idle": 0.4}
+        pool["timeouts"] = {"first_token": 0.25, "idle": 0.25}
     for name, provider in config["providers"].items():
         config["providers"][name] = {
             **provider,

@@ -121,6 +121,12 @@ async def proxy(
         yield running
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sdk(proxy: ProxyProcess) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as client:
+        yield client
+
+
 @pytest.fixture(autouse=True)
 def quiet(vendor: FakeProvider) -> Iterator[None]:
     vendor.reset()
@@ -153,14 +159,11 @@ async def test_case_28_a_stream_comes_out_in_one_form_however_it_was_written(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-async def test_case_28_the_official_client_reads_every_one(
-    proxy: ProxyProcess, variant: str
-) -> None:
-    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as sdk:
-        stream = await sdk.chat.completions.create(
-            model=variant, messages=[{"role": "user", "content": "Hello!"}], stream=True
-        )
-        chunks = [chunk.model_dump() async for chunk in stream]
+async def test_case_28_the_official_client_reads_every_one(sdk: AsyncOpenAI, variant: str) -> None:
+    stream = await sdk.chat.completions.create(
+        model=variant, messages=[{"role": "user", "content": "Hello!"}], stream=True
+    )
+    chunks = [chunk.model_dump() async for chunk in stream]
     assert said(chunks) == VARIANTS[variant]
 
 
