@@ -191,6 +191,7 @@ async def test_whoever_stops_waiting_is_passed_over() -> None:
     first, second = vendor.taking(), vendor.taking()
     await settle()
     await cancelled(first)
+    assert len(vendor.connections._waiting) == 1
     await answered(connection)
     assert await second is connection
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from wire import Talk, cut, taken
 
 from modelmesh.errors import ErrorKind, TransportError
+from modelmesh.transport.inflating import LOT
 from modelmesh.transport.reading import HEAD
 
 Framing = Literal["length", "chunked", "close"]
@@ -367,6 +368,22 @@ def test_a_body_is_taken_apart_a_bit_at_a_time() -> None:
         with pytest.raises(TransportError) as failed:
             await again.read()  # which takes 1 MiB here
         assert failed.value.kind is ErrorKind.BAD_ANSWER
+
+    run(conversation())
+
+
+@pytest.mark.parametrize("extra", range(0, 300, 7))
+def test_everything_that_can_be_decompressed_is_given_before_more_comes(extra: int) -> None:
+    text = bytes(LOT + extra)
+
+    async def conversation() -> None:
+        wire = packed(text, "gzip")[:-8]  # all but the sum at its end
+        talk = Talk()
+        reply = await talk.ask(OK + b"content-encoding: gzip\r\n\r\n" + wire)
+        came = 0
+        while came < len(text):
+            came += len(await anext(reply.chunks()))
+        await reply.close()
 
     run(conversation())
 
