@@ -1,4 +1,4 @@
-"""The command: measure, keep the figures, write the page.
+"""Measure, keep the figures, and write the page if everything was measured.
 
 python -m benchmarks [--quick] [--only NAME] [--gateways NAMES] [--rounds N]
 """
@@ -12,21 +12,28 @@ import pkgutil
 import platform
 import resource
 import signal
+import sys
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import asdict
 
 from benchmarks import experiments, report
 from benchmarks.lab import ROOT, Lab, Scale
 from benchmarks.programs import OTHER_CORES
+from benchmarks.targets import in_targets_order
 
 
-def main() -> None:
-    known = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+_HELP: Final = "Measure what ModelMesh costs beside what others cost."
+
+
+def main() -> int:
+    files = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)]
+    known = in_targets_order(files)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=_HELP)
     parser.add_argument("--quick", action="store_true", help="a short run, to see that it works")
     parser.add_argument("--only", action="append", choices=known, help="this experiment alone")
     parser.add_argument("--gateways", default="", help="these alone, with commas between")
@@ -38,19 +45,21 @@ def main() -> None:
     os.sched_setaffinity(0, OTHER_CORES)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a thousand connections and more
+    complete = False
     try:
-        asyncio.run(_run(lab, asked.only or known))
+        complete = asyncio.run(_run(lab, asked.only or known))
     except KeyboardInterrupt:
-        print("stopped; what was recorded is kept")
-    whole = not (asked.only or asked.gateways)
-    if lab.rows:
-        results = _kept(lab)
-        if whole:
-            report.LATEST.write_text(json.dumps(results, indent=1) + "\n")
-            report.write(results, ROOT / "docs")
+        print("stopped")
+    results = _kept(lab)
+    if complete and not (asked.only or asked.gateways):
+        report.LATEST.write_text(json.dumps(results, indent=1) + "\n")
+        report.write(results, ROOT / "docs")
+    return 0 if complete else 1
 
 
-async def _run(lab: Lab, names: list[str]) -> None:
+async def _run(lab: Lab, names: Sequence[str]) -> bool:
+    """Run the experiments; return whether none of them broke down."""
+    complete = True
     for name, version in lab.versions.items():
         print(f"{name:<18} {version or 'not installed'}")
     for name in names:
@@ -61,6 +70,8 @@ async def _run(lab: Lab, names: list[str]) -> None:
                 await module.run(lab)
         except Exception:  # noqa: BLE001 - the others are worth having all the same
             traceback.print_exc()
+            complete = False
+    return complete
 
 
 def _kept(lab: Lab) -> dict[str, Any]:
@@ -91,4 +102,4 @@ def _machine() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

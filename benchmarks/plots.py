@@ -8,8 +8,8 @@ from attrs import frozen
 
 from benchmarks.words import number, times
 
-_WIDTH: Final = 760
-_LEFT: Final = 190  # where the bars begin
+_WIDTH: Final = 780
+_LEFT: Final = 220  # where the bars begin
 _LONGEST: Final = 380
 _ROW: Final = 30
 _BAR: Final = 18

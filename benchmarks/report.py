@@ -17,8 +17,8 @@ from typing import Any, Final
 from benchmarks import experiments
 from benchmarks.figures import Figures, rows_from
 from benchmarks.plots import Bar, bars
-from benchmarks.targets import OURS, TARGETS
-from benchmarks.words import name, number, spread, times
+from benchmarks.targets import OURS, TARGETS, in_targets_order
+from benchmarks.words import in_order, name, number, spread, times
 
 ROOT: Final = Path(__file__).parent.parent
 LATEST: Final = Path(__file__).parent / "results" / "latest.json"
@@ -34,7 +34,7 @@ def write(results: Mapping[str, Any], docs: Path) -> None:
     figures = Figures.of(rows_from(results["rows"]))
     modules = {
         experiment: importlib.import_module(f"{experiments.__name__}.{experiment}")
-        for experiment in figures.experiments()
+        for experiment in in_targets_order(figures.experiments())
     }
     images = docs / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def plot(experiment: str, module: ModuleType, figures: Figures) -> str:
     drawn = [
         Bar(name(gateway), value.median, ours=gateway == OURS)
         for gateway in figures.gateways(experiment, case)
-        if (value := figures.spread(experiment, case, gateway, figure))
+        if (value := figures.spread(experiment, case, gateway, figure)) and value.median
     ]
     return bars(f"{module.TITLE}: {module.FIGURES[figure]}", f"{case}; shorter is better", drawn)
 
@@ -82,12 +82,18 @@ def _lines(
     for experiment, module in modules.items():
         yield f"## {module.TITLE}"
         yield ""
-        yield " ".join((inspect.getdoc(module) or "").split())
+        yield _told(module)
         yield ""
         yield f"![{module.TITLE}](images/{experiment}.svg)"
         yield ""
         for figure, title in module.FIGURES.items():
             yield from _table(experiment, figure, title, figures)
+
+
+def _told(module: ModuleType) -> str:
+    """Return what an experiment says of itself, after its name."""
+    text = " ".join((inspect.getdoc(module) or "").split()).partition(": ")[2]
+    return text[:1].upper() + text[1:]
 
 
 def _about(results: Mapping[str, Any]) -> Iterator[str]:
@@ -102,10 +108,11 @@ def _about(results: Mapping[str, Any]) -> Iterator[str]:
         " processes. Absolute figures move with the machine; ratios in one run hold."
     )
     yield ""
-    versions = (
-        f"{name(key)} {value or 'not installed'}" for key, value in results["versions"].items()
-    )
-    yield f"Beside each other: {', '.join(versions)}."
+    yield "Beside each other:"
+    yield ""
+    versions = results["versions"]
+    for key in in_order(versions):
+        yield f"- {name(key)}: {versions[key] or 'not installed'}"
     yield ""
 
 
@@ -124,17 +131,21 @@ def _targets(figures: Figures) -> Iterator[str]:
 
 
 def _table(experiment: str, figure: str, title: str, figures: Figures) -> Iterator[str]:
-    """Give a table of one figure, gateways by cases, with how many times ours each is."""
+    """Give a table of one figure, gateways by cases, with how many times ours each CPU time is."""
     cases = [
         case for case in figures.cases(experiment) if figure in figures.names(experiment, case)
     ]
-    if not cases:
+    gateways = in_order({one for case in cases for one in figures.gateways(experiment, case)})
+    rows = {
+        one: [_cell(experiment, case, one, figure, figures) for case in cases] for one in gateways
+    }
+    if not any(cell for cells in rows.values() for cell in cells if cell != "0"):
+        yield f"{title[0].upper()}{title[1:]}: none."
+        yield ""
         return
-    gateways = list(dict.fromkeys(g for case in cases for g in figures.gateways(experiment, case)))
     yield f"| {title} | {' | '.join(cases)} |"
     yield "|---" * (len(cases) + 1) + "|"
-    for gateway in gateways:
-        cells = [_cell(experiment, case, gateway, figure, figures) for case in cases]
+    for gateway, cells in rows.items():
         if any(cells):
             yield f"| {name(gateway)} | {' | '.join(cells)} |"
     yield ""
@@ -143,7 +154,7 @@ def _table(experiment: str, figure: str, title: str, figures: Figures) -> Iterat
 def _cell(experiment: str, case: str, gateway: str, figure: str, figures: Figures) -> str:
     shown = spread(figures.spread(experiment, case, gateway, figure))
     ratio = figures.ratio(experiment, case, gateway, figure, OURS)
-    return shown if gateway == OURS or ratio is None else f"{shown}, {times(ratio)}"
+    return f"{shown}, {times(ratio)}" if ratio and figure == "cpu_us" and gateway != OURS else shown
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Figures and names as they are written for people."""
 
+from collections.abc import Iterable
+
 from benchmarks.figures import Spread
 
 
@@ -15,9 +17,8 @@ def spread(value: Spread | None) -> str:
     """Return a median with the least and the most."""
     if value is None:
         return ""
-    if value.least == value.most:
-        return number(value.median)
-    return f"{number(value.median)} ({number(value.least)}\N{EN DASH}{number(value.most)})"
+    middle, least, most = map(number, (value.median, value.least, value.most))
+    return middle if least == most else f"{middle} ({least}\N{EN DASH}{most})"
 
 
 def times(value: float) -> str:
@@ -30,18 +31,25 @@ def name(gateway: str) -> str:
     return _NAMES.get(gateway, gateway.replace("_", " "))
 
 
+def in_order(gateways: Iterable[str]) -> list[str]:
+    """Return gateways as a page has them: ours, the yardsticks, the others."""
+    known = list(_NAMES)
+    return sorted(gateways, key=lambda one: known.index(one) if one in known else len(known))
+
+
 _NAMES = {
     "modelmesh": "ModelMesh",
     "modelmesh_aiohttp": "ModelMesh, aiohttp transport",
     "direct": "no gateway",
     "floor": "Python floor",
+    "nginx": "nginx",
     "aiohttp": "bare aiohttp",
     "aiohttp_uvloop": "bare aiohttp on uvloop",
     "aiohttp_json": "bare aiohttp, reading JSON",
-    "litellm": "LiteLLM",
-    "litellm_router": "LiteLLM Router",
     "tensorzero": "TensorZero",
     "tensorzero_embedded": "TensorZero embedded",
-    "portkey": "Portkey",
     "openai_sdk": "OpenAI's SDK",
+    "portkey": "Portkey",
+    "litellm": "LiteLLM",
+    "litellm_router": "LiteLLM Router",
 }

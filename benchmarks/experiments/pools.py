@@ -18,7 +18,7 @@ SIZES: Final = (1, 10, 100, 1000)
 async def run(lab: Lab) -> None:
     async with AsyncExitStack() as stack:
         pools = [
-            (f"{size:,} targets", gateway)
+            (f"{size:,} target{'s' * (size > 1)}", gateway)
             for name in lab.ours
             for size in SIZES
             if (gateway := await lab.start(name, stack, targets=size))

@@ -4,8 +4,9 @@ from statistics import median
 from typing import Final
 
 from benchmarks import answers
+from benchmarks.connections import Stream
 from benchmarks.lab import Gateway, Lab
-from benchmarks.load import Stream, stream
+from benchmarks.load import stream
 
 TITLE: Final = "Streams"
 FIGURES: Final = {

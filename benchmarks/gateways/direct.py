@@ -8,7 +8,7 @@ from benchmarks.programs import Program
 
 
 def available() -> str:
-    return "no gateway"
+    return "the vendor itself"
 
 
 def start(_: int, vendor_url: str) -> tuple[Door, Program]:
