@@ -26,7 +26,6 @@ from benchmarks.lab import ROOT, Lab, Scale
 from benchmarks.programs import OTHER_CORES
 from benchmarks.targets import in_targets_order
 
-
 _HELP: Final = "Measure what ModelMesh costs beside what others cost."
 
 

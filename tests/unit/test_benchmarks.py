@@ -115,7 +115,7 @@ def test_the_page_says_what_is_met_and_what_was_not_measured(tmp_path: Path) -> 
     assert "| 1 | plain request, times TensorZero | at most 0.45 | 0.10 | met |" in page
     assert "| 1 | plain request, times Portkey | at most 0.083 |  | not measured |" in page
     assert "| TensorZero | 600, 10\N{MULTIPLICATION SIGN} |" in page
-    assert "nginx not installed" in page
+    assert "- nginx: not installed" in page
 
 
 @pytest.mark.parametrize("quick", [True, False])
