@@ -196,6 +196,20 @@ async def test_whoever_stops_waiting_is_passed_over() -> None:
     assert await second is connection
 
 
+async def test_whoever_was_just_told_to_go_is_passed_over() -> None:
+    vendor = Vendor(limit=1)
+    connection = await vendor.take()
+    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    first, second = vendor.taking(), vendor.taking()
+    await settle()
+    first.cancel()
+    connection.data_received(ANSWER)
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second is connection
+    asking.cancel()
+
+
 async def test_whoever_stops_while_opening_frees_the_place() -> None:
     vendor = Vendor(limit=1)
     vendor.open.clear()
@@ -328,6 +342,31 @@ async def test_closing_ends_those_in_use_and_those_who_wait() -> None:
             await one
         assert failed.value.kind is ErrorKind.UNREACHABLE
     assert all(wire.aborted for wire in vendor.wires)
+
+
+async def test_after_closing_a_stale_connection_is_not_replaced() -> None:
+    vendor = Vendor()
+    connection = await vendor.take()
+    await answered(connection)
+    await vendor.take()
+    vendor.connections.close()
+    with pytest.raises(Stale):
+        await connection.ask(HEAD, b"", 1)
+    with pytest.raises(TransportError, match="was closed"):
+        await vendor.connections.replace(5.0)
+    assert len(vendor.wires) == 1
+
+
+async def test_a_connection_that_was_ended_is_not_kept_whatever_still_comes() -> None:
+    vendor = Vendor(limit=1)
+    connection = await vendor.take()
+    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    await settle()
+    connection.data_received(ANSWER[:-1])
+    await (await asking).close()
+    connection.data_received(ANSWER[-1:])
+    assert vendor.wires[0].aborted
+    assert await vendor.take() is not connection
 
 
 async def test_a_connection_that_comes_up_after_closing_is_ended() -> None:

@@ -172,7 +172,8 @@ class Connection(asyncio.Protocol):
         """Let go of a whole reply."""
         self._reply = None
         reply.end()
-        if not self._reading.reusable or self._unsent or self._socket_full:
+        unfit = self._unsent or self._socket_full or self._dropped
+        if unfit or not self._reading.reusable:
             self.end()
             return
         self.resume()
@@ -191,6 +192,6 @@ class Connection(asyncio.Protocol):
         """Say what it means that the vendor closed the connection."""
         if self._reply is not None and self._reply.status:
             return TransportError(*BROKE_OFF)
-        return (
-            TransportError(*HUNG_UP) if self._reading.begun or not self._reused else Stale(*HUNG_UP)
-        )
+        if self._reading.begun or not self._reused:
+            return TransportError(*HUNG_UP)
+        return Stale(*HUNG_UP)

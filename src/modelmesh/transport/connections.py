@@ -30,7 +30,6 @@ class Connections:
     # Each gets a connection, or None: a place for one.
     _waiting: deque[asyncio.Future[Connection | None]] = field(factory=deque, init=False)
     _sweep: asyncio.TimerHandle | None = field(default=None, init=False)
-    _closed: bool = field(default=False, init=False)
 
     def idle(self) -> Connection | None:
         """Take one that is open and idle."""
@@ -87,7 +86,7 @@ class Connections:
 
     def close(self) -> None:
         """End all of them, those in use as well."""
-        self._closed = True
+        self._connect = _refuse
         if self._sweep is not None:
             self._sweep.cancel()
         while waiter := self._next():
@@ -102,9 +101,10 @@ class Connections:
         try:
             return await waiter
         except asyncio.CancelledError:
-            if waiter.cancelled():
+            if waiter in self._waiting:
                 self._waiting.remove(waiter)
-            elif waiter.exception() is None:  # its turn came just before it was told to go
+            elif not waiter.cancelled() and waiter.exception() is None:
+                # Its turn came just before it was told to go.
                 kept = waiter.result()
                 if kept is None:
                     self.give_up()
@@ -139,3 +139,7 @@ class Connections:
             self._idle[0].drop()
         if self._idle:
             self._sweep = self._loop.call_at(self._idle[0].idle_since + KEPT, self._drop_old)
+
+
+async def _refuse(_: Connection) -> None:
+    raise TransportError(*CLOSED)
