@@ -22,8 +22,9 @@ from typing import Any, Final
 from attrs import asdict
 
 from benchmarks import experiments, report
-from benchmarks.lab import ROOT, Lab, Scale
+from benchmarks.lab import Lab, Scale
 from benchmarks.programs import OTHER_CORES
+from benchmarks.pythons import ROOT
 from benchmarks.targets import in_targets_order
 
 _HELP: Final = "Measure what ModelMesh costs beside what others cost."

@@ -25,12 +25,11 @@ class Spread:
     median: float
     least: float
     most: float
-    rounds: int
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
         every = list(values)
-        return cls(median=median(every), least=min(every), most=max(every), rounds=len(every))
+        return cls(median=median(every), least=min(every), most=max(every))
 
 
 Key: TypeAlias = tuple[str, str, str, str]

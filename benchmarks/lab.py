@@ -4,11 +4,9 @@ import asyncio
 import importlib
 import json
 import pkgutil
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
@@ -18,11 +16,10 @@ from benchmarks import gateways, load
 from benchmarks.doors import Door
 from benchmarks.figures import Row
 from benchmarks.programs import OTHER_CORES, Program, free_port
+from benchmarks.pythons import module
 
 _PATIENCE: Final = 90.0
 T = TypeVar("T")
-
-ROOT: Final = Path(__file__).parent.parent
 
 
 @frozen(kw_only=True)
@@ -97,8 +94,7 @@ class Lab:
         self._experiment = name
         self.vendor_port = free_port()
         settings = (self.vendor_port, self.scale.pieces, self.scale.gap)
-        command = [sys.executable, "-m", "benchmarks.vendor", *map(str, settings)]
-        with Program(command, environment={"PYTHONPATH": str(ROOT)}, cores=OTHER_CORES) as vendor:
+        with module("benchmarks.vendor", *settings, cores=OTHER_CORES) as vendor:
             await _ready(vendor, Door(port=self.vendor_port))
             yield
 
@@ -107,12 +103,12 @@ class Lab:
         return f"http://127.0.0.1:{self.vendor_port}"
 
     @asynccontextmanager
-    async def running(self, *names: str, **settings: Any) -> AsyncIterator[list[Gateway]]:
-        """Start the gateways of these names, or all; give those that answer."""
+    async def running(self) -> AsyncIterator[list[Gateway]]:
+        """Start all gateways; give those that answer, warmed up."""
         async with AsyncExitStack() as stack:
             running = []
-            for name in names or self.gateways:
-                if name in self.gateways and (gateway := await self.start(name, stack, **settings)):
+            for name in self.gateways:
+                if gateway := await self.start(name, stack):
                     await load.ask(gateway.door, in_flight=16, seconds=self.scale.seconds / 2)
                     running.append(gateway)
             yield running
@@ -120,9 +116,9 @@ class Lab:
     async def start(self, name: str, stack: AsyncExitStack, **settings: Any) -> Gateway | None:
         """Start a gateway and wait for its first right answer."""
         begun = time.monotonic()
-        door, program = self.gateways[name].start(free_port(), self.vendor_url, **settings)
-        stack.callback(program.end)
         try:
+            door, program = self.gateways[name].start(free_port(), self.vendor_url, **settings)
+            stack.callback(program.end)
             await _ready(program, door)
         except (TimeoutError, RuntimeError) as failure:
             print(f"  {name} does not answer rightly: {failure}")

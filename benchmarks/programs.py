@@ -67,11 +67,18 @@ class Program:
         return self._log.read_text(errors="replace")
 
     def says(self, pattern: str) -> str:
-        """Wait until something like this is in its log; return the first group."""
+        """Wait until something like this is in its log; return the first group.
+
+        Raises:
+            RuntimeError: it ended or took too long, and has been ended.
+
+        """
         until = time.monotonic() + _PATIENCE
         while not (found := re.search(pattern, self.log)):
             if self.ended or time.monotonic() > until:
-                raise RuntimeError(f"it did not say {pattern}\n{self.log[-2000:]}")
+                said = self.log[-2000:]
+                self.end()
+                raise RuntimeError(f"it did not say {pattern}\n{said}")
             time.sleep(0.005)
         return found[1]
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 from benchmarks import experiments
 from benchmarks.figures import Figures, rows_from
 from benchmarks.plots import Bar, bars
+from benchmarks.pythons import ROOT
 from benchmarks.targets import OURS, TARGETS, in_targets_order
 from benchmarks.words import in_order, name, number, spread, times
 
-ROOT: Final = Path(__file__).parent.parent
-LATEST: Final = Path(__file__).parent / "results" / "latest.json"
+LATEST: Final = ROOT / "benchmarks" / "results" / "latest.json"
 
 _BEGIN: Final = "<!-- made by `python -m benchmarks.report`: begin -->"
 _END: Final = "<!-- made by `python -m benchmarks.report`: end -->"

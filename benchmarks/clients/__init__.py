@@ -11,7 +11,7 @@ import pkgutil
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.gateways._python import version
+from benchmarks.pythons import version
 
 
 class Client(NamedTuple):

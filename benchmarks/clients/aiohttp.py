@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from benchmarks.clients._question import ASKED
-from benchmarks.gateways._python import OURS
+from benchmarks.pythons import OURS
 
 PACKAGE: Final = "aiohttp"
 ENTRY: Final = "aiohttp:ClientSession"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from benchmarks import answers
 from benchmarks.clients._question import ASKED
-from benchmarks.gateways._python import INSTALLED
+from benchmarks.pythons import INSTALLED
 
 PACKAGE: Final = "litellm"
 ENTRY: Final = "litellm:Router"

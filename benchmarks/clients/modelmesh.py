@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from benchmarks.clients._question import ASKED
-from benchmarks.gateways._python import OURS
+from benchmarks.pythons import OURS
 
 PACKAGE: Final = "modelmesh-lite"
 ENTRY: Final = "modelmesh:create_async"

@@ -5,8 +5,8 @@ import re
 from typing import Final
 
 from benchmarks import clients
-from benchmarks.gateways._python import module
 from benchmarks.lab import Lab
+from benchmarks.pythons import module
 
 _FIGURES: Final = re.compile(r"^{.*}$", re.MULTILINE)
 

@@ -6,8 +6,8 @@ import subprocess
 from typing import Final
 
 from benchmarks import clients
-from benchmarks.gateways._python import ROOT
 from benchmarks.lab import Lab
+from benchmarks.pythons import ROOT
 
 TITLE: Final = "Import and size"
 FIGURES: Final = {

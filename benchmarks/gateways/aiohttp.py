@@ -12,8 +12,8 @@ from importlib.metadata import version
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
 
 from benchmarks.doors import Door
-from benchmarks.gateways._python import module
 from benchmarks.programs import Program
+from benchmarks.pythons import module
 
 
 def available() -> str:

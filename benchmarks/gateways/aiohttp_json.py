@@ -2,8 +2,8 @@
 
 from benchmarks.doors import Door
 from benchmarks.gateways import aiohttp
-from benchmarks.gateways._python import module
 from benchmarks.programs import Program
+from benchmarks.pythons import module
 
 
 def available() -> str:

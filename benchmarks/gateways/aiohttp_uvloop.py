@@ -5,8 +5,8 @@ from importlib.util import find_spec
 
 from benchmarks.doors import Door
 from benchmarks.gateways import aiohttp
-from benchmarks.gateways._python import module
 from benchmarks.programs import Program
+from benchmarks.pythons import module
 
 
 def available() -> str:

@@ -8,8 +8,8 @@ import platform
 import sys
 
 from benchmarks.doors import Door
-from benchmarks.gateways._python import module
 from benchmarks.programs import Program
+from benchmarks.pythons import module
 from benchmarks.wire import Incoming
 
 

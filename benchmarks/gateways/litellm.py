@@ -4,8 +4,8 @@ import json
 
 from benchmarks import answers
 from benchmarks.doors import TOKEN, Door
-from benchmarks.gateways._python import INSTALLED, version
 from benchmarks.programs import Program
+from benchmarks.pythons import INSTALLED, version
 
 _BIN = INSTALLED / "litellm" / "bin"
 

@@ -8,8 +8,8 @@ from attrs import fields_dict
 
 from benchmarks import answers
 from benchmarks.doors import TOKEN, Door
-from benchmarks.gateways._python import module
 from benchmarks.programs import Program
+from benchmarks.pythons import module
 from modelmesh import MeshConfig, __version__
 
 

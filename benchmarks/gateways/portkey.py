@@ -4,8 +4,8 @@ import json
 import shutil
 
 from benchmarks.doors import Door
-from benchmarks.gateways._python import INSTALLED
 from benchmarks.programs import Program
+from benchmarks.pythons import INSTALLED
 
 _PACKAGE = INSTALLED / "portkey" / "node_modules" / "@portkey-ai" / "gateway"
 

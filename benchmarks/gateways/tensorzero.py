@@ -4,8 +4,8 @@ from typing import Final
 
 from benchmarks import answers
 from benchmarks.doors import Door
-from benchmarks.gateways._python import INSTALLED, module, version
 from benchmarks.programs import Program
+from benchmarks.pythons import INSTALLED, module, version
 
 PYTHON: Final = INSTALLED / "tensorzero" / "bin" / "python"
 _SERVER: Final = "benchmarks.gateways._tensorzero_server"

@@ -1,4 +1,4 @@
-"""Gateways that are modules of ours, or live in an environment of their own."""
+"""Programs in Python: modules of ours under our own Python, and what lives under another."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmarks.programs import Program
 
-ROOT: Final = Path(__file__).parent.parent.parent
+ROOT: Final = Path(__file__).parent.parent
 OURS: Final = Path(sys.executable)
 INSTALLED: Final = Path(os.environ.get("BENCHMARK_GATEWAYS", "/tmp/gateways"))
 """Where the gateways of others are installed; `docs/performance.md` says how."""
