@@ -68,7 +68,7 @@ class Pool:
 
     @property
     def current(self) -> Target:
-        """The target that answered last."""
+        """The target in front: it answers until it fails."""
         return self.targets[self._current]
 
     def standing(self, target: Target) -> Standing:
@@ -106,8 +106,13 @@ class Pool:
         return OpenAttempt(self, target, request, standing, trials, clients_deadline)
 
     def stay_with(self, target: Target, now: float) -> None:
-        """Put a target in front; one that is left alone by now is not come back to."""
-        if self._standing[target.id].until() <= now:
+        """Put a target in front of one that failed, unless it is left alone itself by now.
+
+        A request which only this target could serve is no reason to move the others.
+        """
+        front = self._standing[self.current.id]
+        failed = front.target.failures_in_a_row > 0 or not front.ready(now)
+        if failed and self._standing[target.id].until() <= now:
             self._current = self._places[target.id]
 
 

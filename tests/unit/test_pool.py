@@ -279,8 +279,16 @@ def test_nobody_is_to_blame_when_the_clients_own_time_is_over(now: float, *, bla
 def test_requests_stay_with_the_target_that_began_to_answer() -> None:
     asked = pool(*three())
     assert asked.current is asked.targets[0]
+    fail(asked, K.SERVER_ERROR)
     begin(asked, 2).begin_answer(NOW)
     assert [one.id for one in asked.order(request(), NOW)] == ["a/one#2", "a/one", "a/two"]
+
+
+def test_a_request_that_only_one_target_can_serve_moves_no_others() -> None:
+    asked = pool(*three())
+    fail(asked, K.CONTEXT_TOO_LONG)
+    begin(asked, 2).begin_answer(NOW)
+    assert asked.current is asked.targets[0]
 
 
 def test_a_late_answer_does_not_bring_requests_back_to_a_target_left_alone() -> None:

@@ -21,7 +21,7 @@ class Turn:
     Attributes:
         number: how many requests the pool has had before.
         now: seconds on the clock that never jumps.
-        current: the place among the targets of the one that answered last.
+        current: the place among the targets of the one in front, which answers until it fails.
 
     """
 

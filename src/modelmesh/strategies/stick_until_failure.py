@@ -15,6 +15,6 @@ class Strategy:
         """Take a pool's settings; this strategy has none."""
 
     def order(self, targets: Targets, turn: Turn) -> Iterator[Target]:
-        """Begin with the target that answered last and go round."""
+        """Begin with the target in front and go round."""
         for step in range(len(targets)):
             yield targets[(turn.current + step) % len(targets)]
