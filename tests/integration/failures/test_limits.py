@@ -261,17 +261,9 @@ async def cut(exchange: Exchange) -> None:
     await exchange.sleep(0.05)
 
 
-POOLS.add(
-    "trial-with-another",
-    on_trial(GATES["with-another"], cut),
-    "ok",
-    recovery={"cooldown": 0.2},
-)
-POOLS.add(
-    "trial-alone",
-    on_trial(GATES["alone"], refusing(500)),
-    recovery={"cooldown": 0.2, "last_resort": False},
-)
+SOON: dict[str, Any] = {"cooldown": 0.2, "last_resort": False}
+POOLS.add("trial-with-another", on_trial(GATES["with-another"], cut), "ok", recovery=SOON)
+POOLS.add("trial-alone", on_trial(GATES["alone"], refusing(500)), recovery=SOON)
 
 
 async def test_case_8_of_a_hundred_one_is_the_trial_and_another_target_has_the_rest(
