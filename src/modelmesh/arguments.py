@@ -56,7 +56,7 @@ def plain(value: Any, place: str) -> Any:
         return value
     if isinstance(value, Mapping):
         return {
-            str(name): plain(item, f"{place}.{name}")
+            str(name): item if type(item) is str else plain(item, f"{place}.{name}")
             for name, item in value.items()
             if not _omitted(item)
         }

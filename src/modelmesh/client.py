@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
-from uuid import uuid4
 
 from attrs import frozen
 
 from modelmesh import arguments
+from modelmesh.clock import request_id
 from modelmesh.completions import AsyncCompletions, Completions
 from modelmesh.config.detect import detect
 from modelmesh.config.load import Source, load
@@ -253,7 +253,7 @@ def _usual_pool(settings: MeshConfig) -> str | None:
 def _ask(config: MeshConfig, default_model: str | None, **parameters: Any) -> Request:
     return arguments.build(
         parameters,
-        id_=f"req_{uuid4().hex}",
+        id_=request_id(),
         default_model=default_model,
         forwarded=config.proxy.forward_headers,
     )

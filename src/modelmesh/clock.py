@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, Self
 
 # Seconds between two rings of an alarm for a moment that is further away.
 _ROUND: Final = 10.0
+_CHANCE: Final = SystemRandom()
 
 
 class Clock(Protocol):
@@ -129,4 +130,9 @@ class _SystemTimer:
 
 def system_rng() -> Random:
     """Return the chance that production takes."""
-    return SystemRandom()
+    return _CHANCE
+
+
+def request_id() -> str:
+    """Return a name that no other request has, in no process."""
+    return f"req_{_CHANCE.getrandbits(128):032x}"

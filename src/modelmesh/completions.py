@@ -1,7 +1,6 @@
 """`chat.completions` of both clients, and the streams they give."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast, overload
@@ -10,6 +9,7 @@ from attrs import frozen
 
 from modelmesh.mesh import ModelMesh
 from modelmesh.portal import BlockingIterator, Portal
+from modelmesh.reading import loads
 from modelmesh.results import CHUNK, COMPLETION, Result
 from modelmesh.router import Reply
 from modelmesh.types import Request
@@ -188,11 +188,11 @@ async def _opened(mesh: ModelMesh, request: Request) -> AsyncIterator[AsyncItera
 
 
 def _completion(body: bytes) -> Result:
-    return Result(json.loads(body), COMPLETION)
+    return Result(loads(body), COMPLETION)
 
 
 def _chunk(payload: bytes) -> "ChatCompletionChunk":
-    return cast("ChatCompletionChunk", Result(json.loads(payload), CHUNK))
+    return cast("ChatCompletionChunk", Result(loads(payload), CHUNK))
 
 
 # The loop itself holds its tasks only weakly.

@@ -84,8 +84,7 @@ class Result(Mapping[str, Any]):
     _schema: Schema
 
     def __init__(self, fields: Mapping[str, Any], schema: Schema = _NOTHING) -> None:
-        wrapped = {name: _wrap(value, schema.get(name, _NOTHING)) for name, value in fields.items()}
-        object.__setattr__(self, "_fields", wrapped)
+        object.__setattr__(self, "_fields", dict(fields))
         object.__setattr__(self, "_schema", schema)
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,7 +112,7 @@ class Result(Mapping[str, Any]):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
             if name in self._fields:
-                return self._fields[name]
+                return self[name]
             if name in self._schema:
                 return None
             there = ", ".join(self._fields) or "none"
@@ -127,7 +126,11 @@ class Result(Mapping[str, Any]):
         raise AttributeError(f"{name!r} cannot be deleted: a result is read-only")
 
     def __getitem__(self, name: str) -> Any:
-        return self._fields[name]
+        value = self._fields[name]
+        if isinstance(value, dict | list):
+            # Most of an answer is never looked at, so what is within is made when it is.
+            value = self._fields[name] = _wrap(value, self._schema.get(name, _NOTHING))
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
@@ -139,7 +142,7 @@ class Result(Mapping[str, Any]):
         return [*super().__dir__(), *self._schema, *self._fields]
 
     def __repr__(self) -> str:
-        inner = ", ".join(f"{name}={_short(value)}" for name, value in self._fields.items())
+        inner = ", ".join(f"{name}={_short(value)}" for name, value in self.items())
         return f"Result({inner})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -173,20 +176,30 @@ class ModelList:
             yield model
 
 
+class _Wrapped(list[Any]):
+    """A list whose items are wrapped."""
+
+    __slots__ = ()
+
+
 def _wrap(value: Any, schema: Schema) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return Result(value, schema)
-    if isinstance(value, list):
-        return [_wrap(item, schema) for item in value]
+    if isinstance(value, list) and not isinstance(value, _Wrapped):
+        return _Wrapped([_wrap(item, schema) for item in value])
     return value
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Result):
-        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in _inside(value).items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+def _inside(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return value._fields if isinstance(value, Result) else value
 
 
 def _without_none(value: Any) -> Any:
