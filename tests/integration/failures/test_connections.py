@@ -12,7 +12,7 @@ import pytest_asyncio
 from proxy_process import MESSAGES, ProxyProcess, many_pools, one_vendor, running_proxy, until
 
 from modelmesh import create, create_async
-from modelmesh.testing.fake_answers import talk
+from modelmesh.testing.fake_answers import error, event, talk
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,7 +43,19 @@ async def only_once(exchange: Exchange) -> None:
         await exchange.deliver(talk(exchange).parts())
 
 
-OWN: dict[str, Fault] = {"half-a-head-on-reuse": half_a_head_on_reuse, "only-once": only_once}
+async def error_then_silence(exchange: Exchange) -> None:
+    """Begin a stream, tell of an error, and never end."""
+    await exchange.begin()
+    await exchange.send(event(error(429)))
+    await exchange.silence()
+
+
+OWN: dict[str, Fault] = {
+    "half-a-head-on-reuse": half_a_head_on_reuse,
+    "only-once": only_once,
+    "error-then-silence": error_then_silence,
+}
+GIVEN_UP = "error-then-silence@stream"
 ENDING = ["close-after-idle", "close-after-answer", "close-on-reuse", "close-before-headers"]
 POOLS = [f"{fault}@{label}" for fault in (*ENDING, *OWN) for label in ("plain", "stream")]
 
@@ -77,6 +89,7 @@ async def proxy(home: FakeProvider, transport: str) -> AsyncIterator[ProxyProces
     config = {**many_pools(home, *POOLS), "transport": transport}
     for pool in config["pools"].values():
         pool["timeouts"] = {"first_token": 20}
+    config["pools"][GIVEN_UP]["recovery"] = {"cooldown": 0}
     async with running_proxy(config) as running:
         yield running
 
@@ -131,6 +144,16 @@ async def test_case_25_streams_read_and_streams_left_give_their_connections_back
         assert "Unclosed" not in proxy.logs
         assert "ResourceWarning" not in proxy.logs
         assert "Traceback" not in proxy.logs
+
+
+async def test_case_25_a_reply_that_is_given_up_gives_its_connection_back(
+    vendor: FakeProvider, proxy: ProxyProcess
+) -> None:
+    replies = [await proxy.chat(model=GIVEN_UP, stream=True) for _ in range(20)]
+    assert {reply.status for reply in replies} == {429}
+    assert len(vendor.received) == 20
+    await until(lambda: all(request.client_gone for request in vendor.received))
+    await until(lambda: vendor.open_connections == 0)
 
 
 async def test_case_25_a_vendor_that_hangs_keeps_no_other_waiting(

@@ -14,7 +14,7 @@ from proxy_process import ProxyProcess, many_pools, running_proxy, until
 
 from failures.raw_http import ask, chat, connected
 from failures.sound_stream import payloads, said
-from modelmesh.testing.fake_answers import DONE, talk
+from modelmesh.testing.fake_answers import DONE, pieces, talk
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,16 +38,19 @@ MEBIBYTE = 1 << 20
 
 
 def adorned(line_end: str) -> bytes:
-    """Write a stream with everything the standard allows, and what a gateway puts in besides."""
-    first, last = (
+    """Write a stream with all that is allowed, what gateways put in, and no mark of its end."""
+    role, first, last = (
         {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": c}
         for c in (
-            [{"index": 0, "delta": {"content": "\N{WAVING HAND SIGN} "}, "finish_reason": None}],
-            [{"index": 0, "delta": {"content": "Grüße"}, "finish_reason": "stop"}],
+            [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": None}],
+            [{"index": 0, "delta": {"content": "\N{WAVING HAND SIGN}"}, "finish_reason": None}],
+            [{"index": 0, "delta": {"content": " Grüße"}, "finish_reason": "stop"}],
         )
     )
     lines = [
-        "\N{BYTE ORDER MARK}: a comment",
+        f"\N{BYTE ORDER MARK}data: {json.dumps(role)}",
+        "",
+        ": a comment",
         "retry: 10",
         "",
         "data: : OPENROUTER PROCESSING",
@@ -58,8 +61,6 @@ def adorned(line_end: str) -> bytes:
         ": another one",
         "",
         f"data: {json.dumps(last, ensure_ascii=False)}",
-        "",
-        "data: [DONE]",
     ]
     return line_end.join([*lines, ""]).encode()
 
@@ -150,8 +151,12 @@ async def test_case_28_a_stream_comes_out_in_one_form_however_it_was_written(
 
     assert reply.status == 200
     chunks = payloads(reply.text)
-    assert said(chunks) == VARIANTS[variant]
-    assert [c["choices"][0]["finish_reason"] for c in chunks if c["choices"]][-1] == "stop"
+    (*deltas, end) = [chunk["choices"][0] for chunk in chunks]
+    assert deltas.pop(0)["delta"]["role"] == "assistant"
+    # An answer of the fake vendor's ends with a chunk without text.
+    words = [*deltas, end] if variant.startswith("adorned") else deltas
+    assert [choice["delta"]["content"] for choice in words] == pieces(VARIANTS[variant])
+    assert [choice["finish_reason"] for choice in (*deltas, end)] == [*[None] * len(deltas), "stop"]
     assert len({chunk["id"] for chunk in chunks}) == 1
     (request,) = vendor.received
     assert request.client_gone is None
@@ -178,7 +183,7 @@ async def test_case_28_a_stream_may_be_cut_at_any_byte(
     for first in range(0, len(places), 50):
         came += await asyncio.gather(*map(text_of, places[first : first + 50]))
 
-    assert len(came) > 500
+    assert len(came) > 400
     assert {said(payloads(stream)) for stream in came} == {"\N{WAVING HAND SIGN} Grüße"}
     assert len(set(came)) == 1
     assert len(vendor.received) == len(came)
