@@ -62,7 +62,7 @@ def build(
     settings = config.pools or {"chat-completion": schema.Pool(capability=CHAT)}
     members = {id_: _members(id_, pool, targets, tree) for id_, pool in settings.items()}
     if found is not None or not silent_about_models(config, providers):
-        _refuse_empty(members)
+        _refuse_empty(members, silent_about_models(config, providers), found or {})
 
     def pool(id_: str, chosen: Sequence[Target], how: schema.Pool) -> Pool:
         return Pool(
@@ -99,10 +99,14 @@ def silent_about_models(config: schema.MeshConfig, providers: Mapping[str, Provi
     return [id_ for id_, one in providers.items() if id_ not in named and not one.models]
 
 
-def _refuse_empty(members: Mapping[str, Sequence[Target]]) -> None:
+def _refuse_empty(
+    members: Mapping[str, Sequence[Target]], asked: Sequence[str], found: Found
+) -> None:
     empty = [id_ for id_, chosen in members.items() if not chosen]
     if empty:
-        message = "no model there is fits this pool; see `models` and the pool's filters"
+        silent = [id_ for id_ in asked if not found.get(id_)]
+        whose = f", and {', '.join(silent)} told of none: is it running?" if silent else ""
+        message = f"no model there is fits this pool; see `models` and the pool's filters{whose}"
         raise ConfigError([Problem(f"pools.{id_}", message) for id_ in empty])
 
 
@@ -146,7 +150,7 @@ def _targets(
                 provider=provider,
                 key=key,
                 key_subject=entry.quota_group or subject,
-                card=_card(model, _facts(provider, upstream), tree),
+                card=_card(model, upstream, _facts(provider, upstream), tree),
                 weight=model.weight,
                 connect=entry.timeouts.connect,
                 first_token=entry.timeouts.first_token,
@@ -176,7 +180,9 @@ def _facts(provider: Provider, upstream: str) -> ModelFacts | None:
     return facts or catalogue.find_anywhere(upstream)
 
 
-def _card(model: schema.Model, facts: ModelFacts | None, tree: CapabilityTree) -> ModelCard:
+def _card(
+    model: schema.Model, upstream: str, facts: ModelFacts | None, tree: CapabilityTree
+) -> ModelCard:
     """Join what the configuration says of a model with what the catalogue knows."""
     answers = {name: facts.supports(known_as) if facts else None for name, known_as in _FEATURES}
     said = asdict(model.features)
@@ -188,11 +194,12 @@ def _card(model: schema.Model, facts: ModelFacts | None, tree: CapabilityTree) -
     limits = model.constraints
     known = facts.max_input or facts.context if facts else None
     declared = frozenset(tree.resolve(name) for name in model.capabilities)
+    usual = facts.capabilities if facts else catalogue.guess_capabilities(upstream)
     return ModelCard(
         context=limits.max_input_tokens or limits.context_window or known,
         max_output=limits.max_output_tokens or (facts.max_output if facts else None),
         features=features,
-        capabilities=declared or (facts.capabilities if facts else frozenset({CHAT})),
+        capabilities=declared or usual,
         streaming=None if model.delivery.streaming else False,
     )
 

@@ -309,3 +309,21 @@ def test_prices_are_never_negative() -> None:
         if facts.price:
             rates = asdict(facts.price, filter=lambda _, value: isinstance(value, int | float))
             assert min(rates.values(), default=0) >= 0
+
+
+@pytest.mark.parametrize(
+    ("model", "capability"),
+    [
+        ("llama3.2", CHAT),
+        ("my-own-finetune", CHAT),
+        ("nomic-embed-text", "representation.embeddings.text-embeddings"),
+        ("BAAI/bge-m3", "representation.embeddings.text-embeddings"),
+        ("all-minilm:l6", "representation.embeddings.text-embeddings"),
+        ("jina-reranker-v3", "retrieval.reranking"),
+        ("Systran/faster-whisper-large-v3", "understanding.audio-understanding.speech-to-text"),
+        ("hexgrad/Kokoro-82M", "generation.audio-generation.text-to-speech"),
+        ("stable-diffusion-3", "generation.image-generation.text-to-image"),
+    ],
+)
+def test_what_nobody_lists_is_guessed_by_its_name(model: str, capability: str) -> None:
+    assert capability in catalogue.guess_capabilities(model)

@@ -4,7 +4,7 @@ Facts are indicative. Response headers, error bodies and the user's own configur
 Nothing is read before the first question.
 """
 
-from modelmesh.catalogue.facts import LongPromptPrice, ModelFacts, Price
+from modelmesh.catalogue.facts import LongPromptPrice, ModelFacts, Price, guess_capabilities
 from modelmesh.catalogue.models import as_of, find, find_anywhere, models_of, providers, retired
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "as_of",
     "find",
     "find_anywhere",
+    "guess_capabilities",
     "models_of",
     "providers",
     "retired",

@@ -1,5 +1,6 @@
 """What is known about one model, and which capabilities follow from it. Nothing is read here."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -155,3 +156,19 @@ def capabilities_of(kind: str, features: frozenset[str]) -> frozenset[str]:
     """Return the capabilities of a model of this kind with these features."""
     more = (FEATURE_CAPABILITIES.get((kind, feature), frozenset()) for feature in features)
     return CAPABILITIES[kind].union(*more)
+
+
+_NAMES: Final = (
+    ("embedding", re.compile(r"embed|minilm|\b(bge|gte|e5)\b")),
+    ("rerank", re.compile(r"rerank")),
+    ("stt", re.compile(r"whisper|transcri")),
+    ("tts", re.compile(r"\btts\b|kokoro")),
+    ("image", re.compile(r"diffusion|\bflux|\bsdxl")),
+)
+
+
+def guess_capabilities(model: str) -> frozenset[str]:
+    """Return what a model nobody lists can probably do, going by its name: mostly it chats."""
+    name = model.lower()
+    kind = next((kind for kind, sign in _NAMES if sign.search(name)), "chat")
+    return CAPABILITIES[kind]
