@@ -15,7 +15,18 @@ FUNCTION_LINES = 40
 PARAMETERS = 7
 
 FLOORS = [
-    {"types", "errors", "catalogue", "portal", "sse", "capabilities", "clock", "reading", "report", "rules"},
+    {
+        "types",
+        "errors",
+        "catalogue",
+        "portal",
+        "sse",
+        "capabilities",
+        "clock",
+        "reading",
+        "report",
+        "rules",
+    },
     {"state", "strategies", "stream", "transport", "config", "timers", "shape", "verdict"},
     {"pool", "connectors"},
     {"router", "walk", "probe"},
