@@ -159,6 +159,12 @@ class ProxyProcess:
                 await asyncio.sleep(0.01)
 
 
+def _with_front(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the server take requests the way MODELMESH_TEST_FRONT says, unless a test says it."""
+    front = os.environ.get("MODELMESH_TEST_FRONT", "auto")
+    return {**config, "proxy": {"front": front, **config.get("proxy", {})}}
+
+
 @asynccontextmanager
 async def running_proxy(
     config: Mapping[str, Any] | None,
@@ -179,7 +185,7 @@ async def running_proxy(
         command = [sys.executable, "-m", "modelmesh.proxy", "--host", "127.0.0.1", "--port", "0"]
         if config is not None:
             path = Path(folder) / "config.yaml"
-            path.write_text(json.dumps(config))  # JSON is YAML
+            path.write_text(json.dumps(_with_front(config)))  # JSON is YAML
             command += ["--config", str(path)]
         process = await asyncio.create_subprocess_exec(
             *command,

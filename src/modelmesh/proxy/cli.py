@@ -6,10 +6,10 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from modelmesh.check import check
 from modelmesh.config.detect import detect
@@ -18,12 +18,13 @@ from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.demo import serve
 from modelmesh.proxy.server import ProxyServer
 from modelmesh.proxy.sources import find_config, find_file
-from modelmesh.proxy.tour import tour
 
 _OK: Final = 0
 _FAILED: Final = 1
 _NOTHING_TO_SERVE: Final = 2
 _LAST_PORT: Final = 65535
+
+T = TypeVar("T")
 
 _say = partial(print, flush=True)
 
@@ -100,15 +101,29 @@ def _serve(arguments: argparse.Namespace) -> int:
             raise
         _complain(str(error))
         return _NOTHING_TO_SERVE
-    ProxyServer(ModelMesh(config), announce=_say, **_address(arguments)).start()
+    server = ProxyServer(ModelMesh(config), announce=_say, **_address(arguments))
+    _run(server.serve(signals=True))
     return _OK
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.once:
-        return _OK if asyncio.run(tour(_say, colours=_colours())) else _FAILED
-    asyncio.run(serve(_say, **_address(arguments)))
+        # It brings aiohttp's client, which a server needs not.
+        from modelmesh.proxy.tour import tour  # noqa: PLC0415 - see above
+
+        return _OK if _run(tour(_say, colours=_colours())) else _FAILED
+    _run(serve(_say, **_address(arguments)))
     return _OK
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end, in uvloop's event loop where that is installed: it costs less."""
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415 - it may be missing
+    except ImportError:
+        return asyncio.run(coroutine)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(coroutine)
 
 
 def _address(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from modelmesh.errors import MeshError, RequestError, RoutingError
 
@@ -22,6 +23,10 @@ class Refused(RequestError):  # noqa: N818 - it reads as what it is
     ) -> None:
         super().__init__(message, status=status, code=code, param=param)
         self.headers = headers
+
+
+NOT_HTTP: Final = Refused(400, "The request is not valid HTTP.")
+"""What is told of a request which cannot be read. It may quote a header, so no more is told."""
 
 
 class ShuttingDown(MeshError):  # noqa: N818 - it reads as what it is

@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 from attrs import define, field
 
-from modelmesh.proxy.errors import Refused, error_body, error_headers
+from modelmesh.proxy.errors import NOT_HTTP, error_body, error_headers
 
 log = logging.getLogger("modelmesh.proxy")
 
@@ -29,14 +29,15 @@ class _Connection(web.RequestHandler):
     def handle_error(
         self,
         request: web.BaseRequest,  # noqa: ARG002 - the signature is aiohttp's
-        status: int = 500,
+        status: int = 500,  # noqa: ARG002 - a request that was read fails in no endpoint
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may quote a header, so nobody is told
     ) -> web.StreamResponse:
         """Answer what the parser refused."""
         log.debug("malformed request: %s", type(exc).__name__)
-        error = Refused(status, "The request is not valid HTTP.")
-        response = web.Response(status=status, headers=error_headers(error), body=error_body(error))
+        response = web.Response(
+            status=NOT_HTTP.status, headers=error_headers(NOT_HTTP), body=error_body(NOT_HTTP)
+        )
         response.force_close()
         return response
 

@@ -9,10 +9,10 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import suppress
-from typing import Self
+from contextlib import asynccontextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, Self
 
-from aiohttp import web
 from attrs import asdict, evolve, frozen
 
 from modelmesh.clock import Clock, SystemClock
@@ -20,12 +20,15 @@ from modelmesh.config.load import Source
 from modelmesh.config.schema import Proxy
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.access import Access
-from modelmesh.proxy.app import Responder, create_app
 from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.gate import Gate
-from modelmesh.proxy.listener import Listener
+from modelmesh.proxy.responder import Responder
 from modelmesh.proxy.sources import find_config
+from modelmesh.transport.choose import goes_direct
 from modelmesh.types import Secret
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 log = logging.getLogger("modelmesh.proxy")
 
@@ -42,6 +45,18 @@ class ServerStatus:
     uptime_seconds: float
     active_connections: int
     total_requests: int
+
+
+class Front(Protocol):
+    """What takes requests off a port."""
+
+    async def open(self) -> int:
+        """Listen; return the port. Raises OSError if it is taken."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening, and end every connection."""
+        ...
 
 
 class ProxyServer:
@@ -80,12 +95,25 @@ class ProxyServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_stop = asyncio.Event()
         self._stopped = threading.Event()
-        self.app: web.Application = self._application()
-        """The application, to be mounted in another one of aiohttp's.
+        self._responder = Responder(
+            endpoints=self._endpoints(),
+            gate=self._gate,
+            clock=self._clock,
+            write_timeout=self._settings.write_timeout,
+        )
+        self._front = self._choose_front()
+
+    @cached_property
+    def app(self) -> "web.Application":
+        """An application which does the same, to be mounted in another one of aiohttp's.
 
         The other one's runner should be given `handler_cancellation=True`: only so a client that
         leaves ends its request.
         """
+        # It takes long, and is not needed by the other front.
+        from modelmesh.proxy.app import create_app  # noqa: PLC0415 - see above
+
+        return create_app(self._responder, self._alive, self._drain)
 
     def start(self, block: bool = True) -> None:
         """Serve until `stop` or a signal; with `block=False` return once the port is open.
@@ -142,9 +170,8 @@ class ProxyServer:
         if self._loop is not None:
             raise RuntimeError("this server is running or was stopped; make another one")
         self._loop = asyncio.get_running_loop()
-        self._listener = Listener(self.app, self._settings.host, self._settings.port)
         try:
-            self._port = await self._listener.open()
+            self._port = await self._front.open()
         except BaseException:
             self._stopped.set()
             raise
@@ -154,9 +181,9 @@ class ProxyServer:
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            await self._drain(self.app)
+            self._drain()
             await self._gate.emptied(self._settings.drain_timeout)
-            await self._listener.close()
+            await self._front.close()
         finally:
             self._started = None
             self._stopped.set()
@@ -180,8 +207,19 @@ class ProxyServer:
         everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared
         return f"http://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{self._port}"
 
-    def _application(self) -> web.Application:
-        endpoints = Endpoints(
+    def _choose_front(self) -> Front:
+        # As with transports, neither is loaded unless it is used.
+        host, port = self._settings.host, self._settings.port
+        if goes_direct(self._settings.front, "proxy.front"):
+            from modelmesh.proxy.direct.listener import DirectListener  # noqa: PLC0415 - see above
+
+            return DirectListener(self._responder, self._alive, host, port)
+        from modelmesh.proxy.listener import Listener  # noqa: PLC0415 - see above
+
+        return Listener(self.app, host, port)
+
+    def _endpoints(self) -> Endpoints:
+        return Endpoints(
             self._mesh,
             self._settings,
             gate=self._gate,
@@ -189,23 +227,15 @@ class ProxyServer:
             ids=_new_id,
             status=lambda: asdict(self.get_status()),
         )
-        responder = Responder(
-            endpoints=endpoints,
-            gate=self._gate,
-            clock=self._clock,
-            write_timeout=self._settings.write_timeout,
-        )
-        app = create_app(responder.respond, self._lifetime)
-        app.on_shutdown.append(self._drain)
-        return app
 
-    async def _drain(self, _app: web.Application) -> None:
+    def _drain(self) -> None:
         """Give requests in flight their last moment, also where another application stops us."""
         if not self._gate.draining:
             self._gate.drain(self._settings.drain_timeout)
 
-    async def _lifetime(self, _app: web.Application) -> AsyncIterator[None]:
-        """Keep the mesh alive as long as the application, whoever runs it."""
+    @asynccontextmanager
+    async def _alive(self) -> AsyncIterator[None]:
+        """Keep the mesh alive as long as what serves it, whoever runs that."""
         try:
             await self._mesh.start()
             yield

@@ -1,6 +1,7 @@
-"""Which transport a mesh uses."""
+"""Which transport a mesh uses, and how that kind of choice is made."""
 
 from importlib.util import find_spec
+from typing import Literal
 
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError, Problem
@@ -15,17 +16,24 @@ def choose(config: MeshConfig) -> Transport:
 
     """
     # Neither is loaded unless it is used: aiohttp takes long, and httptools may be missing.
-    if config.transport == "aiohttp" or (config.transport == "auto" and not _has_httptools()):
+    if not goes_direct(config.transport, "transport"):
         from modelmesh.transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - see above
 
         return AiohttpTransport()
-    if not _has_httptools():
-        message = "needs httptools; it comes with pip install 'modelmesh-lite[proxy]'"
-        raise ConfigError([Problem("transport", message)])
     from modelmesh.transport.direct import DirectTransport  # noqa: PLC0415 - see above
 
     return DirectTransport()
 
 
-def _has_httptools() -> bool:
-    return find_spec("httptools") is not None
+def goes_direct(wanted: Literal["auto", "direct", "aiohttp"], key: str) -> bool:
+    """Whether what a configuration's key wants is the way which needs httptools.
+
+    Raises:
+        ConfigError: it is, and httptools is not installed.
+
+    """
+    installed = find_spec("httptools") is not None
+    if wanted == "direct" and not installed:
+        message = "needs httptools; it comes with pip install 'modelmesh-lite[proxy]'"
+        raise ConfigError([Problem(key, message)])
+    return installed and wanted != "aiohttp"

@@ -47,6 +47,9 @@ class Proxy:
     host: str = "0.0.0.0"  # noqa: S104 - the guide promises it; start-up warns
     # The port it listens at; 0 takes a free one.
     port: int = field(default=8080, validator=port)
+    # What takes requests off that port: `direct` costs the least and needs httptools, which comes
+    # with `modelmesh-lite[proxy]`; `aiohttp` works everywhere; `auto` is `direct` where it can be.
+    front: Literal["auto", "direct", "aiohttp"] = "auto"
     # A token which clients must send.
     token: Secret | None = None
     # The paths which are served; all where empty.
