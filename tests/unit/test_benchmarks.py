@@ -102,7 +102,7 @@ def points() -> Iterator[Point]:
         yield from filter(None, (target.ours, target.times, target.beyond))
 
 
-@pytest.mark.parametrize("point", set(points()), ids=str)
+@pytest.mark.parametrize("point", dict.fromkeys(points()), ids=str)
 def test_every_target_is_about_a_figure_that_an_experiment_shows(point: Point) -> None:
     experiment = importlib.import_module(f"benchmarks.experiments.{point.experiment}")
     assert point.figure in experiment.FIGURES

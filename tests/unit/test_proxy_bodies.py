@@ -86,7 +86,9 @@ async def test_a_compressed_body_is_understood(encoding: str, pack: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "body", [b"not compressed", gzip.compress(b"x" * 100)[:-9], gzip.compress(b"{}") + b"more"]
+    "body",
+    [b"not compressed", gzip.compress(b"x" * 100)[:-9], gzip.compress(b"{}") + b"more"],
+    ids=["not compressed", "cut", "followed by more"],
 )
 async def test_a_badly_compressed_body_is_refused(body: bytes) -> None:
     came = await ask(endpoints(), body=body, headers={**JSON, "content-encoding": "gzip"})
