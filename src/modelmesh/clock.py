@@ -46,6 +46,10 @@ class Timer(Protocol):
         """
         ...
 
+    def move(self, when: float) -> None:
+        """Move the moment of the limit one is within."""
+        ...
+
     def close(self) -> None:
         """Have no more limits."""
         ...
@@ -89,6 +93,11 @@ class _SystemTimer:
     def until(self, when: float) -> Self:
         self._when = when
         return self
+
+    def move(self, when: float) -> None:
+        self._when = when
+        if when < self._rings:
+            self._set()
 
     def close(self) -> None:
         if self._alarm is not None:

@@ -213,7 +213,7 @@ def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
     standing = pool.standing(target)
     record, worst = standing.record, standing.worst(now)
     waiting = max(0.0, worst.until - now)
-    on_trial = any(health.on_trial for health in standing.parts())
+    on_trial = any(health.on_trial for health in standing.parts)
     return {
         "target": target.id,
         "provider": target.provider.id,

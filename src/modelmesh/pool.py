@@ -102,7 +102,7 @@ class Pool:
         standing = self._standing[target.id]
         standing.record.requests += 1
         standing.record.in_flight += 1
-        trials = [health for health in standing.parts() if health.begin()]
+        trials = [health for health in standing.parts if health.begin()]
         return OpenAttempt(self, target, request, standing, trials, clients_deadline)
 
     def stay_with(self, target: Target, now: float) -> None:
@@ -131,7 +131,7 @@ class OpenAttempt:
     def begin_answer(self, now: float) -> None:
         """Note that the target begins to answer: a trial is over, further requests stay with it."""
         self._free_trials()
-        for health in self._standing.parts():
+        for health in self._standing.parts:
             health.alive(now)
         self._pool.stay_with(self._target, now)
 
@@ -139,7 +139,7 @@ class OpenAttempt:
         """Note that the target answered, and whole."""
         if self._end():
             self._standing.record.answers += 1
-            for health in self._standing.parts():
+            for health in self._standing.parts:
                 health.answered(now)
 
     def cancel(self) -> None:
@@ -168,7 +168,7 @@ class OpenAttempt:
         by_target, by_provider = settings.deactivation, settings.provider_deactivation
         listed = error.vendor_status in (*by_target.error_codes, *by_provider.error_codes)
         if rule.cools == "nothing" and not listed:
-            for health in standing.parts():
+            for health in standing.parts:
                 health.answered(now)
             return
         concerned = standing.key if rule.cools == "key" else standing.target

@@ -114,11 +114,12 @@ class Router:
         try:
             with timer.until(timers.first):
                 incoming = await self._transport.send(sent, connect=timers.connect)
-            if request.stream and _is_stream(incoming):
+                streams = request.stream and _is_stream(incoming)
+                body = b"" if streams else await read_whole(incoming, self._clock, timers, timer)
+            if streams:
                 stream = Stream(incoming, provider.decoder(), self._clock, timers, timer, outcome)
                 await stream.begin()
                 return stream
-            body = await read_whole(incoming, self._clock, timers, timer)
         except BaseException:
             timer.close()
             if incoming:

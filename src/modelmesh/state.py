@@ -99,6 +99,10 @@ class Standing:
     key: Health
     provider: Health
     record: Record
+    parts: tuple[Health, Health, Health] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.parts = (self.target, self.key, self.provider)
 
     def ready(self, now: float) -> bool:
         return self.target.ready(now) and self.key.ready(now) and self.provider.ready(now)
@@ -109,14 +113,11 @@ class Standing:
 
     def told_until(self) -> float:
         """Return until when one of the three is left alone for more than a guess."""
-        return max(health.told_until for health in self.parts())
+        return max(health.told_until for health in self.parts)
 
     def worst(self, now: float) -> Health:
         """Return the health which keeps it from being asked the longest."""
-        return max(self.parts(), key=lambda health: (not health.ready(now), health.until))
-
-    def parts(self) -> tuple[Health, Health, Health]:
-        return self.target, self.key, self.provider
+        return max(self.parts, key=lambda health: (not health.ready(now), health.until))
 
 
 @define(eq=False)

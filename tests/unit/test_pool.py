@@ -84,7 +84,7 @@ def test_a_cooldown_of_nothing_leaves_nothing_alone(kind: ErrorKind) -> None:
     fail(asked, kind, retry_after=9)
     assert left_alone(asked) == [0.0, 0.0, 0.0]
     assert [asked.standing(one).ready(NOW) for one in asked.targets] == [True, True, True]
-    assert not any(health.on_trial for health in asked.standing(asked.targets[0]).parts())
+    assert not any(health.on_trial for health in asked.standing(asked.targets[0]).parts)
 
 
 def test_a_target_is_left_alone_after_so_many_failures_in_a_row() -> None:

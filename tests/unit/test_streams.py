@@ -403,11 +403,15 @@ async def test_a_reader_that_is_cancelled_while_it_waits_can_still_close() -> No
     assert told.reply.closed
 
 
+async def read(told: Scene) -> bytes:
+    timer = told.clock.timer()
+    with timer.until(told.stream._timers.first):
+        return await read_whole(told.reply, told.clock, told.stream._timers, timer)
+
+
 async def whole(steps: Sequence[Step], **timers: Any) -> tuple[bytes, float]:
     told = await scene(steps, **timers)
-    timer = told.clock.timer()
-    whole = await read_whole(told.reply, told.clock, told.stream._timers, timer)
-    return whole, told.seconds()
+    return await read(told), told.seconds()
 
 
 async def test_a_plain_reply_is_read_to_its_end() -> None:
@@ -430,7 +434,7 @@ async def test_a_plain_reply_has_the_same_timers_and_white_space_is_no_answer(
 ) -> None:
     told = await scene(steps)
     with pytest.raises(TimeoutError):
-        await read_whole(told.reply, told.clock, told.stream._timers, told.clock.timer())
+        await read(told)
     assert told.seconds() == after
 
 

@@ -56,8 +56,14 @@ class FakeClock:
 
 
 class _Timer:
+    _deadline: "_Deadline"
+
     def until(self, when: float) -> "_Deadline":
-        return _Deadline(when)
+        self._deadline = _Deadline(when)
+        return self._deadline
+
+    def move(self, when: float) -> None:
+        self._deadline.when = when
 
     def close(self) -> None:
         pass

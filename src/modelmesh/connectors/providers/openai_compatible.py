@@ -87,8 +87,9 @@ class Provider:
         self._url = self.completed(base_url or self.address()).rstrip("/")
         own = {**self.required_headers, **self.option_headers(), **headers}
         self._headers = {name.lower(): text for name, text in own.items()}
-        # One for each model that is configured.
+        # One for each model that is configured, and one for each key.
         self._wires: dict[str, _Wire] = {}
+        self._by_key: dict[Secret | None, Mapping[str, str]] = {}
 
     def address(self) -> str:
         """Return where the vendor is if the configuration does not say."""
@@ -132,8 +133,7 @@ class Provider:
             url=self._at(self.paths[request.endpoint], model),
             headers={
                 **request.headers,
-                **self._headers,
-                **self._key_header(key),
+                **self._headers_with(key),
                 "content-type": "application/json",
             },
             body=sent if sent is not None else _encoded({**new, "model": model}),
@@ -170,16 +170,22 @@ class Provider:
         """Return a request for the list of models, which no vendor bills."""
         if self.models_path is None:
             return None
-        headers = {**self._headers, **self._key_header(key)}
+        headers = self._headers_with(key)
         return HttpRequest(url=self._at(self.models_path), headers=headers, method="GET")
 
     def _at(self, path: str, model: str = "") -> str:  # noqa: ARG002 - Azure's has it
         """Return the URL of a path. Nothing that a client sent is ever part of it."""
         return f"{self._url}{path}"
 
-    def _key_header(self, key: Secret | None) -> dict[str, str]:
-        name, form = self.auth
-        return {name: form.format(key=key.reveal())} if key else {}
+    def _headers_with(self, key: Secret | None) -> Mapping[str, str]:
+        """Return the headers of every request with this key."""
+        headers = self._by_key.get(key)
+        if headers is None:
+            name, form = self.auth
+            own = {name: form.format(key=key.reveal())} if key else {}
+            headers = {**self._headers, **own}
+            self._by_key[key] = headers
+        return headers
 
     def _refused(self, body: Mapping[str, Any], wire: "_Wire") -> frozenset[str]:
         """Return the parameters in the body which are refused, whatever their values."""
