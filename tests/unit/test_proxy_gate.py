@@ -9,7 +9,7 @@ from modelmesh.proxy.gate import Gate
 
 
 async def stay(gate: Gate) -> None:
-    async with gate.admit():
+    with gate.admit():
         await asyncio.Event().wait()
 
 
@@ -19,8 +19,8 @@ async def turn() -> None:
 
 async def test_requests_are_counted_in_and_out() -> None:
     gate = Gate()
-    async with gate.admit():
-        async with gate.admit():
+    with gate.admit():
+        with gate.admit():
             assert (gate.in_flight, gate.total) == (2, 2)
         assert (gate.in_flight, gate.total) == (1, 2)
     assert (gate.in_flight, gate.total) == (0, 2)
@@ -28,17 +28,15 @@ async def test_requests_are_counted_in_and_out() -> None:
 
 async def test_a_request_that_fails_is_counted_out() -> None:
     gate = Gate()
-    with pytest.raises(KeyError):
-        async with gate.admit():
-            raise KeyError
+    with pytest.raises(KeyError), gate.admit():
+        raise KeyError
     assert gate.in_flight == 0
 
 
 async def test_a_timeout_of_the_requests_own_is_not_taken_for_the_last_moment() -> None:
     gate = Gate()
-    with pytest.raises(TimeoutError):
-        async with gate.admit():
-            raise TimeoutError
+    with pytest.raises(TimeoutError), gate.admit():
+        raise TimeoutError
 
 
 async def test_at_the_last_moment_a_request_is_told_so() -> None:

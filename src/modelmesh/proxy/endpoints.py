@@ -7,10 +7,11 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import Proxy
@@ -72,12 +73,12 @@ class Incoming:
     body: AsyncIterable[bytes] = field(repr=False)
 
 
-@frozen(kw_only=True)
+@define(kw_only=True, eq=False)
 class Outgoing:
     """What goes out: a whole body, or a stream. `close` is awaited once it is out, or cannot be."""
 
     status: int = 200
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     body: bytes = field(default=b"", repr=False)
     stream: AsyncIterator[bytes] | None = field(default=None, repr=False)
     close: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
@@ -199,8 +200,8 @@ class Endpoints:
         """Return the headers that say who answered, and what it took."""
         overhead = max(0.0, seconds - reply.upstream_seconds) * 1000
         headers = {
-            "x-modelmesh-model": quote(reply.target.upstream, safe=_PRINTABLE),
-            "x-modelmesh-provider": quote(reply.target.provider.id, safe=_PRINTABLE),
+            "x-modelmesh-model": _printable(reply.target.upstream),
+            "x-modelmesh-provider": _printable(reply.target.provider.id),
             "x-modelmesh-attempts": str(len(reply.attempts)),
             "x-modelmesh-overhead-ms": f"{overhead:.1f}",
         }
@@ -243,8 +244,14 @@ class Endpoints:
         return not enabled or route in PROBES or route.removesuffix("/{id}") in enabled
 
     def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
-        cors = self._access.cors_headers(call.headers.get("origin"))
-        return evolve(outgoing, headers={**outgoing.headers, **cors, "x-request-id": call.id})
+        outgoing.headers |= self._access.cors_headers(call.headers.get("origin"))
+        outgoing.headers["x-request-id"] = call.id
+        return outgoing
+
+
+@lru_cache
+def _printable(name: str) -> str:
+    return quote(name, safe=_PRINTABLE)
 
 
 def _route(path: str) -> str:

@@ -1,8 +1,9 @@
 """Requests in flight: how many there are, and how long they may take once the server stops."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Any
+
+from attrs import define, field
 
 from modelmesh.proxy.errors import ShuttingDown
 
@@ -13,39 +14,33 @@ class Gate:
     def __init__(self) -> None:
         self.draining = False
         self.total = 0
-        self._inside: set[asyncio.Timeout] = set()
+        self._inside: set[Visit] = set()
         self._empty = asyncio.Event()
-        self._last_moment: float | None = None
 
     @property
     def in_flight(self) -> int:
         return len(self._inside)
 
-    @asynccontextmanager
-    async def admit(self) -> AsyncIterator[None]:
-        """Count one request. Raises ShuttingDown in its midst when its last moment has come."""
-        limit = asyncio.timeout_at(self._last_moment)
-        try:
-            async with limit:
-                self.total += 1
-                self._inside.add(limit)
-                try:
-                    yield
-                finally:
-                    self._inside.discard(limit)
-                    if not self._inside:
-                        self._empty.set()
-        except TimeoutError:
-            if limit.expired():
-                raise ShuttingDown from None
-            raise
+    def admit(self) -> "Visit":
+        """Count one request, as long as it takes: `with gate.admit(): ...`.
+
+        Raises ShuttingDown in its midst when its last moment has come.
+        """
+        return Visit(self)
+
+    def enter(self, visit: "Visit") -> None:
+        self.total += 1
+        self._inside.add(visit)
+
+    def leave(self, visit: "Visit") -> None:
+        self._inside.discard(visit)
+        if not self._inside:
+            self._empty.set()
 
     def drain(self, seconds: float) -> None:
         """From now on be about to stop; requests in flight have so many seconds to end."""
         self.draining = True
-        self._last_moment = asyncio.get_running_loop().time() + seconds
-        for limit in self._inside:
-            limit.reschedule(self._last_moment)
+        asyncio.get_running_loop().call_later(seconds, self._end_all)
 
     async def emptied(self, seconds: float) -> None:
         """Wait until no request is in flight, and no longer than so many seconds."""
@@ -56,3 +51,36 @@ class Gate:
                     await self._empty.wait()
             except TimeoutError:
                 return
+
+    def _end_all(self) -> None:
+        for visit in self._inside:
+            visit.end()
+
+
+@define(eq=False)
+class Visit:
+    """The stay of one request. Its end comes by a cancellation of its task, as with timeouts."""
+
+    _gate: Gate
+    _task: "asyncio.Task[Any] | None" = field(default=None, init=False)
+    _cancelling: int = field(default=0, init=False)
+    _ended: bool = field(default=False, init=False)
+
+    def end(self) -> None:
+        self._ended = True
+        assert self._task is not None
+        self._task.cancel()
+
+    def __enter__(self) -> None:
+        task = self._task = asyncio.current_task()
+        assert task is not None, "a task is what can be told to end"
+        self._cancelling = task.cancelling()
+        self._gate.enter(self)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self._gate.leave(self)
+        if self._ended:
+            assert self._task is not None
+            mine = self._task.uncancel() <= self._cancelling
+            if mine and isinstance(error, asyncio.CancelledError):
+                raise ShuttingDown from None

@@ -90,7 +90,7 @@ class Responder:
             if call.path in PROBES:
                 await self._pass_on(call, sending)
             else:
-                async with self.gate.admit():
+                with self.gate.admit():
                     await self._pass_on(call, sending)
         except ShuttingDown as error:
             await self._break_off(call, sending, error)

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from attrs import asdict, evolve, frozen
 
-from modelmesh.clock import Clock, SystemClock
+from modelmesh.clock import Clock, SystemClock, request_id
 from modelmesh.config.load import Source
 from modelmesh.config.schema import Proxy
 from modelmesh.mesh import ModelMesh
@@ -224,7 +223,7 @@ class ProxyServer:
             self._settings,
             gate=self._gate,
             clock=self._clock,
-            ids=_new_id,
+            ids=request_id,
             status=lambda: asdict(self.get_status()),
         )
 
@@ -292,7 +291,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _new_id() -> str:
-    return f"req_{uuid.uuid4().hex}"
