@@ -39,7 +39,7 @@ def in_order(gateways: Iterable[str]) -> list[str]:
 
 _NAMES = {
     "modelmesh": "ModelMesh",
-    "modelmesh_aiohttp": "ModelMesh, aiohttp transport",
+    "modelmesh_aiohttp": "ModelMesh over aiohttp",
     "direct": "no gateway",
     "floor": "Python floor",
     "nginx": "nginx",

@@ -21,7 +21,7 @@ CASES: Final = {"64 at once": "64", "one by one, sync": "sync"}
 
 async def run(lab: Lab) -> None:
     found = clients.found()
-    lab.versions |= {name: client.version for name, client in found.items()}
+    lab.versions = {name: client.version for name, client in found.items()} | lab.versions
     for number in range(lab.scale.rounds):
         for case, way in CASES.items():
             for client in found.values():

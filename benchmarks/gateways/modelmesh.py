@@ -1,16 +1,14 @@
-"""Ours as users run it: the real server, a token, a pool, accounting, its usual transport."""
+"""Ours as users run it: the real server, a token, a pool, accounting, its usual ways."""
 
 import json
 from importlib.util import find_spec
 from typing import Any
 
-from attrs import fields_dict
-
 from benchmarks import answers
 from benchmarks.doors import TOKEN, Door
 from benchmarks.programs import Program
 from benchmarks.pythons import module
-from modelmesh import MeshConfig, __version__
+from modelmesh import __version__
 
 
 def available() -> str:
@@ -30,11 +28,12 @@ def start(port: int, vendor_url: str, **settings: Any) -> tuple[Door, Program]:
 
 
 def configuration(
-    vendor_url: str, *, targets: int = 3, first_fails: bool = False, transport: str = ""
+    vendor_url: str, *, targets: int = 3, first_fails: bool = False, base_install: bool = False
 ) -> dict[str, Any]:
     """Return a configuration with one pool for each of the vendor's models.
 
     The pool for plain answers has so many targets, all alike unless the first always fails.
+    With `base_install` it goes without the faster parts that are found otherwise.
     """
     models: dict[str, Any] = {}
     pools: dict[str, Any] = {}
@@ -45,18 +44,14 @@ def configuration(
             models[members[0]] = _model(answers.FAILING)
         pools[name] = {"models": members}
     provider = {"connector": "openai-compatible", "base_url": f"{vendor_url}/v1", "api_key": "key"}
-    config = {
+    way = "aiohttp" if base_install else "auto"
+    return {
         "providers": {"vendor": provider},
         "models": models,
         "pools": pools,
-        "proxy": {"token": TOKEN},
+        "transport": way,
+        "proxy": {"token": TOKEN, "front": way},
     }
-    return config | ({"transport": transport} if transport else {})
-
-
-def transports() -> bool:
-    """Return whether the transport can be chosen."""
-    return "transport" in fields_dict(MeshConfig)
 
 
 def _model(name: str) -> dict[str, Any]:
