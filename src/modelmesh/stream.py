@@ -117,6 +117,12 @@ class Stream:
                 return b""
         return self._ready.popleft()
 
+    def at_hand(self) -> list[bytes]:
+        """Take what has arrived besides, for those who can pass it on in one go."""
+        ready = list(self._ready)
+        self._ready.clear()
+        return ready
+
     async def close(self) -> None:
         """End it. One that is closed before its answer was complete was left by the client."""
         if self._finished and not self._broken:

@@ -33,6 +33,7 @@ from modelmesh.types import FORWARDED_HEADERS, Request
 if TYPE_CHECKING:
     from modelmesh.mesh import ModelMesh
     from modelmesh.router import Reply
+    from modelmesh.stream import Stream
 
 log = logging.getLogger("modelmesh.proxy")
 
@@ -269,7 +270,7 @@ def _json(value: Any) -> Outgoing:
 class _Events:
     """A stream as server-sent events, with one honest end: done, or what went wrong."""
 
-    _payloads: AsyncIterator[bytes]
+    _stream: "Stream"
     _ended: bool = field(default=False, init=False)
 
     def __aiter__(self) -> Self:
@@ -279,11 +280,14 @@ class _Events:
         if self._ended:
             raise StopAsyncIteration
         try:
-            payload = await anext(self._payloads)
+            payload = await anext(self._stream)
         except StopAsyncIteration:
             self._ended = True
             return _DONE
         except MeshError as error:
             self._ended = True
             return error_event(error)
-        return b"data: %b\n\n" % payload if payload else _PING
+        if not payload:
+            return _PING
+        events = [b"data: %b\n\n" % each for each in (payload, *self._stream.at_hand())]
+        return events[0] if len(events) == 1 else b"".join(events)
