@@ -54,6 +54,9 @@ async def test_a_request_that_comes_after_the_last_moment_is_told_at_once() -> N
     gate.drain(0)
     with pytest.raises(ShuttingDown):
         await stay(gate)
+    with pytest.raises(ShuttingDown):
+        await stay(gate)
+    assert gate.in_flight == 0
 
 
 async def test_a_cancelled_request_is_not_told_anything() -> None:

@@ -14,6 +14,7 @@ class Gate:
     def __init__(self) -> None:
         self.draining = False
         self.total = 0
+        self._over = False
         self._inside: set[Visit] = set()
         self._empty = asyncio.Event()
 
@@ -24,11 +25,13 @@ class Gate:
     def admit(self) -> "Visit":
         """Count one request, as long as it takes: `with gate.admit(): ...`.
 
-        Raises ShuttingDown in its midst when its last moment has come.
+        Raises ShuttingDown when its last moment has come, also in its midst.
         """
         return Visit(self)
 
     def enter(self, visit: "Visit") -> None:
+        if self._over:
+            raise ShuttingDown
         self.total += 1
         self._inside.add(visit)
 
@@ -53,6 +56,7 @@ class Gate:
                 return
 
     def _end_all(self) -> None:
+        self._over = True
         for visit in self._inside:
             visit.end()
 
