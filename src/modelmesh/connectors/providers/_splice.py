@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 _KEY: Final = b'"model"'
+_OBJECT: Final = re.compile(rb"[ \t\r\n]*\{")
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _VALUE: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*(" + _STRING + rb")", re.DOTALL)
 _TOKEN: Final = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
@@ -18,13 +19,15 @@ def spliced(raw: bytes, model: str) -> bytes | None:
     spelled with escapes (the letters of "model" are all `\u006x`), an encoding other than UTF-8,
     and a key that is there twice. Those who get None write the object anew.
     """
-    if b"\\u006" in raw or not raw.lstrip(b" \t\r\n").startswith(b"{"):
+    # A backslash is looked for first, because one byte is found thirty times as fast as five.
+    if (b"\\" in raw and b"\\u006" in raw) or not _OBJECT.match(raw):
         return None
     place = _place(raw)
     value = _VALUE.match(raw, place) if place else None
     if value is None:
         return None
-    return b"".join((raw[: value.start(1)], json.dumps(model).encode(), raw[value.end(1) :]))
+    whole = memoryview(raw)  # slices of bytes would be copies
+    return b"".join((whole[: value.start(1)], json.dumps(model).encode(), whole[value.end(1) :]))
 
 
 def _place(raw: bytes) -> int | None:
@@ -33,8 +36,9 @@ def _place(raw: bytes) -> int | None:
     Inside a string a quotation mark is escaped. So the seven bytes are either that key, a nested
     one, a value, or the end of a longer string, and if they are there once they are that key.
     """
-    if raw.count(_KEY) == 1:
-        return raw.index(_KEY) + len(_KEY)
+    first = raw.find(_KEY)
+    if first == raw.rfind(_KEY):
+        return first + len(_KEY) if first >= 0 else None
     depth = 0
     places: list[int] = []
     for token in _TOKEN.finditer(raw):
