@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import Final, Protocol, cast
 
 from attrs import define, field
@@ -159,7 +160,8 @@ class Connection(asyncio.Protocol):
     # What a body needs
 
     def go_on(self) -> None:
-        self.write(CONTINUE)
+        if not self._transport.is_closing():
+            self._transport.write(CONTINUE)
 
     def taken(self) -> None:
         if self._paused and not self._too_much():
@@ -205,7 +207,8 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: Asked) -> None:
         sending = DirectSending(self, request, self._responder.write_timeout)
         if not request.sound:
-            await sending.send(_not_http())
+            with suppress(ConnectionError):
+                await sending.send(_not_http())
             return
         self._watch_body()
         await self._responder.respond(

@@ -168,19 +168,18 @@ class Reading:
         if coding is not None and (coding.lower() != "chunked" or not newer):
             raise Unsound("an unknown transfer coding")
         waits = newer and headers.get("expect", "").lower() == "100-continue"
-        self.in_head = False
-        self.body = Body(self._source, waits)
-        self.asked.append(
-            Asked(
-                self.body,
-                parser.get_method().decode(),
-                _path(self._target),
-                headers,
-                sound=True,
-                keep_alive=parser.should_keep_alive(),
-                chunked=newer,
-            )
+        asked = Asked(
+            Body(self._source, waits),
+            parser.get_method().decode(),
+            _path(self._target),
+            headers,
+            sound=True,
+            keep_alive=parser.should_keep_alive(),
+            chunked=newer,
         )
+        self.in_head = False
+        self.body = asked.body
+        self.asked.append(asked)
 
     def on_body(self, piece: bytes) -> None:
         self._barren = 0
