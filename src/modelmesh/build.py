@@ -7,16 +7,13 @@ from typing import Final
 from attrs import asdict, evolve, frozen
 
 from modelmesh import catalogue
-from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree
-from modelmesh.catalogue import ModelFacts
+from modelmesh.capabilities import CHAT, PREDEFINED_POOLS, TREE, CapabilityTree
 from modelmesh.config import schema
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.pool import Pool
 from modelmesh.state import State
 from modelmesh.types import ModelCard, Provider, Secret, Target
-
-CHAT: Final = "generation.text-generation.chat-completion"
 
 _FEATURES: Final = (
     ("tool_calling", "tools"),
@@ -136,7 +133,8 @@ def _targets(
             continue
         entry = config.providers[model.provider]
         upstream = model.model or id_
-        for number, key in enumerate(_keys(entry), 1):
+        card = _card(model, upstream, provider, tree)
+        for number, key in enumerate(keys_of(entry), 1):
             further = f"#{number}" if number > 1 else ""
             subject = f"{provider.id}{further}"
             if key:
@@ -150,7 +148,7 @@ def _targets(
                 provider=provider,
                 key=key,
                 key_subject=entry.quota_group or subject,
-                card=_card(model, upstream, _facts(provider, upstream), tree),
+                card=card,
                 weight=model.weight,
                 connect=entry.timeouts.connect,
                 first_token=entry.timeouts.first_token,
@@ -171,19 +169,16 @@ def _models(
                 yield name, schema.Model(provider=id_)
 
 
-def _keys(entry: schema.Provider) -> Sequence[Secret | None]:
+def keys_of(entry: schema.Provider) -> Sequence[Secret | None]:
+    """Return a provider's keys, best first; None is one that is not needed."""
     return entry.api_keys or (entry.api_key,)
 
 
-def _facts(provider: Provider, upstream: str) -> ModelFacts | None:
-    facts = catalogue.find(provider.connector, upstream)
-    return facts or catalogue.find_anywhere(upstream)
-
-
 def _card(
-    model: schema.Model, upstream: str, facts: ModelFacts | None, tree: CapabilityTree
+    model: schema.Model, upstream: str, provider: Provider, tree: CapabilityTree
 ) -> ModelCard:
     """Join what the configuration says of a model with what the catalogue knows."""
+    facts = catalogue.look_up(provider.connector, upstream)
     answers = {name: facts.supports(known_as) if facts else None for name, known_as in _FEATURES}
     said = asdict(model.features)
     features = {
@@ -194,12 +189,11 @@ def _card(
     limits = model.constraints
     known = facts.max_input or facts.context if facts else None
     declared = frozenset(tree.resolve(name) for name in model.capabilities)
-    usual = facts.capabilities if facts else catalogue.guess_capabilities(upstream)
     return ModelCard(
         context=limits.max_input_tokens or limits.context_window or known,
         max_output=limits.max_output_tokens or (facts.max_output if facts else None),
         features=features,
-        capabilities=declared or usual,
+        capabilities=declared or catalogue.capabilities(provider.connector, upstream),
         streaming=None if model.delivery.streaming else False,
     )
 

@@ -68,6 +68,9 @@ _STANDARD: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
 }
 
+CHAT: Final = "generation.text-generation.chat-completion"
+"""What nearly everybody asks for."""
+
 PREDEFINED_POOLS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "text-generation": "generation.text-generation",

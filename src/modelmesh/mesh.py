@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from modelmesh.build import build, silent_about_models
+from modelmesh.build import build, keys_of, silent_about_models
 from modelmesh.capabilities import UnknownCapability
 from modelmesh.clock import Clock, SystemClock, system_rng
 from modelmesh.config.schema import MeshConfig
@@ -16,7 +16,7 @@ from modelmesh.probe import Prober
 from modelmesh.router import Reply, Router
 from modelmesh.state import State
 from modelmesh.transport.choose import choose
-from modelmesh.types import Request, Target, Transport
+from modelmesh.types import Provider, Request, Secret, Target, Transport
 from modelmesh.walk import Walk
 
 
@@ -67,9 +67,7 @@ class ModelMesh:
                 return
             silent = silent_about_models(self.config, self._parts.providers)
             if silent:
-                found = await self._prober.models_of(
-                    {id_: (self._parts.providers[id_], self._key(id_)) for id_ in silent}
-                )
+                found = await self._prober.models_of({id_: self._asked(id_) for id_ in silent})
                 self._parts = build(self.config, state=self._state, rng=self._rng, found=found)
             await self._prober.begin(self._parts.pools.values())
             self._ready = True
@@ -204,9 +202,9 @@ class ModelMesh:
         ]
         return max(serving, key=lambda pair: pair[0])[1] if serving else None
 
-    def _key(self, provider: str) -> Any:
-        entry = self.config.providers[provider]
-        return entry.api_keys[0] if entry.api_keys else entry.api_key
+    def _asked(self, provider: str) -> tuple[Provider, Secret | None]:
+        """Return whom to ask for a provider's models, and by which key."""
+        return self._parts.providers[provider], keys_of(self.config.providers[provider])[0]
 
 
 def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:

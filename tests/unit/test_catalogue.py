@@ -326,4 +326,4 @@ def test_prices_are_never_negative() -> None:
     ],
 )
 def test_what_nobody_lists_is_guessed_by_its_name(model: str, capability: str) -> None:
-    assert capability in catalogue.guess_capabilities(model)
+    assert capability in catalogue.capabilities("ollama.local.v1", model)

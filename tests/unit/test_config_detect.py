@@ -1,15 +1,18 @@
 import logging
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelmesh.build import build
 from modelmesh.config import schema
 from modelmesh.config.address import server_address
 from modelmesh.config.detect import detect
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError
+from modelmesh.state import State
 from modelmesh.types import Secret
 
 CHAT = "generation.text-generation.chat-completion"
@@ -137,6 +140,12 @@ def test_providers_of_no_model_asked_for_are_left_out() -> None:
 def test_a_single_provider_takes_any_model() -> None:
     config = detect({"OPENAI_API_KEY": "a"}, models=["of-tomorrow"])
     assert config.models["of-tomorrow"].provider == "openai.llm.v1"
+
+
+def test_a_model_nobody_lists_gets_the_pool_its_name_tells_of() -> None:
+    found = detect({"OLLAMA_HOST": "127.0.0.1:11434"}, models=["nomic-embed-text"])
+    assert list(found.pools) == ["embeddings"]
+    assert list(build(found, state=State(), rng=Random()).pools) == ["embeddings"]
 
 
 def test_a_model_that_might_be_anybodys_is_a_mistake() -> None:

@@ -4,17 +4,27 @@ Facts are indicative. Response headers, error bodies and the user's own configur
 Nothing is read before the first question.
 """
 
-from modelmesh.catalogue.facts import LongPromptPrice, ModelFacts, Price, guess_capabilities
-from modelmesh.catalogue.models import as_of, find, find_anywhere, models_of, providers, retired
+from modelmesh.catalogue.facts import LongPromptPrice, ModelFacts, Price
+from modelmesh.catalogue.models import (
+    as_of,
+    capabilities,
+    find,
+    find_anywhere,
+    look_up,
+    models_of,
+    providers,
+    retired,
+)
 
 __all__ = [
     "LongPromptPrice",
     "ModelFacts",
     "Price",
     "as_of",
+    "capabilities",
     "find",
     "find_anywhere",
-    "guess_capabilities",
+    "look_up",
     "models_of",
     "providers",
     "retired",

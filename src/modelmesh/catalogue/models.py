@@ -9,7 +9,13 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from modelmesh.catalogue.facts import LongPromptPrice, ModelFacts, Price, capabilities_of
+from modelmesh.catalogue.facts import (
+    LongPromptPrice,
+    ModelFacts,
+    Price,
+    capabilities_of,
+    guess_capabilities,
+)
 
 # gpt-4o-mini-2024-07-18, claude-haiku-4-5-20251001, claude-haiku-4-5@20251001
 _SNAPSHOT: Final = re.compile(r"[-@]20\d\d(-?)(0[1-9]|1[0-2])\1(0[1-9]|[12]\d|3[01])$")
@@ -41,6 +47,17 @@ def find_anywhere(model: str) -> ModelFacts | None:
     """
     found = (find(provider, model) for provider in _catalogue().models)
     return _shared([facts for facts in found if facts])
+
+
+def look_up(provider: str, model: str) -> ModelFacts | None:
+    """Return what is known about a model: at this provider, or else anywhere."""
+    return find(provider, model) or find_anywhere(model)
+
+
+def capabilities(provider: str, model: str) -> frozenset[str]:
+    """Return what a model can do, by what is known about it or else by its name."""
+    facts = look_up(provider, model)
+    return facts.capabilities if facts else guess_capabilities(model)
 
 
 def retired(provider: str, model: str) -> str | None:

@@ -1,16 +1,14 @@
 """The models and pools of a configuration for which nobody wrote any."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from modelmesh import catalogue
-from modelmesh.capabilities import PREDEFINED_POOLS, TREE, UnknownCapability
+from modelmesh.capabilities import CHAT, PREDEFINED_POOLS, TREE, UnknownCapability
 from modelmesh.config import schema
 from modelmesh.errors import ConfigError, Problem
 
 Entries = Mapping[str, schema.Provider]
-
-_CHAT: Final = "generation.text-generation.chat-completion"
 
 
 def models(
@@ -77,10 +75,14 @@ def pools(
 
     A provider without a model here is asked for its models later; it is taken to have one for chat.
     """
-    has = [path for model in models.values() for path in _abilities(model)]
+    has = [
+        path
+        for model in models.values()
+        for path in catalogue.capabilities(model.provider, model.model or "")
+    ]
     if not set(entries) <= {model.provider for model in models.values()}:
-        has.append(_CHAT)
-    usual = {"chat-completion": _CHAT, **PREDEFINED_POOLS}
+        has.append(CHAT)
+    usual = {"chat-completion": CHAT, **PREDEFINED_POOLS}
     for id_, node in usual.items():
         if any(TREE.covers(node, path) for path in has):
             yield id_, schema.Pool(capability=node)
@@ -91,9 +93,3 @@ def pools(
             raise ConfigError([Problem("", str(error))], "capabilities") from None
         if node not in usual.values():
             yield TREE.alias(node), schema.Pool(capability=node)
-
-
-def _abilities(model: schema.Model) -> frozenset[str]:
-    name = model.model or ""
-    facts = catalogue.find(model.provider, name) or catalogue.find_anywhere(name)
-    return facts.capabilities if facts else frozenset({_CHAT})
