@@ -123,10 +123,9 @@ class Caller:
     async def says(self, *pieces: bytes) -> None:
         """Send pieces, one at a time, and wait for what comes of them."""
         for piece in pieces:
-            for _ in range(TURNS):
-                if not self.wire.paused:
-                    break
-                await asyncio.sleep(0)
+            await settle(4)
+            if self.wire.paused:
+                await settle()
             if self.wire.closed or self.wire.paused:
                 break
             self.connection.data_received(piece)
@@ -148,8 +147,8 @@ class Caller:
         return replies(b"".join(self.wire.written))
 
 
-async def settle() -> None:
-    for _ in range(TURNS):
+async def settle(turns: int = TURNS) -> None:
+    for _ in range(turns):
         await asyncio.sleep(0)
 
 

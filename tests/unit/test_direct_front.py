@@ -315,6 +315,7 @@ async def test_a_client_that_leaves_takes_its_request_with_it(when: str, reset: 
         await settle()
     else:
         await caller.ends()
+        assert caller.wire.aborted  # whatever it was still to be sent
     assert vendor.given_up == len(vendor.requests) == (when == "waiting")
     assert (caller.gate.in_flight, caller.forgotten) == (0, 1)
     assert caller.came == []
