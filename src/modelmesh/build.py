@@ -8,7 +8,7 @@ from attrs import asdict, evolve, frozen
 
 from modelmesh import catalogue
 from modelmesh.capabilities import CHAT, PREDEFINED_POOLS, TREE, CapabilityTree
-from modelmesh.config import schema
+from modelmesh.config import plugs, schema
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.pool import Pool
@@ -112,11 +112,9 @@ def _providers(config: schema.MeshConfig) -> Iterator[tuple[str, Provider]]:
         if not entry.enabled:
             continue
         try:
-            vendor = registry.find("providers", entry.connector or id_, config.connectors)
+            yield id_, plugs.provider(id_, entry, config.connectors)
         except registry.UnknownConnector:
             continue  # a vendor of a later version; loading has warned of it
-        options = vendor.Options(**entry.options)
-        yield id_, vendor(id_, base_url=entry.base_url, headers=entry.headers, options=options)
 
 
 def _targets(

@@ -40,7 +40,6 @@ UPWARD = {
     ("config/plugs.py", "connectors"): "settings are checked by the connector's own Options",
     ("config/load.py", "connectors"): "the secret store is a connector, opened while loading",
     ("config/later.py", "connectors"): "it lists the connectors that are known by name only",
-    ("config/references.py", "connectors"): "whether a connector exists is the registry's to say",
     ("config/detect.py", "connectors"): "each vendor's class names its environment variables",
     ("config/interpolation.py", "connectors"): "what a secret store is",
 }

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from modelmesh.config import schema, usual
+from modelmesh.config import plugs, schema, usual
 from modelmesh.config.address import server_address
 from modelmesh.config.faults import Invalid
 from modelmesh.config.later import is_later, later
 from modelmesh.config.load import load
-from modelmesh.config.plugs import misnamed
 from modelmesh.config.structure import secret
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, Problem
@@ -74,7 +73,7 @@ def _connector(name: str, every: Vendors) -> str:
         if name in (*registry.names(id_), usual.short(id_))
     )
     id_ = next(known, name)
-    wrong = misnamed("providers", id_, {})
+    wrong = plugs.misnamed("providers", id_, {})
     if is_later("providers", id_):
         wrong = f"provider {id_!r} is not available in this version"
     if wrong:
@@ -116,13 +115,14 @@ def _entry(
         for option, variable in vendor.option_names.items()
         if environ.get(variable)
     }
-    vendor(id_, base_url=address, options=vendor.Options(**options))
-    return schema.Provider(
+    entry = schema.Provider(
         connector=id_,
         api_key=_secret(key) if key else None,
         base_url=address,
         options=options,
     )
+    plugs.provider(id_, entry, {})
+    return entry
 
 
 def _secret(key: str) -> Secret:

@@ -86,9 +86,9 @@ def later(kind: registry.Kind) -> tuple[str, ...]:
     return _LATER[kind]
 
 
-def is_later(kind: registry.Kind, id_: str) -> bool:
-    """Whether a connector is known by name only; short names count."""
-    return any(id_ in registry.names(known) for known in _LATER[kind])
+def is_later(kind: registry.Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """Whether a connector is known by name only; short names count, the user's `own` do not."""
+    return id_ not in own and any(id_ in registry.names(known) for known in _LATER[kind])
 
 
 def warnings(config: schema.MeshConfig) -> Iterator[str]:
@@ -97,8 +97,7 @@ def warnings(config: schema.MeshConfig) -> Iterator[str]:
         yield "there are no providers, so no request can be answered"
     for id_, provider in config.providers.items():
         connector = provider.connector or id_
-        used = provider.enabled and connector not in config.connectors
-        if used and is_later("providers", connector):
+        if provider.enabled and is_later("providers", connector, config.connectors):
             yield f"provider {id_!r} is not available in this version; its models are passed by"
     idle = list(_idle(config))
     if idle:

@@ -122,7 +122,7 @@ def _interpolation(
         settings = structure(section, Secrets)
     except Invalid:
         return None, []
-    if is_later("secrets", settings.store):
+    if is_later("secrets", settings.store, structure.own):
         message = f"secret store {settings.store!r} is not available in this version"
         return None, [Fault(("secrets", "store"), message)]
     found = registry.find("secrets", settings.store, structure.own)

@@ -10,6 +10,7 @@ from modelmesh.config import schema
 from modelmesh.config.faults import Fault, Invalid, unknown
 from modelmesh.config.later import is_later, later
 from modelmesh.connectors import registry
+from modelmesh.types import Provider
 
 
 @frozen(kw_only=True)
@@ -54,15 +55,32 @@ def options_class(
     wrong = misnamed(kind, name, own)
     if wrong:
         raise Invalid(Fault((place,), wrong))
-    if name not in own and is_later(kind, name):
+    if is_later(kind, name, own):
         return None
-    options: type[Any] = getattr(registry.find(kind, name, own), "Options", _None)
-    return options
+    return _options_of(registry.find(kind, name, own))
+
+
+def provider(id_: str, entry: schema.Provider, own: Mapping[str, str]) -> Provider:
+    """Make the provider of an entry.
+
+    Raises:
+        UnknownConnector: there is no such connector.
+        ValueError: it needs more than the entry says.
+
+    """
+    vendor = registry.find("providers", entry.connector or id_, own)
+    made: Provider = vendor(
+        id_,
+        base_url=entry.base_url,
+        headers=entry.headers,
+        options=_options_of(vendor)(**entry.options),
+    )
+    return made
 
 
 def misnamed(kind: registry.Kind, name: str, own: Mapping[str, str]) -> str | None:
     """Return what is wrong with a connector's name; None where it is known, be it for later."""
-    if name not in own and is_later(kind, name):
+    if is_later(kind, name, own):
         return None
     try:
         registry.find(kind, name, own)
@@ -73,3 +91,8 @@ def misnamed(kind: registry.Kind, name: str, own: Mapping[str, str]) -> str | No
         short = {part: one for one in known for part in (*registry.names(one), one.split(".")[0])}
         return unknown("connector", name, known, short)
     return None
+
+
+def _options_of(connector: Any) -> type[Any]:
+    options: type[Any] = getattr(connector, "Options", _None)
+    return options

@@ -6,11 +6,10 @@ from typing import Any
 from attrs import frozen
 
 from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree, UnknownCapability
+from modelmesh.config import plugs
 from modelmesh.config.faults import Fault, Path, unknown
 from modelmesh.config.later import is_later
-from modelmesh.config.plugs import misnamed
 from modelmesh.config.schema import MeshConfig, Pool, Provider
-from modelmesh.connectors import registry
 
 
 @frozen
@@ -67,7 +66,7 @@ def _of_connectors(own: Mapping[str, str]) -> Iterator[Fault]:
 
 def _of_providers(config: MeshConfig) -> Iterator[Fault]:
     for id_, provider in config.providers.items():
-        wrong = misnamed("providers", provider.connector or id_, config.connectors)
+        wrong = plugs.misnamed("providers", provider.connector or id_, config.connectors)
         if wrong:
             yield Fault(("providers", id_, "connector"), wrong)
         else:
@@ -78,13 +77,10 @@ def _of_providers(config: MeshConfig) -> Iterator[Fault]:
 
 def _made(id_: str, provider: Provider, own: Mapping[str, str]) -> Iterator[Fault]:
     """Try whether the connector takes its settings; some need an address or an account."""
-    connector = provider.connector or id_
-    if connector not in own and is_later("providers", connector):
+    if is_later("providers", provider.connector or id_, own):
         return
-    vendor = registry.find("providers", connector, own)
     try:
-        options = vendor.Options(**provider.options)
-        vendor(id_, base_url=provider.base_url, headers=provider.headers, options=options)
+        plugs.provider(id_, provider, own)
     except Exception as error:  # noqa: BLE001 - somebody else's connector may fail in any way
         yield Fault(("providers", id_), str(error))
 
@@ -117,8 +113,8 @@ def _of_strategies(place: Path, pool: Pool, own: Mapping[str, str]) -> Iterator[
         name = getattr(pool, key)
         if name is None:
             continue
-        wrong = misnamed("strategies", name, own)
-        if wrong is None and name not in own and is_later("strategies", name):
+        wrong = plugs.misnamed("strategies", name, own)
+        if is_later("strategies", name, own):
             wrong = f"strategy {name!r} is not available in this version"
         if wrong:
             yield Fault((*place, key), wrong)
