@@ -478,10 +478,31 @@ def test_whole_schema_is_accepted_before_all_of_it_is_built(
     assert config.proxy.drain_timeout == 0.5
     assert caplog.messages == [
         (
-            "this version reads but does not heed: storage, observability, discovery, "
-            "providers.openai.llm.v1.tier, providers.openai.llm.v1.rate_limits"
+            "this version reads but does not heed: providers.openai.llm.v1.tier, "
+            "providers.openai.llm.v1.rate_limits, storage, observability, discovery"
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"secrets": {"cache_ttl": "1m"}}, "secrets.cache_ttl"),
+        ({"proxy": {"auth": {"admin_tokens": ["t"]}}}, "proxy.auth.admin_tokens"),
+        ({"proxy": {"workers": 2}}, "proxy.workers"),
+        ({"models": {"m": {"provider": "openai.llm.v1", "weight": 2}}}, "models.m.weight"),
+        ({"pools": {"chat-completion": {"balance_mode": "relative"}}}, "balance_mode"),
+        (
+            {"pools": {"chat-completion": {"provider_recovery": {"on_quota_reset": False}}}},
+            "pools.chat-completion.provider_recovery.on_quota_reset",
+        ),
+    ],
+)
+def test_a_setting_nothing_heeds_is_told_wherever_it_stands(
+    config: dict[str, Any], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    load({**provider(), **config}, environ={})
+    assert [message.endswith(told) for message in caplog.messages] == [True]
 
 
 def test_every_connector_of_ours_is_accepted_by_its_id() -> None:

@@ -6,10 +6,15 @@ without, and `warnings` tells of it.
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import fields, has
 
 from modelmesh.config import schema
 from modelmesh.connectors import registry
+
+if TYPE_CHECKING:
+    from attrs import Attribute
 
 _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
     {
@@ -68,14 +73,26 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
-_LIMITS: Final = ("request_limit", "token_limit", "budget_limit", "maintenance_window")
+_QUOTAS: Final = (
+    "request_limit",
+    "token_limit",
+    "budget_limit",
+    "quota_window",
+    "maintenance_window",
+)
 _IDLE: Final[Mapping[type[object], tuple[str, ...]]] = MappingProxyType(
     {
-        schema.Provider: ("tier", "rate_limits", "budget", "discovery"),
-        schema.Deactivation: _LIMITS,
-        schema.ProviderDeactivation: _LIMITS,
-        schema.Proxy: ("workers",),
         schema.MeshConfig: ("storage", "observability", "discovery"),
+        schema.Secrets: ("cache_ttl",),
+        schema.Provider: ("tier", "rate_limits", "budget", "discovery"),
+        schema.Model: ("pricing", "weight"),
+        schema.Delivery: ("synchronous",),
+        schema.Pool: ("fallback_strategy", "balance_mode", "rate_limit", "on_budget_exceeded"),
+        schema.Deactivation: _QUOTAS,
+        schema.ProviderDeactivation: _QUOTAS,
+        schema.Recovery: ("on_quota_reset", "quota_reset_schedule"),
+        schema.Proxy: ("workers",),
+        schema.Auth: ("admin_tokens",),
     }
 )
 """Settings which nothing heeds yet."""
@@ -104,19 +121,21 @@ def warnings(config: schema.MeshConfig) -> Iterator[str]:
         yield f"this version reads but does not heed: {', '.join(idle)}"
 
 
-def _idle(config: schema.MeshConfig) -> Iterator[str]:
-    yield from _set("", config)
-    yield from _set("proxy.", config.proxy)
-    for id_, provider in config.providers.items():
-        yield from _set(f"providers.{id_}.", provider)
-    for id_, pool in config.pools.items():
-        yield from _set(f"pools.{id_}.deactivation.", pool.deactivation)
-        yield from _set(f"pools.{id_}.provider_deactivation.", pool.provider_deactivation)
+def _idle(part: Any, place: str = "") -> Iterator[str]:
+    """Give the idle settings, in a part and below it, which are not as they are by default."""
+    for field in fields(type(part)):
+        value, path = getattr(part, field.name), f"{place}{field.name}"
+        if field.name in _IDLE.get(type(part), ()):
+            if value != _usual(field):
+                yield path
+        elif has(type(value)):
+            yield from _idle(value, f"{path}.")
+        elif isinstance(value, Mapping):
+            for name, entry in value.items():
+                if has(type(entry)):
+                    yield from _idle(entry, f"{path}.{name}.")
 
 
-def _set(place: str, part: object) -> Iterator[str]:
-    """Give the idle settings of a part which are not as they are by default."""
-    usual = type(part)()
-    for name in _IDLE[type(part)]:
-        if getattr(part, name) != getattr(usual, name):
-            yield f"{place}{name}"
+def _usual(field: "Attribute[Any]") -> Any:
+    default: Any = field.default
+    return default.factory() if hasattr(default, "factory") else default
