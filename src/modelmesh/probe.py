@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -35,15 +35,15 @@ class Prober:
         lists = await asyncio.gather(*(self._list(id_, *asked[id_]) for id_ in asked))
         return dict(zip(asked, lists, strict=True))
 
-    async def begin(self, pools: Iterable[Pool]) -> None:
+    async def begin(self, pools: Collection[Pool]) -> None:
         """Probe the targets of pools that want it at start, and go on for those that want that."""
         for pool in pools:
-            recovery = pool.settings.recovery
-            if recovery.probe_on_start:
+            if pool.settings.recovery.probe_on_start:
                 await asyncio.gather(*(self._try(pool, target) for target in pool.targets))
-            if recovery.probe_interval:
-                watching = self._watch(pool, recovery.probe_interval)
-                self._tasks.append(asyncio.create_task(watching))
+        # Only now, since whoever waits may leave before: then all of it is begun anew.
+        for pool in pools:
+            if interval := pool.settings.recovery.probe_interval:
+                self._tasks.append(asyncio.create_task(self._watch(pool, interval)))
 
     async def close(self) -> None:
         """End all probing."""

@@ -10,7 +10,7 @@ from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ConfigError, ErrorKind, RequestError
 from modelmesh.mesh import ModelMesh
 from modelmesh.testing.clock import FakeClock
-from modelmesh.testing.transport import Script, ScriptedTransport, fail, reply, silence
+from modelmesh.testing.transport import Script, ScriptedTransport, fail, reply, silence, until
 from modelmesh.types import Request
 
 
@@ -325,6 +325,23 @@ async def test_probing_ends_when_the_mesh_is_closed() -> None:
     before = len(asyncio.all_tasks())
     await told.mesh.close()
     assert len(asyncio.all_tasks()) == before - 1
+
+
+async def test_a_start_that_was_given_up_leaves_no_probing_behind() -> None:
+    told = Scene(
+        lambda _: until(asyncio.Event()),
+        pools={
+            "watched": {"models": ["one"], "recovery": {"probe_interval": 10}},
+            "asked": {"models": ["two"], "recovery": {"probe_on_start": True}},
+        },
+    )
+    before = asyncio.all_tasks()
+    starting = asyncio.create_task(told.mesh.start())
+    await asyncio.sleep(0.001)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    assert len(told.transport.requests) == 1
+    assert asyncio.all_tasks() == before
 
 
 def test_a_capability_without_a_pool_of_its_own_is_served_by_one_above_it() -> None:
