@@ -14,7 +14,7 @@ from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
 from modelmesh.pool import Pool
 from modelmesh.shape import DECISIVE, Shape, misfit, shape_of
 from modelmesh.timers import TOTAL
-from modelmesh.types import Request, Target
+from modelmesh.types import Provider, Request, Target
 from modelmesh.verdict import Obstacle, verdict
 
 # Seconds to wait for a target which another request has on trial.
@@ -92,7 +92,7 @@ class Walk:
         if self._over or now >= self.deadline:
             return None
         step = (
-            self._again_first(now)
+            self._same_first(now)
             or self._onward(now)
             or self._again(now)
             or self._last_resort(now)
@@ -109,6 +109,8 @@ class Walk:
             self._over = error.vendor_status not in self._retry.retryable_codes
         if error.kind is ErrorKind.CONTEXT_TOO_LONG:
             self._too_small = max(self._too_small or 0, step.target.card.context or 0)
+        if self._retry.scope == "same-provider":
+            self._stay_at(step.target.provider)
 
     def survey(self, now: float) -> Iterator[tuple[Target, Obstacle | None]]:
         """Give the targets in order, and what stands in the way of each, without asking any."""
@@ -193,15 +195,16 @@ class Walk:
             case _:
                 return lacks & DECISIVE
 
-    def _again_first(self, now: float) -> Step | None:
-        """Ask the last target, or its provider's others, before going on, if the scope says so."""
+    def _stay_at(self, provider: Provider) -> None:
+        """Go on to a provider's other targets before those of others."""
+        rest = list(self._order)
+        rest.sort(key=lambda target: target.provider.id != provider.id)
+        self._order = iter(rest)
+
+    def _same_first(self, now: float) -> Step | None:
+        """Ask the last target again before going on, if the scope says so."""
         last = self._last
-        if self._retry.scope == "any" or last is None:
-            return None
-        if self._retry.scope == "same-provider":
-            rest = list(self._order)
-            rest.sort(key=lambda target: target.provider.id != last.target.provider.id)
-            self._order = iter(rest)
+        if self._retry.scope != "same-model" or last is None:
             return None
         _, error = self._failed[last.target.id]
         # What did not answer in time is asked again only when there is nobody else.
