@@ -65,9 +65,8 @@ class Reading:
     # The body that is arriving, or came last.
     body: Body | None = field(default=None, init=False)
     _target: bytes = field(default=b"", init=False)
-    _headers: dict[str, str] = field(factory=dict, init=False)
-    # Bytes of the head's lines, and those that came since anything sensible did.
-    _size: int = field(default=0, init=False)
+    _lines: list[tuple[bytes, bytes]] = field(factory=list, init=False)
+    # Bytes that came since a request began, or a piece of a body did.
     _barren: int = field(default=0, init=False)
     # The head that comes next was read already.
     _again: bool = field(default=False, init=False)
@@ -129,9 +128,8 @@ class Reading:
         if len(self.asked) >= AHEAD:
             raise Unsound("too many requests at once")
         self.in_head = True
-        self._size = 0
         self._target = b""
-        self._headers = {}
+        self._lines = []
 
     def on_url(self, part: bytes) -> None:
         self._target += part
@@ -139,25 +137,13 @@ class Reading:
             raise Unsound("a long address")
 
     def on_header(self, name: bytes, text: bytes) -> None:
-        size = len(name) + len(text)
-        self._size += size
-        if size > LINE or self._size > HEAD:
-            raise Unsound("a long head")
-        if not self.in_head:  # it came behind the body, or again
-            return
-        key, value = _name(name), text.decode(errors="surrogateescape").strip(" \t")
-        headers = self._headers
-        if key in headers:
-            if key == "host":
-                raise Unsound("two hosts")
-            value = f"{headers[key]}, {value}"
-        headers[key] = value
+        self._lines.append((name, text))  # those behind a body are nobody's
 
     def on_headers_complete(self) -> None:
         if self._again:
             self._again = False
             return
-        parser, headers = self._parser, self._headers
+        parser, headers = self._parser, _headers(self._lines)
         newer = parser.get_http_version() == "1.1"
         if newer:
             if "host" not in headers:
@@ -203,6 +189,24 @@ def _framing(asked: Asked) -> bytes:
     return "".join(
         ["POST / HTTP/1.1\r\nhost: a\r\n", *lines, f"connection: {kept}\r\n\r\n"]
     ).encode()
+
+
+def _headers(lines: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers by their names. Raises Unsound."""
+    headers: dict[str, str] = {}
+    total = 0
+    for name, text in lines:
+        size = len(name) + len(text)
+        total += size
+        if size > LINE or total > HEAD:
+            raise Unsound("a long head")
+        key, value = _name(name), text.decode("utf-8", "surrogateescape").strip(" \t")
+        if key in headers:
+            if key == "host":
+                raise Unsound("two hosts")
+            value = f"{headers[key]}, {value}"
+        headers[key] = value
+    return headers
 
 
 @lru_cache(maxsize=1024)
