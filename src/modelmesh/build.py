@@ -50,7 +50,7 @@ def build(
     empty if one of theirs might belong to it.
 
     Raises:
-        ConfigError: a pool has no targets, and every such pool is named.
+        ConfigError: there are no providers, or a pool has no targets, and every such pool is named.
 
     """
     tree = TREE.extended(config.capabilities)
@@ -108,6 +108,9 @@ def _refuse_empty(
 
 
 def _providers(config: schema.MeshConfig) -> Iterator[tuple[str, Provider]]:
+    if not config.providers:
+        message = "there are none; name a vendor, such as openai.llm.v1, with its `api_key`"
+        raise ConfigError([Problem("providers", message)])
     for id_, entry in config.providers.items():
         if not entry.enabled:
             continue

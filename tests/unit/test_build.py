@@ -268,6 +268,12 @@ def test_a_vendor_of_a_later_version_is_passed_by() -> None:
     assert ids(parts.pools["chat-completion"]) == ["b/large"]
 
 
+def test_a_configuration_without_providers_is_told_what_it_lacks() -> None:
+    with pytest.raises(ConfigError, match="providers: there are none; name a vendor") as raised:
+        built(proxy={"port": 9090})
+    assert len(raised.value.problems) == 1
+
+
 def test_every_empty_pool_is_told_at_once() -> None:
     with pytest.raises(ConfigError) as raised:
         built(
