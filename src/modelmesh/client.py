@@ -234,6 +234,9 @@ def _settings(
     capabilities: Sequence[str], pool: str | None, config: Source | None, **choices: Any
 ) -> tuple[MeshConfig, str | None]:
     """Return the configuration, and the model asked for where a call names none."""
+    for name in ("providers", "models"):
+        if isinstance(choices[name], str):
+            raise TypeError(f"{name} is a list of names, such as [{choices[name]!r}]")
     if config is None:
         settings = detect(os.environ, capabilities=capabilities, **choices)
     elif told := [name for name, choice in choices.items() if choice is not None]:

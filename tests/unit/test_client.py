@@ -424,3 +424,10 @@ def test_creating_from_a_wrong_configuration_names_its_mistakes() -> None:
 def test_a_configuration_does_not_go_with_choices_of_its_own() -> None:
     with pytest.raises(TypeError, match="the configuration says providers, strategy itself"):
         create(config=CONFIG, providers=["a"], strategy="stick-until-failure")
+
+
+def test_a_lone_name_where_a_list_belongs_is_told_so() -> None:
+    with pytest.raises(TypeError, match=r"providers is a list of names, such as \['groq'\]"):
+        create("chat-completion", providers="groq")
+    with pytest.raises(TypeError, match=r"models is a list of names, such as \['gpt-4o'\]"):
+        create_async("chat-completion", models="gpt-4o")
