@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractContextManager
 from random import Random, SystemRandom
 from typing import Any, Final, Protocol, Self
 
@@ -22,13 +22,6 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None: ...
-
-    def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[Any]:
-        """Limit what is awaited within to a moment on this clock; None: no limit.
-
-        It is used as `async with`, which raises TimeoutError when the moment comes.
-        """
-        ...
 
     def timer(self) -> "Timer":
         """Return a limit for waits that follow one another, as those for the pieces of an answer.
@@ -64,10 +57,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-    def timeout_at(self, when: float | None) -> AbstractAsyncContextManager[Any]:
-        # By the difference, since an event loop may keep a clock of its own.
-        return asyncio.timeout(None if when is None else when - self.now())
 
     def timer(self) -> Timer:
         return _SystemTimer()

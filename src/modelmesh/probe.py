@@ -12,7 +12,9 @@ from attrs import define, field
 from modelmesh.clock import Clock
 from modelmesh.errors import RULES, ErrorKind, as_failure
 from modelmesh.pool import Pool
-from modelmesh.types import HttpReply, Provider, Secret, Target, Transport
+from modelmesh.stream import read_whole
+from modelmesh.timers import Timers
+from modelmesh.types import HttpReply, HttpRequest, Provider, Secret, Target, Transport
 
 PATIENCE: Final = 5.0
 """Seconds a vendor has for its list."""
@@ -89,16 +91,25 @@ class Prober:
         request = provider.models_request(key)
         if request is None:
             return None
-        async with self._clock.timeout_at(self._clock.now() + PATIENCE):
-            reply = await self._transport.send(request, connect=PATIENCE)
-            try:
-                body = await reply.read()
-            finally:
-                await reply.close()
-        if reply.status != HTTPStatus.OK:
-            whole = HttpReply(status=reply.status, headers=reply.headers, body=body)
+        whole = await self._exchange(request)
+        if whole.status != HTTPStatus.OK:
             raise provider.error(whole, wall=self._clock.wall())
-        return body
+        return whole.body
+
+    async def _exchange(self, request: HttpRequest) -> HttpReply:
+        end = self._clock.now() + PATIENCE
+        timers = Timers(first=end, deadline=end, idle=PATIENCE, connect=PATIENCE)
+        timer = self._clock.timer()
+        try:
+            with timer.until(timers.first):
+                reply = await self._transport.send(request, connect=timers.connect)
+                try:
+                    body = await read_whole(reply, self._clock, timers, timer)
+                finally:
+                    await reply.close()
+        finally:
+            timer.close()
+        return HttpReply(status=reply.status, headers=reply.headers, body=body)
 
 
 def _names(body: bytes) -> list[str]:

@@ -199,10 +199,6 @@ class TransportReply(Protocol):
     headers: Mapping[str, str]
     """Names in lower case, repeated ones joined by a comma; none about the body's framing."""
 
-    async def read(self) -> bytes:
-        """Return the whole body, decompressed. Raises TransportError if it is cut or too large."""
-        ...
-
     def chunks(self) -> AsyncIterator[bytes]:
         """Give the body, decompressed, in the pieces that arrive.
 

@@ -17,7 +17,7 @@ from test_transport import deaf_port
 from modelmesh.errors import ErrorKind, TransportError
 from modelmesh.testing.fake_provider import FakeProvider
 from modelmesh.transport.direct import DirectTransport
-from modelmesh.types import HttpRequest
+from modelmesh.types import HttpRequest, TransportReply
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 ENDLESS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n"
@@ -112,10 +112,14 @@ def get(server: Server, host: str = "127.0.0.1", scheme: str = "http") -> HttpRe
     return HttpRequest(url=f"{scheme}://{host}:{server.port}/v1", headers={}, method="GET")
 
 
+async def whole(reply: TransportReply) -> bytes:
+    return b"".join([piece async for piece in reply.chunks()])
+
+
 async def fetch(transport: DirectTransport, request: HttpRequest, connect: float = 5.0) -> bytes:
     reply = await transport.send(request, connect=connect)
     try:
-        return await reply.read()
+        return await whole(reply)
     finally:
         await reply.close()
 
@@ -266,7 +270,7 @@ async def test_a_loop_that_is_gone_leaves_nothing_behind() -> None:
         async with server:
             request = HttpRequest(url=f"{server.url}/models", headers={}, method="GET")
             reply = await transport.send(request, connect=5.0)
-            await reply.read()
+            await whole(reply)
             await reply.close()
             await asyncio.sleep(0)
         await asyncio.sleep(0.02)  # the server's end has closed the connection

@@ -14,8 +14,11 @@ from typing import TypeAlias
 
 import pytest
 
+from modelmesh.clock import SystemClock
 from modelmesh.errors import ErrorKind, RequestError, TransportError
+from modelmesh.stream import read_whole
 from modelmesh.testing.fake_provider import Exchange, FakeProvider
+from modelmesh.timers import Timers
 from modelmesh.transport.aiohttp import AiohttpTransport
 from modelmesh.transport.direct import DirectTransport
 from modelmesh.types import HttpRequest, Transport, TransportReply
@@ -129,10 +132,14 @@ def ask(
     )
 
 
+async def whole(reply: TransportReply) -> bytes:
+    return b"".join([piece async for piece in reply.chunks()])
+
+
 async def fetch(transport: Transport, request: HttpRequest, connect: float = 5.0) -> bytes:
     reply = await transport.send(request, connect=connect)
     try:
-        return await reply.read()
+        return await whole(reply)
     finally:
         await reply.close()
 
@@ -224,7 +231,7 @@ async def test_a_request_arrives_as_it_was_made(transport: Transport, vendor: Fa
     reply = await transport.send(request, connect=5.0)
     assert reply.status == 200
     assert reply.headers["content-type"] == "application/json"
-    assert json.loads(await reply.read())["object"] == "chat.completion"
+    assert json.loads(await whole(reply))["object"] == "chat.completion"
     await reply.close()
     [received] = vendor.received
     assert (received.method, received.body, received.key) == ("POST", request.body, CANARY)
@@ -259,7 +266,7 @@ async def test_a_compressed_body_is_decompressed(
     transport: Transport, vendor: FakeProvider, model: str
 ) -> None:
     reply = await transport.send(ask(vendor, model), connect=5.0)
-    assert json.loads(await reply.read())
+    assert json.loads(await whole(reply))
     await reply.close()
     assert not {"content-encoding", "content-length"} & set(reply.headers)
 
@@ -300,11 +307,18 @@ async def test_a_body_of_16_mib_is_sent_whole(transport: Transport, vendor: Fake
 
 @pytest.mark.parametrize("model", ["huge-line~bytes=3000000", "bomb"])
 async def test_a_whole_body_is_limited_in_size_decompressed(
-    make: Making, vendor: FakeProvider, model: str
+    transport: Transport, vendor: FakeProvider, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transport = make(max_body=1 << 20)
-    assert await fails(transport, ask(vendor, model)) is ErrorKind.BAD_ANSWER
-    await transport.close()
+    monkeypatch.setattr("modelmesh.stream.MAX_WHOLE", 1 << 20)
+    clock = SystemClock()
+    end = clock.now() + 5
+    timer = clock.timer()
+    reply = await transport.send(ask(vendor, model), connect=5.0)
+    with timer.until(end), pytest.raises(TransportError) as failed:
+        await read_whole(reply, clock, Timers(first=end, deadline=end, idle=5.0), timer)
+    timer.close()
+    await reply.close()
+    assert failed.value.kind is ErrorKind.BAD_ANSWER
 
 
 async def test_repeated_headers_are_joined(transport: Transport, vendor: FakeProvider) -> None:
@@ -351,11 +365,17 @@ async def test_a_stream_ended_by_closing_just_ends_for_its_end_marker_tells(
     assert (error, came.count(b"data: "), b"[DONE]" in came) == (None, 3, False)
 
 
-@pytest.mark.parametrize("model", ["cut-chunked", "cut-length", "reset-mid", "not-http"])
-async def test_a_cut_or_senseless_document_is_a_bad_answer(
+@pytest.mark.parametrize("model", ["cut-chunked", "cut-length", "reset-mid"])
+async def test_a_cut_document_is_incomplete(
     transport: Transport, vendor: FakeProvider, model: str
 ) -> None:
-    assert await fails(transport, ask(vendor, model)) is ErrorKind.BAD_ANSWER
+    assert await fails(transport, ask(vendor, model)) is ErrorKind.STREAM_INCOMPLETE
+
+
+async def test_a_senseless_reply_is_a_bad_answer(
+    transport: Transport, vendor: FakeProvider
+) -> None:
+    assert await fails(transport, ask(vendor, "not-http")) is ErrorKind.BAD_ANSWER
 
 
 # Connections

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from aiohttp.http_exceptions import HttpProcessingError
 from aioresponses import aioresponses
+from wire import whole
 
 from modelmesh.errors import ErrorKind, TransportError
 from modelmesh.transport.aiohttp import FAILURES, AiohttpTransport, transport_error
@@ -76,7 +77,7 @@ async def test_a_reply_made_by_aioresponses_is_read_like_any_other(
     with aioresponses() as vendor:
         vendor.post(REQUEST.url, payload={"fine": True}, status=202, response_class=mended_response)
         reply = await transport.send(REQUEST, connect=5.0)
-        assert (reply.status, await reply.read()) == (202, b'{"fine": true}')
+        assert (reply.status, await whole(reply)) == (202, b'{"fine": true}')
         await reply.close()
         assert len(vendor.requests) == 1
     await transport.close()

@@ -115,11 +115,3 @@ async def test_a_closed_timer_rings_no_more(clock: SystemClock, timer: Timer) ->
         await asyncio.sleep(0)
     timer.close()
     await asyncio.sleep(SHORT * 3)
-
-
-async def test_a_timeout_is_by_the_clock(clock: SystemClock) -> None:
-    with pytest.raises(TimeoutError):
-        async with clock.timeout_at(clock.now() + SHORT):
-            await for_ever()
-    async with clock.timeout_at(None):
-        await asyncio.sleep(0)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from attrs import define, field
-from wire import Wire
+from wire import Wire, whole
 
 from modelmesh.errors import ErrorKind, TransportError
 from modelmesh.transport.connection import PIECE, WAITING, Connection, Stale
@@ -56,7 +56,7 @@ async def settle() -> None:
 
 
 async def answered(connection: Connection) -> DirectReply:
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1 << 20))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await asyncio.sleep(0)
     connection.data_received(ANSWER)
     return await asking
@@ -144,7 +144,7 @@ async def test_a_place_that_becomes_free_is_good_for_a_new_connection(
 ) -> None:
     vendor = Vendor(limit=1)
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     waiting = vendor.taking()
     await settle()
     end(connection)
@@ -199,7 +199,7 @@ async def test_whoever_stops_waiting_is_passed_over() -> None:
 async def test_whoever_was_just_told_to_go_is_passed_over() -> None:
     vendor = Vendor(limit=1)
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     first, second = vendor.taking(), vendor.taking()
     await settle()
     first.cancel()
@@ -224,7 +224,7 @@ async def test_whoever_stops_while_opening_frees_the_place() -> None:
 async def test_a_turn_that_comes_too_late_goes_to_the_next(*, kept: bool) -> None:
     vendor = Vendor(limit=1)
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     first, second = vendor.taking(), vendor.taking()
     await settle()
     if kept:
@@ -244,7 +244,7 @@ async def test_a_cancelled_request_ends_its_connection_and_frees_the_place() -> 
     vendor = Vendor(limit=1)
     for said in (b"", ENDLESS[:20], ENDLESS):
         connection = await vendor.take()
-        asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+        asking = asyncio.create_task(connection.ask(HEAD, b""))
         await settle()
         if said:
             connection.data_received(said)
@@ -258,7 +258,7 @@ async def test_a_cancelled_request_ends_its_connection_and_frees_the_place() -> 
 async def test_a_request_cancelled_when_its_reply_is_whole_leaves_the_connection_alone() -> None:
     vendor = Vendor(limit=1)
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     waiting = vendor.taking()
     await settle()
     connection.data_received(ANSWER)
@@ -318,10 +318,10 @@ async def test_a_connection_on_which_something_comes_unasked_is_ended() -> None:
 async def test_a_reply_which_says_so_ends_its_connection() -> None:
     vendor = Vendor(limit=1)
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1 << 20))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await settle()
     connection.data_received(ANSWER.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
-    assert await (await asking).read() == b"{}"
+    assert await whole(await asking) == b"{}"
     assert vendor.wires[0].aborted
     assert await vendor.take() is not connection
 
@@ -331,7 +331,7 @@ async def test_closing_ends_those_in_use_and_those_who_wait() -> None:
     await answered(await vendor.take())
     idle, used = await vendor.take(), await vendor.take()
     await answered(idle)
-    asking = asyncio.create_task(used.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(used.ask(HEAD, b""))
     await vendor.take()
     waiting = vendor.taking()
     await settle()
@@ -351,7 +351,7 @@ async def test_after_closing_a_stale_connection_is_not_replaced() -> None:
     await vendor.take()
     vendor.connections.close()
     with pytest.raises(Stale):
-        await connection.ask(HEAD, b"", 1)
+        await connection.ask(HEAD, b"")
     with pytest.raises(TransportError, match="was closed"):
         await vendor.connections.replace(5.0)
     assert len(vendor.wires) == 1
@@ -360,7 +360,7 @@ async def test_after_closing_a_stale_connection_is_not_replaced() -> None:
 async def test_a_connection_that_was_ended_is_not_kept_whatever_still_comes() -> None:
     vendor = Vendor(limit=1)
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await settle()
     connection.data_received(ANSWER[:-1])
     await (await asking).close()
@@ -377,7 +377,7 @@ async def test_a_connection_that_comes_up_after_closing_is_ended() -> None:
     vendor.connections.close()
     vendor.open.set()
     with pytest.raises(TransportError):
-        await (await opening).ask(HEAD, b"", 1)
+        await (await opening).ask(HEAD, b"")
     assert vendor.wires[0].aborted
 
 
@@ -394,7 +394,7 @@ async def test_a_stale_connection_is_told_from_a_broken_one_and_its_place_is_kep
     assert await vendor.take() is connection
     if when == "before asking":
         vendor.wires[0].abort()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await settle()
     connection.connection_lost(ConnectionResetError())
     with pytest.raises(Stale):
@@ -410,7 +410,7 @@ async def test_a_stale_connection_is_told_from_a_broken_one_and_its_place_is_kep
 async def test_a_new_connection_is_never_stale() -> None:
     vendor = Vendor()
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await settle()
     connection.eof_received()
     with pytest.raises(TransportError) as failed:
@@ -423,7 +423,7 @@ async def test_a_connection_that_said_something_is_not_stale() -> None:
     connection = await vendor.take()
     await answered(connection)
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await settle()
     connection.data_received(b"H")
     connection.eof_received()
@@ -439,7 +439,7 @@ async def test_a_stale_connection_that_cannot_be_replaced_frees_its_place() -> N
     await vendor.take()
     vendor.wires[0].abort()
     with pytest.raises(Stale):
-        await connection.ask(HEAD, b"", 1)
+        await connection.ask(HEAD, b"")
     vendor.failure = TransportError(ErrorKind.UNREACHABLE, "nobody there")
     with pytest.raises(TransportError, match="nobody there"):
         await vendor.connections.replace(5.0)
@@ -453,7 +453,7 @@ async def test_a_stale_connection_that_cannot_be_replaced_frees_its_place() -> N
 async def test_a_small_request_is_one_write() -> None:
     vendor = Vendor()
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"{}", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b"{}"))
     await settle()
     assert vendor.wires[0].sent == [HEAD + b"{}"]
     asking.cancel()
@@ -464,7 +464,7 @@ async def test_a_large_body_is_written_as_fast_as_the_vendor_takes_it() -> None:
     body = bytes(range(256)) * (PIECE // 64)
     connection = await vendor.take()
     connection.pause_writing()
-    asking = asyncio.create_task(connection.ask(HEAD, body, 1 << 20))
+    asking = asyncio.create_task(connection.ask(HEAD, body))
     await settle()
     wire = vendor.wires[0]
     assert wire.sent == [HEAD]
@@ -472,7 +472,7 @@ async def test_a_large_body_is_written_as_fast_as_the_vendor_takes_it() -> None:
     assert b"".join(wire.sent) == HEAD + body
     assert max(map(len, wire.sent)) <= PIECE
     connection.data_received(ANSWER)
-    assert await (await asking).read() == b"{}"
+    assert await whole(await asking) == b"{}"
     assert await vendor.take() is connection
 
 
@@ -480,11 +480,11 @@ async def test_an_answer_to_half_a_request_is_taken_and_the_connection_ended() -
     vendor = Vendor()
     connection = await vendor.take()
     connection.pause_writing()
-    asking = asyncio.create_task(connection.ask(HEAD, bytes(2 * PIECE), 1 << 20))
+    asking = asyncio.create_task(connection.ask(HEAD, bytes(2 * PIECE)))
     await settle()
     connection.data_received(ANSWER.replace(b"200", b"413"))
     reply = await asking
-    assert (reply.status, await reply.read()) == (413, b"{}")
+    assert (reply.status, await whole(reply)) == (413, b"{}")
     assert vendor.wires[0].aborted
     connection.resume_writing()
     assert vendor.wires[0].sent == [HEAD]
@@ -493,7 +493,7 @@ async def test_an_answer_to_half_a_request_is_taken_and_the_connection_ended() -
 async def test_a_vendor_has_to_wait_for_a_reader_that_is_slow() -> None:
     vendor = Vendor()
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1 << 20))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await settle()
     wire = vendor.wires[0]
     connection.data_received(ENDLESS)
@@ -512,7 +512,7 @@ async def test_a_vendor_has_to_wait_for_a_reader_that_is_slow() -> None:
 async def test_pieces_are_handed_over_as_they_came_or_joined_if_there_are_several() -> None:
     vendor = Vendor()
     connection = await vendor.take()
-    asking = asyncio.create_task(connection.ask(HEAD, b"", 1))
+    asking = asyncio.create_task(connection.ask(HEAD, b""))
     await settle()
     connection.data_received(ENDLESS + b"3\r\none\r\n3\r\ntwo\r\n")
     pieces = (await asking).chunks()

@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator
 
 import pytest
+from wire import whole
 
 from modelmesh.clock import Clock, SystemClock
 from modelmesh.errors import ErrorKind, TransportError
@@ -30,7 +31,7 @@ async def send(transport: Transport, request: HttpRequest = HERE) -> TransportRe
 
 
 async def next_piece(clock: Clock, pieces: AsyncIterator[bytes], within: float) -> bytes:
-    async with clock.timeout_at(clock.now() + within):
+    with clock.timer().until(clock.now() + within):
         return await anext(pieces)
 
 
@@ -57,15 +58,14 @@ async def test_two_that_sleep_at_once_wake_at_the_same_time() -> None:
 
 async def test_a_sleep_beyond_the_deadline_times_out_at_it() -> None:
     clock = FakeClock()
-    with pytest.raises(TimeoutError):
-        async with clock.timeout_at(3):
-            await clock.sleep(60)
+    with pytest.raises(TimeoutError), clock.timer().until(3):
+        await clock.sleep(60)
     assert clock.now() == 3
 
 
 async def test_a_sleep_up_to_the_deadline_is_in_time() -> None:
     clock = FakeClock()
-    async with clock.timeout_at(3):
+    with clock.timer().until(3):
         await clock.sleep(3)
     assert clock.now() == 3
 
@@ -74,9 +74,9 @@ async def test_the_nearest_of_nested_deadlines_ends_the_wait_where_it_was_set() 
     clock = FakeClock()
     timed_out = []
     try:
-        async with clock.timeout_at(2):
+        with clock.timer().until(2):
             try:
-                async with clock.timeout_at(9):
+                with clock.timer().until(9):
                     await clock.sleep(60)
             except TimeoutError:
                 timed_out.append("inner")
@@ -89,9 +89,9 @@ async def test_an_inner_deadline_leaves_the_outer_one_standing() -> None:
     clock = FakeClock()
     timed_out = []
     try:
-        async with clock.timeout_at(9):
+        with clock.timer().until(9):
             try:
-                async with clock.timeout_at(2):
+                with clock.timer().until(2):
                     await clock.sleep(60)
             except TimeoutError:
                 timed_out.append(clock.now())
@@ -103,7 +103,7 @@ async def test_an_inner_deadline_leaves_the_outer_one_standing() -> None:
 
 async def test_a_deadline_that_is_over_limits_nothing_later() -> None:
     clock = FakeClock()
-    async with clock.timeout_at(3):
+    with clock.timer().until(3):
         pass
     await clock.sleep(60)
     assert clock.now() == 60
@@ -111,9 +111,8 @@ async def test_a_deadline_that_is_over_limits_nothing_later() -> None:
 
 async def test_a_deadline_that_has_passed_ends_the_next_wait_and_leaves_the_time() -> None:
     clock = FakeClock(now=10)
-    with pytest.raises(TimeoutError):
-        async with clock.timeout_at(4):
-            await clock.sleep(1)
+    with pytest.raises(TimeoutError), clock.timer().until(4):
+        await clock.sleep(1)
     assert clock.now() == 10
 
 
@@ -121,7 +120,7 @@ async def test_the_deadlines_of_one_task_are_not_those_of_another() -> None:
     clock = FakeClock()
 
     async def limited() -> None:
-        async with clock.timeout_at(1):
+        with clock.timer().until(1):
             await clock.sleep(math.inf)
 
     ended = await asyncio.gather(limited(), clock.sleep(50), return_exceptions=True)
@@ -130,7 +129,7 @@ async def test_the_deadlines_of_one_task_are_not_those_of_another() -> None:
 
 async def test_no_deadline_is_none() -> None:
     clock = FakeClock()
-    async with clock.timeout_at(None):
+    with clock.timer().until(math.inf):
         await clock.sleep(60)
     assert clock.now() == 60
 
@@ -144,7 +143,7 @@ async def test_cancelling_a_sleeper_is_no_timeout() -> None:
     clock = FakeClock()
 
     async def sleeps() -> None:
-        async with clock.timeout_at(100):
+        with clock.timer().until(100):
             await clock.sleep(1)
 
     task = asyncio.create_task(sleeps())
@@ -157,14 +156,13 @@ async def test_cancelling_a_sleeper_is_no_timeout() -> None:
 
 async def test_the_system_clocks_deadline_passes_too() -> None:
     clock = SystemClock()
-    with pytest.raises(TimeoutError):
-        async with clock.timeout_at(clock.now() + 0.001):
-            await asyncio.get_running_loop().create_future()
+    with pytest.raises(TimeoutError), clock.timer().until(clock.now() + 0.001):
+        await asyncio.get_running_loop().create_future()
 
 
 async def test_the_system_clock_waits_without_a_deadline() -> None:
     clock = SystemClock()
-    async with clock.timeout_at(None):
+    with clock.timer().until(math.inf):
         await clock.sleep(0)
 
 
@@ -174,8 +172,8 @@ async def test_the_system_clock_waits_without_a_deadline() -> None:
 async def test_each_request_gets_the_next_reply_of_the_script() -> None:
     transport = ScriptedTransport([reply(500), reply(200, {"fine": True})], FakeClock())
     first, second = await send(transport, HERE), await send(transport, ELSEWHERE)
-    assert (first.status, await first.read()) == (500, b"")
-    assert (second.status, await second.read()) == (200, b'{"fine": true}')
+    assert (first.status, await whole(first)) == (500, b"")
+    assert (second.status, await whole(second)) == (200, b'{"fine": true}')
     assert second.headers["content-type"] == "application/json"
     assert transport.requests == [HERE, ELSEWHERE]
 
@@ -183,7 +181,7 @@ async def test_each_request_gets_the_next_reply_of_the_script() -> None:
 async def test_a_function_may_choose_the_reply_by_the_request() -> None:
     transport = ScriptedTransport(lambda request: reply(body=request.url.encode()), FakeClock())
     answered = await send(transport, ELSEWHERE)
-    assert await answered.read() == ELSEWHERE.url.encode()
+    assert await whole(answered) == ELSEWHERE.url.encode()
 
 
 async def test_a_request_beyond_the_script_fails_the_test() -> None:
@@ -221,9 +219,8 @@ async def test_a_failure_comes_instead_of_a_reply() -> None:
 async def test_silence_lasts_until_the_nearest_deadline() -> None:
     clock = FakeClock()
     transport = ScriptedTransport([silence(), stream([b"one", silence()])], clock)
-    with pytest.raises(TimeoutError):
-        async with clock.timeout_at(30):
-            await send(transport)
+    with pytest.raises(TimeoutError), clock.timer().until(30):
+        await send(transport)
     assert clock.now() == 30
     pieces = (await send(transport)).chunks()
     assert await next_piece(clock, pieces, within=5) == b"one"

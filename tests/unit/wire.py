@@ -9,6 +9,7 @@ from attrs import define, field
 from modelmesh.errors import TransportError
 from modelmesh.transport.connection import Connection
 from modelmesh.transport.reply import DirectReply
+from modelmesh.types import TransportReply
 
 
 class Wire(asyncio.Transport):
@@ -68,7 +69,7 @@ class Talk:
         self.connection.connection_made(self.wire)
 
     def asking(self, body: bytes = b"") -> asyncio.Task[DirectReply]:
-        return asyncio.create_task(self.connection.ask(b"HEAD\r\n\r\n", body, 1 << 20))
+        return asyncio.create_task(self.connection.ask(b"HEAD\r\n\r\n", body))
 
     def say(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -91,6 +92,11 @@ class Talk:
         if end:
             self.hang_up()
         return await asking
+
+
+async def whole(reply: TransportReply) -> bytes:
+    """Take a body that is whole."""
+    return b"".join([piece async for piece in reply.chunks()])
 
 
 async def taken(reply: DirectReply) -> tuple[bytes, TransportError | None]:

@@ -11,12 +11,12 @@ from attrs import define, field
 class FakeClock:
     """A clock which waits for nobody: whoever sleeps moves it, and no real time passes.
 
-    A sleep that would cross the nearest `timeout_at` around it ends there, as it would in
+    A sleep that would cross the nearest limit around it ends there, as it would in
     production:
 
         clock = FakeClock()
         with pytest.raises(TimeoutError):
-            async with clock.timeout_at(clock.now() + 3):
+            with clock.timer().until(clock.now() + 3):
                 await clock.sleep(60)
         assert clock.now() == 3
     """
@@ -47,9 +47,6 @@ class FakeClock:
         if awake == math.inf:
             raise AssertionError("this would wait for ever: no limit is around it")
         self._now = max(self._now, awake)
-
-    def timeout_at(self, when: float | None) -> "_Deadline":
-        return _Deadline(math.inf if when is None else when)
 
     def timer(self) -> "_Timer":
         return _Timer()
@@ -86,12 +83,6 @@ class _Deadline:
         _deadlines.reset(self._around)
         if self.passed and isinstance(error, asyncio.CancelledError):
             raise TimeoutError from error
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self.__exit__(kind, error, trace)
 
 
 # Each task has its own, outermost first.

@@ -162,9 +162,6 @@ class ScriptedReply:
         self._playing = _Playing(iter(scripted.steps), clock)
         self._transport = transport
 
-    async def read(self) -> bytes:
-        return b"".join([piece async for piece in self._playing])
-
     def chunks(self) -> AsyncIterator[bytes]:
         return self._playing
 

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from modelmesh.errors import ErrorKind, RequestError, TransportError
 from modelmesh.transport import failures
-from modelmesh.transport.limits import CODINGS, DRAIN, FRAMING, KEPT, MAX_BODY, PER_HOST
+from modelmesh.transport.limits import CODINGS, DRAIN, FRAMING, KEPT, PER_HOST
 from modelmesh.types import HttpRequest
 
 FAILURES: Final[Mapping[str, failures.Failure]] = {
@@ -56,18 +56,6 @@ class AiohttpReply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     _response: aiohttp.ClientResponse = field(repr=False)
-    _max_body: int = field(repr=False)
-
-    async def read(self) -> bytes:
-        body = bytearray()
-        try:
-            while piece := await self._response.content.readany():
-                body += piece
-                if len(body) > self._max_body:
-                    raise TransportError(*failures.TOO_LARGE)
-        except _CAUGHT as error:
-            raise failures.whole_reply(transport_error(error)) from None
-        return bytes(body)
 
     def chunks(self) -> AsyncIterator[bytes]:
         return _Pieces(self._response.content)
@@ -128,7 +116,6 @@ class AiohttpTransport:
     """Sends requests by aiohttp, from any event loop."""
 
     per_host: int = PER_HOST
-    max_body: int = MAX_BODY
     # By event loop, and whether connections are kept.
     _sessions: dict[tuple[asyncio.AbstractEventLoop, bool], aiohttp.ClientSession] = field(
         factory=dict, init=False, repr=False
@@ -147,7 +134,7 @@ class AiohttpTransport:
         except _CAUGHT as error:
             raise transport_error(error) from None
         headers = _headers(response)
-        reply = AiohttpReply(response.status, headers, response, self.max_body)
+        reply = AiohttpReply(response.status, headers, response)
         coding = response.headers.get("Content-Encoding", "").strip().lower()
         if coding not in CODINGS:
             await reply.close()

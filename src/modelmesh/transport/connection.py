@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
     _dropped: bool = field(default=False, init=False)
     _ended: bool = field(default=False, init=False)
 
-    async def ask(self, head: bytes, body: bytes, max_body: int) -> DirectReply:
+    async def ask(self, head: bytes, body: bytes) -> DirectReply:
         """Send a request; return when the head of its reply is there.
 
         Raises:
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
             TransportError: there is no sound reply.
 
         """
-        reply = self._reply = DirectReply(self, max_body)
+        reply = self._reply = DirectReply(self)
         self._reading.expect(reply)
         if self._transport is None or self._transport.is_closing():
             self._break_off(self._hung_up())

@@ -14,7 +14,7 @@ from modelmesh.transport.address import Origin, find
 from modelmesh.transport.connection import Stale
 from modelmesh.transport.connections import Connections
 from modelmesh.transport.head import head
-from modelmesh.transport.limits import MAX_BODY, PER_HOST
+from modelmesh.transport.limits import PER_HOST
 from modelmesh.transport.reply import DirectReply
 from modelmesh.types import HttpRequest
 
@@ -29,7 +29,6 @@ class DirectTransport:
     """
 
     per_host: int = PER_HOST
-    max_body: int = MAX_BODY
     tls: ssl.SSLContext | None = None
     _loops: dict[asyncio.AbstractEventLoop, _Places] = field(factory=dict, init=False, repr=False)
 
@@ -39,10 +38,10 @@ class DirectTransport:
         connections = self._connections(address.origin)
         connection = connections.idle() or await connections.open(connect)
         try:
-            return await connection.ask(written, request.body, self.max_body)
+            return await connection.ask(written, request.body)
         except Stale:
             connection = await connections.replace(connect)
-            return await connection.ask(written, request.body, self.max_body)
+            return await connection.ask(written, request.body)
 
     async def close(self) -> None:
         here = asyncio.get_running_loop()

@@ -5,7 +5,7 @@ The words of libraries may hold keys or addresses. They are never repeated.
 
 from typing import Final
 
-from modelmesh.errors import ErrorKind, TransportError
+from modelmesh.errors import ErrorKind
 
 Failure = tuple[ErrorKind, str]
 
@@ -19,12 +19,4 @@ NOT_HTTP: Final = (ErrorKind.UNREACHABLE, "the vendor's address is not HTTP")
 CLOSED: Final = (ErrorKind.UNREACHABLE, "the connection to the vendor was closed")
 UNSOUND: Final = (ErrorKind.BAD_ANSWER, "the vendor's reply is not sound HTTP")
 UNKNOWN_CODING: Final = (ErrorKind.BAD_ANSWER, "the vendor's reply has an unknown coding")
-TOO_LARGE: Final = (ErrorKind.BAD_ANSWER, "the vendor's reply is too large")
 BROKE_OFF: Final = (ErrorKind.STREAM_INCOMPLETE, "the vendor's reply broke off")
-
-
-def whole_reply(error: TransportError) -> TransportError:
-    """Say what a failure means for a document, of which a part is worth nothing."""
-    if error.kind is ErrorKind.STREAM_INCOMPLETE:
-        return TransportError(ErrorKind.BAD_ANSWER, str(error))
-    return error

@@ -8,9 +8,6 @@ PER_HOST: Final = 512
 KEPT: Final = 15.0
 """Seconds that an idle connection is kept."""
 
-MAX_BODY: Final = 256 << 20
-"""Bytes of a whole reply, decompressed."""
-
 DRAIN: Final = 0.1
 """Seconds for the rest of a body whose end marker was seen."""
 

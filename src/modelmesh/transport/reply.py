@@ -8,16 +8,9 @@ from typing import Protocol, Self
 from attrs import define, field
 
 from modelmesh.errors import TransportError
-from modelmesh.transport.failures import (
-    BROKE_OFF,
-    CLOSED,
-    TOO_LARGE,
-    UNKNOWN_CODING,
-    UNSOUND,
-    whole_reply,
-)
+from modelmesh.transport.failures import BROKE_OFF, CLOSED, UNKNOWN_CODING, UNSOUND
 from modelmesh.transport.inflating import Inflating
-from modelmesh.transport.limits import CODINGS, DRAIN, MAX_BODY
+from modelmesh.transport.limits import CODINGS, DRAIN
 
 
 class Source(Protocol):
@@ -46,7 +39,6 @@ class DirectReply:
     """
 
     _source: Source | None = field(repr=False)
-    _max_body: int = field(default=MAX_BODY, repr=False)
     status: int = field(default=0, init=False)
     headers: Mapping[str, str] = field(factory=dict, init=False, repr=False)
     size: int = field(default=0, init=False, repr=False)
@@ -93,19 +85,6 @@ class DirectReply:
             await self._news()
         if self._coding not in CODINGS:
             raise TransportError(*UNKNOWN_CODING)
-
-    async def read(self) -> bytes:
-        body = bytearray()
-        try:
-            async for piece in self:
-                body += piece
-                if len(body) > self._max_body:
-                    break
-            else:
-                return bytes(body)
-        except TransportError as error:
-            raise whole_reply(error) from None
-        raise TransportError(*TOO_LARGE)
 
     def chunks(self) -> AsyncIterator[bytes]:
         return self

@@ -31,6 +31,7 @@ class DirectListener:
     _life: AsyncExitStack = field(init=False)
     _round: asyncio.TimerHandle = field(init=False)
     _empty: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _closing: bool = field(default=False, init=False)
 
     async def open(self) -> int:
         """Listen; return the port. Raises OSError if it is taken."""
@@ -47,6 +48,7 @@ class DirectListener:
 
     async def close(self) -> None:
         """Stop listening, end every connection, leave `lifetime`."""
+        self._closing = True
         self._server.close()
         self._round.cancel()
         async with self._life:
@@ -62,6 +64,8 @@ class DirectListener:
 
     def add(self, connection: Connection) -> None:
         self._connections.add(connection)
+        if self._closing:  # it was accepted just before
+            connection.finish()
 
     def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
