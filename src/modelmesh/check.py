@@ -27,8 +27,8 @@ def check(path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[int
         parts = build(examined.config, state=State(), rng=system_rng())
     except ConfigError as error:
         problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
-        return _MISTAKES, str(ConfigError(problems, source))
-    return _OK, "\n".join(_summary(examined, parts))
+        return _MISTAKES, "\n".join([str(ConfigError(problems, source)), *_notes(examined)])
+    return _OK, "\n".join([*_summary(examined, parts), *_notes(examined)])
 
 
 def _summary(examined: Examined, parts: Parts) -> Iterator[str]:
@@ -37,5 +37,7 @@ def _summary(examined: Examined, parts: Parts) -> Iterator[str]:
     for id_, pool in parts.pools.items():
         targets = [target.id for target in pool.targets]
         yield f"  pool {id_}: {', '.join(targets) or 'models that servers name when asked'}"
-    for warning in examined.warnings:
-        yield f"  note: {warning}"
+
+
+def _notes(examined: Examined) -> Iterator[str]:
+    return (f"  note: {warning}" for warning in examined.warnings)

@@ -51,6 +51,14 @@ def test_a_pool_nothing_serves_is_a_mistake_with_its_line(file: Path) -> None:
     assert text.splitlines()[1].startswith("  line 9: pools.chat: ")
 
 
+def test_why_a_pool_is_empty_is_noted_beside_it(file: Path) -> None:
+    file.write_text("providers: {anthropic.claude.v1: {api_key: k}}")
+    code, text = check(file, {})
+    assert code == 1
+    assert "pools.chat-completion: no model" in text
+    assert "  note: provider 'anthropic.claude.v1' is not available in this version" in text
+
+
 def test_a_file_that_is_not_there_is_told(file: Path) -> None:
     assert check(file, {}) == (
         1,
