@@ -32,7 +32,6 @@ def openai(message: str = "", type: str | None = None, code: str | None = None) 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (301, ErrorKind.BAD_ANSWER),
         (400, ErrorKind.INVALID_REQUEST),
         (401, ErrorKind.BAD_KEY),
         (402, ErrorKind.QUOTA_EXHAUSTED),
@@ -62,6 +61,14 @@ def test_a_status_alone_has_a_meaning(status: int, kind: ErrorKind, body: bytes)
     failed = error(status, body)
     assert failed.kind is kind
     assert str(failed) == f"the vendor answered {status} without a reason"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_asks_whether_the_address_is_right(status: int) -> None:
+    failed = error(status, b"<html>moved</html>")
+    assert failed.kind is ErrorKind.BAD_ANSWER
+    assert f"redirects ({status})" in str(failed)
+    assert "is base_url right?" in str(failed)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from attrs import field, frozen
 _LONGEST: Final = 2000
 _HTML: Final = re.compile(r"^\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _ERROR_STATUS: Final = range(400, 600)
+_REDIRECTS: Final = range(300, 400)
 
 _KEYS: Final = (
     re.compile(r"(?P<kept>\bbearer\s+)\S{6,}", re.IGNORECASE),
@@ -159,6 +160,8 @@ def _reported(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 def _plain(text: str, status: int | None) -> str:
     if not text.strip() or _HTML.match(text):
+        if status in _REDIRECTS:
+            return f"the vendor redirects ({status}), which is not followed; is base_url right?"
         return f"the vendor answered {status} without a reason" if status else "no reason given"
     return redacted(text[:_LONGEST])
 
