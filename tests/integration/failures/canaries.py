@@ -162,6 +162,7 @@ async def matrix(proxy: ProxyProcess, body: Mapping[str, Any], headers: Mapping[
         chat("ok", *lines, f"X-Bad: {KEY}\0"),
         chat("ok", *lines, f"X-Long: {KEY * 1000}"),
         chat("ok", *lines, api_key=KEY),
+        chat("ok", *lines, note=KEY).replace(b'"note":', b'"note"!'),
         chat("ok", f"Authorization: Basic {KEY}"),
         chat("ok", f"Authorization: Bearer {KEY}"),
         chat("ok", *lines).replace(b"completions HTTP", f"completions?key={KEY} HTTP".encode()),

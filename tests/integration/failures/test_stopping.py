@@ -82,7 +82,7 @@ async def test_case_27_an_idle_server_ends_at_once(vendor: FakeProvider, number:
     async with running_proxy(one_vendor(vendor, "ok")) as proxy:
         assert (await proxy.chat()).status == 200  # and both its connections are kept
         proxy.signal(number)
-        assert await proxy.exit_code(within=3) == 0
+        assert await proxy.exit_code(within=1) == 0
         assert "Traceback" not in proxy.logs
 
 
@@ -93,6 +93,6 @@ async def test_case_27_a_second_signal_ends_it_at_once(vendor: FakeProvider) -> 
         proxy.signal()
         await proxy.says("stopping")
         proxy.signal()
-        assert await proxy.exit_code(within=3) == -signal.SIGTERM
+        assert await proxy.exit_code(within=1) == -signal.SIGTERM
         await until(lambda: vendor.received[0].client_gone)
         streaming.cancel()
