@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast, ov
 
 from attrs import frozen
 
+from modelmesh.json_text import loads
 from modelmesh.mesh import ModelMesh
 from modelmesh.portal import BlockingIterator, Portal
-from modelmesh.reading import loads
 from modelmesh.results import CHUNK, COMPLETION, Result
 from modelmesh.router import Reply
 from modelmesh.types import Request

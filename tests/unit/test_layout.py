@@ -23,7 +23,7 @@ FLOORS = [
         "sse",
         "capabilities",
         "clock",
-        "reading",
+        "json_text",
         "report",
         "rules",
     },

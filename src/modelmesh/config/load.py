@@ -1,4 +1,4 @@
-"""Reading a configuration: text, secrets, classes, references, and every mistake of all four.
+"""Reading a configuration: text, secrets, classes, names, and every mistake of all four.
 
 `load` is what most callers want; `examine` also tells what a person should know of a configuration
 that can be used.
@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from modelmesh.config import references
+from modelmesh.config import names
 from modelmesh.config.document import Document, plain
 from modelmesh.config.faults import Fault, Invalid, Path, dotted
 from modelmesh.config.interpolation import Interpolation
@@ -64,7 +64,7 @@ def examine(source: Source, *, environ: Mapping[str, str]) -> Examined:
 
     """
     if isinstance(source, MeshConfig):
-        faults = references.check(source, references.Names.of(source))
+        faults = names.check(source, names.Names.of(source))
         problems = [Problem(dotted(fault.path), fault.message) for fault in faults]
         return Examined(source, "configuration", problems, list(warnings(source)))
     if isinstance(source, Mapping):
@@ -83,7 +83,7 @@ def _examined(document: Document, source: str, environ: Mapping[str, str]) -> Ex
         faults += interpolate.faults
     config, structure_faults = _built(structure, tree)
     faults += _news(structure_faults, faults)
-    faults += _news(references.check(config, references.Names.written(tree)), faults)
+    faults += _news(names.check(config, names.Names.written(tree)), faults)
     hide = interpolate.hidden if interpolate else str
     return Examined(
         config,

@@ -5,8 +5,8 @@ import zlib
 from collections.abc import AsyncIterable, Mapping
 from typing import Any, Final, NoReturn
 
+from modelmesh.json_text import loads
 from modelmesh.proxy.errors import Refused
-from modelmesh.reading import loads
 
 _JSON: Final = "application/json"
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})

@@ -1,7 +1,7 @@
 """What a configuration may say: names, types, defaults. The comment above a field documents it.
 
 Rules which concern one field are its validator. What concerns two parts of a configuration (a pool
-names a model which must exist) is in `references`. Nothing here is ever changed after it was made.
+names a model which must exist) is in `names`. Nothing here is ever changed after it was made.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from modelmesh.connectors.providers._errors import Sign, failure_in_stream
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.reading import loads
+from modelmesh.json_text import loads
 from modelmesh.types import Chunk, Event
 
 _DONE: Final = b"[DONE]"

@@ -25,7 +25,7 @@ from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.reading import loads
+from modelmesh.json_text import loads
 from modelmesh.types import Answer, Endpoint, HttpReply, HttpRequest, Request, Secret
 
 _NONE: Mapping[str, str] = MappingProxyType({})
