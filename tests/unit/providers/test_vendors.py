@@ -133,8 +133,12 @@ def test_lists_of_models_are_where_the_vendor_has_them(
     ("vendor", "settings", "problem"),
     [
         (HERE, {}, "needs a base_url"),
-        ("azure.openai.v1", {}, "needs a resource or a base_url"),
-        ("cloudflare.workersai.v1", {}, "needs an account_id or a base_url"),
+        ("azure.openai.v1", {}, r"needs a resource \(AZURE_RESOURCE_NAME\) or a base_url"),
+        (
+            "cloudflare.workersai.v1",
+            {},
+            r"needs an account_id \(CLOUDFLARE_ACCOUNT_ID\) or a base_url",
+        ),
         ("cloudflare.workersai.v1", {"account_id": "a/b"}, "account_id"),
         ("azure.openai.v1", {"resource": "evil.test/"}, "resource"),
     ],

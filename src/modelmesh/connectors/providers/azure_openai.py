@@ -36,7 +36,10 @@ class Provider(openai_compatible.Provider):
 
     def address(self) -> str:
         if not self.options.resource:
-            raise ValueError(f"{self.connector} needs a resource or a base_url")
+            raise ValueError(
+                f"{self.connector} needs a resource (AZURE_RESOURCE_NAME)"
+                " or a base_url (AZURE_OPENAI_ENDPOINT)"
+            )
         return f"https://{self.options.resource}.openai.azure.com"
 
     def completed(self, base_url: str) -> str:

@@ -37,7 +37,9 @@ class Provider(openai_compatible.Provider):
 
     def address(self) -> str:
         if not self.options.account_id:
-            raise ValueError(f"{self.connector} needs an account_id or a base_url")
+            raise ValueError(
+                f"{self.connector} needs an account_id (CLOUDFLARE_ACCOUNT_ID) or a base_url"
+            )
         return f"{_API}/{self.options.account_id}/ai/v1"
 
     def _at(self, path: str, model: str = "") -> str:
