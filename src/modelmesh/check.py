@@ -16,18 +16,17 @@ _OK, _MISTAKES = 0, 1
 
 def check(path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[int, str]:
     """Return the exit code and what to print: what the file sets up, or all its mistakes."""
-    source = os.fspath(path)
     try:
         examined = examine(path, environ=environ)
+        config = examined.sound()
     except ConfigError as error:
         return _MISTAKES, str(error)
-    if examined.problems:
-        return _MISTAKES, str(ConfigError(examined.problems, source))
     try:
-        parts = build(examined.config, state=State(), rng=system_rng())
+        parts = build(config, state=State(), rng=system_rng())
     except ConfigError as error:
         problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
-        return _MISTAKES, "\n".join([str(ConfigError(problems, source)), *_notes(examined)])
+        told = ConfigError(problems, examined.source)
+        return _MISTAKES, "\n".join([str(told), *_notes(examined)])
     return _OK, "\n".join([*_summary(examined, parts), *_notes(examined)])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from modelmesh.build import build, keys_of, silent_about_models
 from modelmesh.capabilities import UnknownCapability
 from modelmesh.clock import Clock, SystemClock, system_rng
+from modelmesh.config.load import examine
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import RequestError
 from modelmesh.pool import Pool
@@ -38,10 +39,11 @@ class ModelMesh:
         """Assemble the parts; no socket is opened before `start`.
 
         Raises:
-            ConfigError: a pool would have no targets, or the transport asked for is not installed.
+            ConfigError: the configuration has mistakes, a pool would have no targets, or the
+                transport asked for is not installed.
 
         """
-        self.config = config
+        self.config = examine(config, environ={}).sound()
         self._clock = clock or SystemClock()
         self._rng = rng or system_rng()
         self._transport = transport or choose(config)

@@ -3,8 +3,10 @@ from random import Random
 from typing import Any
 
 import pytest
+from attrs import evolve
 from scene import bad, good, hosts
 
+from modelmesh.config import schema
 from modelmesh.config.load import load
 from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ConfigError, ErrorKind, RequestError
@@ -27,6 +29,22 @@ CONFIG: dict[str, Any] = {
     },
     "pools": {"chat": {"capability": "chat-completion"}, "pair": {"models": ["two"]}},
 }
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"pools": {"chat": schema.Pool(models=("one",), strategy="nope")}}, "pools.chat.strategy"),
+        ({"pools": {"chat": schema.Pool(capability="nope")}}, "pools.chat.capability"),
+        ({"models": {"one": schema.Model(provider="nobody")}}, "models.one.provider"),
+        ({"providers": {"a": schema.Provider(connector="openai-compatible")}}, "providers.a"),
+    ],
+)
+def test_a_configuration_made_in_python_is_checked_like_any_other(
+    parts: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        ModelMesh(evolve(load(CONFIG, environ={}), **parts))
 
 
 class Scene:

@@ -40,6 +40,12 @@ class Examined:
     warnings: Sequence[str]
     lines: Mapping[str, int] = field(factory=dict)
 
+    def sound(self) -> MeshConfig:
+        """Return the configuration. Raises ConfigError if it has mistakes."""
+        if self.problems:
+            raise ConfigError(self.problems, self.source)
+        return self.config
+
 
 def load(source: Source, *, environ: Mapping[str, str]) -> MeshConfig:
     """Return the configuration in a YAML file or a mapping; check one that is made already.
@@ -49,11 +55,10 @@ def load(source: Source, *, environ: Mapping[str, str]) -> MeshConfig:
 
     """
     examined = examine(source, environ=environ)
-    if examined.problems:
-        raise ConfigError(examined.problems, examined.source)
+    config = examined.sound()
     for warning in examined.warnings:
         _log.warning(warning)
-    return examined.config
+    return config
 
 
 def examine(source: Source, *, environ: Mapping[str, str]) -> Examined:
