@@ -2,17 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
 import openai
 import pytest
-import pytest_asyncio
 from proxy_process import MESSAGES
 
 from failures.expected_blame import STATUSES, TABLE, Row
-from failures.scenes import Pools, Scene, running, text_of
+from failures.scenes import Pools, Scene, text_of
 from failures.vendors import in_turn, refusing, well
 from modelmesh.testing.fake_wire import Fault
 
@@ -20,12 +18,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 POOLS = Pools()
 STRICT: dict[str, Any] = {"recovery": {"last_resort": False}}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def scene() -> AsyncIterator[Scene]:
-    async with running(POOLS) as scene:
-        yield scene
 
 
 # Case 9: who is to blame

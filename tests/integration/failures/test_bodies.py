@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
@@ -16,7 +16,7 @@ from failures.raw_http import RawReply, ask, chat
 from modelmesh.testing.fake_answers import encode, error, talk
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("fresh")]
 
 CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}
@@ -111,13 +111,6 @@ async def proxy(
     config["transport"] = request.param
     async with running_proxy(config) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def fresh(vendor: FakeProvider) -> Iterator[None]:
-    vendor.reset()
-    yield
-    vendor.reset()
 
 
 def question(size: int, model: str = "ok") -> bytes:

@@ -1,24 +1,16 @@
 """Case 12: what looks like success and holds no answer is a failure."""
 
-from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-import pytest_asyncio
 
-from failures.scenes import Pools, Scene, running, text_of
+from failures.scenes import Pools, Scene, text_of
 from modelmesh.testing.fake_answers import encode, talk
 from modelmesh.testing.fake_wire import EVENTS, Exchange, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 POOLS = Pools()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def scene() -> AsyncIterator[Scene]:
-    async with running(POOLS) as scene:
-        yield scene
 
 
 async def as_event(exchange: Exchange, *, payload: bytes) -> None:

@@ -1,7 +1,7 @@
 """Case 29: signs of life in a silent stream, which no client stumbles over."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -13,7 +13,7 @@ from failures.sound_stream import payloads, said
 from modelmesh.testing.fake_answers import event, talk
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("fresh")]
 
 
 async def pausing(exchange: Exchange) -> None:
@@ -57,13 +57,6 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     config["proxy"] = {"heartbeat": "200ms"}
     async with running_proxy(config) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def quiet(vendor: FakeProvider) -> Iterator[None]:
-    vendor.reset()
-    yield
-    vendor.reset()
 
 
 async def test_case_29_silence_is_filled_with_comments_between_events_only(

@@ -1,7 +1,7 @@
 """Case 46: what web pages may do, through the browsers of those who visit them."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from proxy_process import MESSAGES, POOL, ProxyProcess, one_vendor, running_prox
 
 from modelmesh.testing.fake_provider import FakeProvider
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("fresh")]
 
 CHAT = "/v1/chat/completions"
 PAGE = "https://page.example"
@@ -21,13 +21,6 @@ EVIL = "https://evil.example"
 async def vendor() -> AsyncIterator[FakeProvider]:
     async with FakeProvider() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def fresh(vendor: FakeProvider) -> Iterator[None]:
-    vendor.reset()
-    yield
-    vendor.reset()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

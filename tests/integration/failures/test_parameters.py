@@ -1,6 +1,6 @@
 """Case 38: parameters which a vendor does not take, and what becomes of them."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from proxy_process import MESSAGES, ProxyProcess, Received, running_proxy
 
 from modelmesh.testing.fake_provider import FakeProvider
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("fresh")]
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
@@ -105,13 +105,6 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     }
     async with running_proxy(config) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def fresh(vendor: FakeProvider) -> Iterator[None]:
-    vendor.reset()
-    yield
-    vendor.reset()
 
 
 def dropped(reply: Received) -> set[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from proxy_process import MESSAGES, POOL, ProxyProcess, many_pools, one_vendor, 
 from failures.raw_http import ask, chat
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("fresh")]
 
 CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}
@@ -62,13 +62,6 @@ async def proxy(
     config["transport"] = request.param
     async with running_proxy(config) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def fresh(vendor: FakeProvider) -> Iterator[None]:
-    vendor.reset()
-    yield
-    vendor.reset()
 
 
 # Case 44

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from failures.sound_stream import payloads, said
 from modelmesh.testing.fake_answers import DONE, pieces, talk
 from modelmesh.testing.fake_provider import Exchange, FakeProvider, Fault
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("fresh")]
 
 VARIANTS = {
     "ok": "Hello from ok",
@@ -126,13 +126,6 @@ async def proxy(
 async def sdk(proxy: ProxyProcess) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as client:
         yield client
-
-
-@pytest.fixture(autouse=True)
-def quiet(vendor: FakeProvider) -> Iterator[None]:
-    vendor.reset()
-    yield
-    vendor.reset()
 
 
 def peak_memory(proxy: ProxyProcess) -> int:

@@ -1,27 +1,19 @@
 """Cases 1 to 3: streams that are cut, streams that are errors, failures after content."""
 
 import json
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from proxy_process import Received, until
 
-from failures.scenes import Pools, Scene, chunks_of, running, text_of
+from failures.scenes import Pools, Scene, chunks_of, text_of
 from modelmesh.testing.fake_answers import DONE, error, event, talk
 from modelmesh.testing.fake_wire import Exchange, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 POOLS = Pools()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def scene() -> AsyncIterator[Scene]:
-    async with running(POOLS) as scene:
-        yield scene
 
 
 def broken_off(came: Received) -> tuple[list[Any], Any]:
