@@ -148,13 +148,13 @@ def test_the_limit_holds_for_a_single_large_piece() -> None:
 def seconds_for(size: int, piece: int) -> float:
     decoder = Decoder()
     text = b"x" * size
-    began = time.perf_counter()
+    began = time.process_time()
     decoder.feed(b"data: ")
     for place in range(0, size, piece):
         decoder.feed(text[place : place + piece])
     (event,) = decoder.feed(b"\n\n")
     assert event.data == text
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def test_a_line_of_8_mib_in_small_pieces_takes_time_in_proportion() -> None:
