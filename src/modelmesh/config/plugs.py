@@ -84,10 +84,10 @@ def misnamed(kind: registry.Kind, name: str, own: Mapping[str, str]) -> str | No
         return None
     try:
         registry.find(kind, name, own)
-    except registry.UnknownConnector as error:
-        if name in own or ":" in name:
-            return str(error)
-        known = [*own, *registry.available(kind), *later(kind)]
+    except registry.BrokenConnector as error:
+        return str(error)
+    except registry.UnknownConnector:
+        known = [*own, *registry.ids(kind), *later(kind)]
         short = {part: one for one in known for part in (*registry.names(one), one.split(".")[0])}
         return unknown("connector", name, known, short)
     return None

@@ -5,12 +5,12 @@ The file name is the registration: `groq.api.v1` is the class `Provider` in `pro
 before somebody asks for it.
 """
 
-import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib.metadata import EntryPoints, entry_points
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -32,7 +32,11 @@ _OURS: Final = "modelmesh."
 
 
 class UnknownConnector(LookupError):  # noqa: N818 - it reads as what it is
-    """There is no connector of this kind and id; the message names the nearest that exist."""
+    """There is no connector of this kind and id."""
+
+
+class BrokenConnector(UnknownConnector):
+    """There is one, and it cannot be loaded; the message says why."""
 
 
 def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) -> Any:
@@ -41,18 +45,21 @@ def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) ->
     `own` has the user's connectors: an id, and `package.module:Class`.
 
     Raises:
-        UnknownConnector: there is none, or its module cannot be loaded.
+        UnknownConnector: there is none.
+        BrokenConnector: it cannot be loaded.
 
     """
     if id_ in own or ":" in id_:
-        return _by_path(own.get(id_, id_))
+        path = own.get(id_, id_)
+        return _loaded(path, partial(_by_path, path))
     for module in _modules(kind, id_):
         found = getattr(importlib.import_module(module), _CLASSES[kind][1])
         if id_ in names(found.connector):
             return found
-    for point in entry_points(group=f"modelmesh.{kind}", name=id_):
-        return point.load()
-    raise UnknownConnector(_unknown(kind, id_, own))
+    for point in _entry_points(kind):
+        if point.name == id_:
+            return _loaded(point.value, point.load)
+    raise UnknownConnector(f"unknown connector {id_!r}")
 
 
 def available(kind: Kind) -> dict[str, Any]:
@@ -61,6 +68,11 @@ def available(kind: Kind) -> dict[str, Any]:
     modules = [importlib.import_module(f"{package}.{file}") for file in _files(package)]
     classes = [getattr(module, name) for module in modules]
     return {found.connector: found for found in classes}
+
+
+def ids(kind: Kind) -> list[str]:
+    """Return the ids of ours of a kind and of those that are installed."""
+    return [*available(kind), *(point.name for point in _entry_points(kind))]
 
 
 def _modules(kind: Kind, id_: str) -> Iterator[str]:
@@ -80,19 +92,20 @@ def _files(package: str) -> list[str]:
     return [file.name for file in pkgutil.iter_modules(path) if not file.name.startswith("_")]
 
 
+def _entry_points(kind: Kind) -> EntryPoints:
+    return entry_points(group=f"modelmesh.{kind}")
+
+
 def _by_path(path: str) -> Any:
     module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _loaded(path: str, load: Callable[[], Any]) -> Any:
     try:
-        return getattr(importlib.import_module(module), name)
+        return load()
     except Exception as failure:  # somebody else's module may fail in any way
-        raise UnknownConnector(f"{path!r} cannot be loaded: {failure}") from failure
-
-
-def _unknown(kind: Kind, id_: str, own: Mapping[str, str]) -> str:
-    known = [*own, *available(kind), *(p.name for p in entry_points(group=f"modelmesh.{kind}"))]
-    near = difflib.get_close_matches(id_, [name for one in known for name in names(one)], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
-    return f"unknown connector {id_!r}; {hint}"
+        raise BrokenConnector(f"{path!r} cannot be loaded: {failure}") from failure
 
 
 def names(id_: str) -> tuple[str, str, str]:
