@@ -16,7 +16,7 @@ from modelmesh.check import check
 from modelmesh.config.detect import detect
 from modelmesh.errors import ConfigError
 from modelmesh.mesh import ModelMesh
-from modelmesh.proxy.demo import serve
+from modelmesh.proxy.demo import serve_demo
 from modelmesh.proxy.server import ProxyServer
 from modelmesh.proxy.sources import find_config, find_file
 
@@ -123,7 +123,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         from modelmesh.proxy.tour import tour  # noqa: PLC0415 - see above
 
         return _OK if _run(tour(_say, colours=_colours())) else _FAILED
-    _run(serve(_say, **_address(arguments)))
+    _run(serve_demo(_say, **_address(arguments)))
     return _OK
 
 

@@ -58,7 +58,7 @@ class WatchedMesh(ModelMesh):
         return reply
 
 
-async def serve(
+async def serve_demo(
     say: Callable[[str], object],
     *,
     host: str | None = None,

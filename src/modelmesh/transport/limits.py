@@ -1,4 +1,4 @@
-"""How much and how long, for every transport."""
+"""What every transport keeps to: how much, how long, which codings."""
 
 from typing import Final
 
