@@ -162,6 +162,20 @@ class Provider(Protocol):
     id: str
     """The name under `providers` in the configuration."""
 
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - as it is called everywhere
+        *,
+        base_url: str | None,
+        headers: Mapping[str, str],
+        options: Any,
+    ) -> None:
+        """Take what the configuration says. Raises ValueError where more is needed.
+
+        A provider with settings of its own has an attrs class `Options`, and gets one.
+        """
+        ...
+
     def lacks(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
         """Return those parameters in the body which this model's vendor does not take."""
         ...
