@@ -1,6 +1,7 @@
 """Requests in flight: how many there are, and how long they may take once the server stops."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
@@ -49,11 +50,9 @@ class Gate:
         """Wait until no request is in flight, and no longer than so many seconds."""
         self._empty.clear()
         if self._inside:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._empty.wait()
-            except TimeoutError:
-                return
 
     def _end_all(self) -> None:
         self._over = True
