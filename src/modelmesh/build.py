@@ -142,6 +142,9 @@ def _targets(
                 # A key is one key, in however many entries it stands.
                 place = (provider.connector, entry.base_url, key)
                 subject = subjects.setdefault(place, subject)
+            else:
+                # Where no key is limited, a limit is the model's own.
+                subject = f"{provider.id}/{id_}"
             yield Target(
                 id=f"{provider.id}/{id_}{further}",
                 model=id_,

@@ -11,7 +11,7 @@ from modelmesh.capabilities import UnknownCapability
 from modelmesh.clock import Clock, SystemClock, system_rng
 from modelmesh.config.load import examine
 from modelmesh.config.schema import MeshConfig
-from modelmesh.errors import RequestError
+from modelmesh.errors import ConfigError, RequestError
 from modelmesh.pool import Pool
 from modelmesh.probe import Prober
 from modelmesh.router import Reply, Router
@@ -54,23 +54,29 @@ class ModelMesh:
         self._created = int(self._clock.wall())
         self._ready = False
         self._starting = asyncio.Lock()
+        self._failure: ConfigError | None = None
 
     async def start(self) -> None:
         """Ask servers which know their models only themselves, and begin the probes asked for.
 
-        The first request does it too. Nothing is asked where the configuration says it all.
+        The first request does it too. Nothing is asked where the configuration says it all. Those
+        who come meanwhile wait for what comes of it, be it a failure; later ones try anew.
 
         Raises:
             ConfigError: a pool has no targets even so.
 
         """
+        known = self._failure
         async with self._starting:
             if self._ready:
                 return
-            silent = silent_about_models(self.config, self._parts.providers)
-            if silent:
-                found = await self._prober.models_of({id_: self._asked(id_) for id_ in silent})
-                self._parts = build(self.config, state=self._state, rng=self._rng, found=found)
+            if self._failure is not None and self._failure is not known:
+                raise self._failure
+            try:
+                await self._find_models()
+            except ConfigError as failure:
+                self._failure = failure
+                raise
             await self._prober.begin(self._parts.pools.values())
             self._ready = True
 
@@ -85,6 +91,7 @@ class ModelMesh:
         `heartbeat` is the seconds of a vendor's silence after which a stream gives `b""`.
 
         Raises:
+            ConfigError: it is the first one, and `start` has failed.
             RequestError: nothing serves that model, or nothing can serve such a request.
             RoutingError: no target answered.
 
@@ -203,6 +210,12 @@ class ModelMesh:
             if self._parts.tree.covers(has, node)
         ]
         return max(serving, key=lambda pair: pair[0])[1] if serving else None
+
+    async def _find_models(self) -> None:
+        silent = silent_about_models(self.config, self._parts.providers)
+        if silent:
+            found = await self._prober.models_of({id_: self._asked(id_) for id_ in silent})
+            self._parts = build(self.config, state=self._state, rng=self._rng, found=found)
 
     def _asked(self, provider: str) -> tuple[Provider, Secret | None]:
         """Return whom to ask for a provider's models, and by which key."""

@@ -146,7 +146,7 @@ class OpenAttempt:
         """Note that the client left, or its own time ran out: nobody is to blame."""
         if self._end():
             self._standing.record.cancelled += 1
-            log.info("request %s: %s: cancelled by the client", self._request.id, self._target.id)
+            log.info("request %s: %s: cancelled", self._request.id, self._target.id)
 
     def fail(self, now: float, error: ProviderError) -> None:
         """Note that the target failed, and leave alone what the failure says something of."""

@@ -28,6 +28,17 @@ _ASKED: Final[Mapping[str, str]] = {
 }
 _UNASKED: Final[Sequence[Any]] = (None, False, [])
 
+# What models do at endpoints of their own; all else is asked for in a chat.
+_ELSEWHERE: Final = (
+    "evaluation.content-moderation",
+    "generation.audio-generation",
+    "generation.image-generation",
+    "generation.video-generation",
+    "representation.",
+    "retrieval.reranking",
+    "understanding.audio-understanding",
+)
+
 DECISIVE: Final = frozenset(
     {
         "audio",
@@ -80,7 +91,9 @@ def shape_of(body: Mapping[str, Any]) -> Shape:
 
 
 def misfit(shape: Shape, card: ModelCard) -> str | None:
-    """Say why a model is known not to be able to serve a request; None where it may be."""
+    """Say why a model is known not to be able to serve a chat; None where it may be."""
+    if card.capabilities and all(has.startswith(_ELSEWHERE) for has in card.capabilities):
+        return f"it does not chat but does {', '.join(map(_last, sorted(card.capabilities)))}"
     for feature in sorted(shape.features):
         if card.features.get(feature) is False:
             return f"it has no {feature}"
@@ -89,6 +102,10 @@ def misfit(shape: Shape, card: ModelCard) -> str | None:
     if shape.stream and card.streaming is False:
         return "it does not stream"
     return None
+
+
+def _last(capability: str) -> str:
+    return capability.rpartition(".")[2]
 
 
 def _pieces(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

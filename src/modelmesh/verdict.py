@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Final
 
 from attrs import frozen
 
@@ -13,6 +14,14 @@ from modelmesh.errors import (
     RequestError,
     RoutingError,
 )
+
+_ADVICE: Final = {
+    ErrorKind.BAD_KEY: ": the vendor refused the key; correct it and start again",
+    ErrorKind.NO_PERMISSION: ": the key may not use this model",
+    ErrorKind.MODEL_NOT_FOUND: ": the vendor has no such model; correct its name and start again",
+    ErrorKind.QUOTA_EXHAUSTED: ": the quota or the credit of the key is spent",
+}
+"""What to do about a target that does not come back by itself."""
 
 
 @frozen(kw_only=True)
@@ -31,7 +40,8 @@ class Obstacle:
             return f"{self.target}: {self.reason}"
         if self.until <= now:
             return f"{self.target}: on trial with another request ({self.cause})"
-        return f"{self.target}: left alone for {ceil(self.until - now)}s ({self.cause})"
+        why = f"{self.cause}{_ADVICE.get(self.cause, '')}" if self.cause else ""
+        return f"{self.target}: left alone for {ceil(self.until - now)}s ({why})"
 
 
 def verdict(
@@ -60,7 +70,8 @@ def verdict(
     if decisive.rule.status is None:
         return RoutingError(str(decisive), cause=decisive, attempts=attempts)
     told = [f"{attempt.target}: {attempt.error}" for attempt in attempts if attempt.error]
-    told += [obstacle.describe(now) for obstacle in obstacles]
+    tried = {attempt.target for attempt in attempts}
+    told += [each.describe(now) for each in obstacles if each.target not in tried]
     if out_of_time:
         told.append("the time for the request ran out")
     return RoutingError(

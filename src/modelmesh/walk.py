@@ -92,10 +92,7 @@ class Walk:
         if self._over or now >= self.deadline:
             return None
         step = (
-            self._same_first(now)
-            or self._onward(now)
-            or self._again(now)
-            or self._last_resort(now)
+            self._same_first(now) or self._onward(now) or self._again(now) or self._last_resort(now)
         )
         if step is not None:
             self._tries[step.target.id] = self._tries.get(step.target.id, 0) + 1
@@ -106,7 +103,13 @@ class Walk:
         """Note how a step ended."""
         self._failed[step.target.id] = (step, error)
         if not error.rule.next_target:
-            self._over = error.vendor_status not in self._retry.retryable_codes
+            settings = self.pool.settings
+            against_target = (
+                *settings.retry.retryable_codes,
+                *settings.deactivation.error_codes,
+                *settings.provider_deactivation.error_codes,
+            )
+            self._over = error.vendor_status not in against_target
         if error.kind is ErrorKind.CONTEXT_TOO_LONG:
             self._too_small = max(self._too_small or 0, step.target.card.context or 0)
         if self._retry.scope == "same-provider":

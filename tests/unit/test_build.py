@@ -143,6 +143,15 @@ def test_a_key_is_one_key_in_however_many_entries_it_stands() -> None:
     assert [one.key_subject for one in parts.pools["all"].targets] == ["a", "b", "a", "elsewhere"]
 
 
+def test_without_a_key_a_limit_is_the_models_own() -> None:
+    parts = built(
+        providers={"local": server()},
+        models={name: {"provider": "local"} for name in ("one", "two")},
+        pools={"all": {"models": ["one", "two"]}},
+    )
+    assert [one.key_subject for one in parts.pools["all"].targets] == ["local/one", "local/two"]
+
+
 def test_the_models_at_one_key_share_its_subject_and_a_group_shares_one() -> None:
     parts = built(
         providers={

@@ -243,6 +243,15 @@ async def test_a_server_that_lists_nothing_is_told_and_others_are_used(said: Any
     assert await told.send("chat-completion") == "b/two"
 
 
+async def test_a_server_that_lists_nothing_is_asked_once_for_all_who_wait_and_later_anew() -> None:
+    told = Scene([silence(), listed("llama")], **LOCAL)
+    came = await asyncio.gather(*(told.mesh.start() for _ in range(9)), return_exceptions=True)
+    assert [type(one) for one in came] == [ConfigError] * 9
+    assert len(told.transport.requests) == 1
+    await told.mesh.start()
+    assert told.state("chat-completion") == [("here/llama", "ready")]
+
+
 def test_an_empty_pool_cannot_be_rotated_but_can_be_looked_at() -> None:
     told = Scene(**LOCAL)
     assert told.mesh.pool_status()["chat-completion"]["current"] is None

@@ -343,7 +343,7 @@ def test_neither_a_key_nor_what_was_said_is_in_the_log(caplog: pytest.LogCapture
     begin(asked).cancel()
     assert [record.getMessage() for record in caplog.records] == [
         "request r1: a/one: server_error (500)",
-        "request r1: a/one: cancelled by the client",
+        "request r1: a/one: cancelled",
     ]
 
 

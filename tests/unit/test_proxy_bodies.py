@@ -120,3 +120,10 @@ async def test_an_unknown_compression_is_refused() -> None:
 def test_whatever_the_body_it_is_an_object_or_refused(raw: bytes) -> None:
     with suppress(Refused):
         assert isinstance(parse(raw, JSON), dict)
+
+
+async def test_the_place_where_json_goes_wrong_is_named_and_nothing_else_is_blamed() -> None:
+    came = await ask(
+        endpoints(), body=b'{"model": "chat",\n }', headers={"content-type": "text/plain"}
+    )
+    assert error(came)["message"] == "The request body is not valid JSON at line 2, column 2."

@@ -97,3 +97,24 @@ def test_a_model_is_passed_over_only_for_what_is_known(
     asked: Shape, card: ModelCard, why: str | None
 ) -> None:
     assert misfit(asked, card) == why
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "chats"),
+    [
+        ((), True),
+        (("generation.text-generation.chat-completion",), True),
+        (("understanding.text-understanding.summarization",), True),
+        (("my-own.thing",), True),
+        (("representation.embeddings.text-embeddings",), False),
+        (("generation.image-generation.text-to-image",), False),
+        (("understanding.audio-understanding.speech-to-text",), False),
+        (("retrieval.reranking", "evaluation.content-moderation"), False),
+        (("retrieval.reranking", "retrieval.rag.grounded-generation"), True),
+    ],
+)
+def test_a_model_for_other_endpoints_serves_no_chat(
+    capabilities: tuple[str, ...], *, chats: bool
+) -> None:
+    why = misfit(shape_of({}), ModelCard(capabilities=frozenset(capabilities)))
+    assert (why is None) is chats

@@ -128,3 +128,13 @@ def test_the_body_lists_the_attempts() -> None:
         "upstream_timeout",
         None,
     )
+
+
+def test_a_target_that_was_tried_is_not_told_of_twice() -> None:
+    got = told([attempt(K.OVERLOADED)], [waiting(K.OVERLOADED, name="a/m")])
+    assert str(got).count("a/m") == 1
+
+
+def test_what_does_not_pass_by_itself_says_what_to_do() -> None:
+    assert "correct it and start again" in str(told([], [waiting(K.BAD_KEY)]))
+    assert "correct its name" in str(told([], [waiting(K.MODEL_NOT_FOUND)]))

@@ -499,3 +499,11 @@ def test_the_trail_has_every_attempt_once() -> None:
         },
         {"target": "b/m", "cause": None, "status": None, "message": None, "milliseconds": 500.0},
     ]
+
+
+def test_a_status_held_against_a_target_leads_to_the_next_one() -> None:
+    refused = error(K.INVALID_REQUEST, 418)
+    says = {"a/m": refused}
+    assert Story(pool(*many(*AB)), says).walk() == ["a/m"]
+    held = pool(*many(*AB), deactivation=Deactivation(error_codes=(418,)))
+    assert Story(held, says).walk() == ["a/m", "b/m"]

@@ -40,7 +40,7 @@ def check_headers(headers: Mapping[str, str], limit: int, *, json_only: bool) ->
     if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
         raise Refused(415, "The body may be compressed with gzip or deflate, with nothing else.")
     if json_only and not _says_json(headers):
-        raise Refused(415, f"The header `Content-Type: {_JSON}` is missing.")
+        raise Refused(415, f"The header must be `Content-Type: {_JSON}`.")
 
 
 async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
@@ -60,11 +60,15 @@ async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: 
 
 def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     """Return the JSON object which a body is."""
-    hint = "" if _says_json(headers) else f" Is the header `Content-Type: {_JSON}` missing?"
+    looks_right = _says_json(headers) or raw.lstrip()[:1] in (b"{", b"[")
+    hint = "" if looks_right else f" Is the header `Content-Type: {_JSON}` missing?"
     if not raw.strip():
         raise Refused(400, f"The request body is empty.{hint}")
     try:
         body = loads(raw, _read_strictly)
+    except json.JSONDecodeError as fault:
+        place = f"line {fault.lineno}, column {fault.colno}"
+        raise Refused(400, f"The request body is not valid JSON at {place}.{hint}") from None
     except (ValueError, RecursionError):
         raise Refused(400, f"The request body is not valid JSON.{hint}") from None
     if not isinstance(body, dict):

@@ -233,7 +233,8 @@ class Endpoints:
         return _json({"status": "ok"})
 
     async def _not_yet(self, call: Incoming) -> Outgoing:
-        message = f"{_NOT_YET[call.path]} are not served yet; {', '.join(self._served())} are."
+        served = ", ".join(self._served())
+        message = f"{_NOT_YET[call.path]}: not served yet. There are {served}."
         raise Refused(501, message, code="not_implemented")
 
     def _served(self) -> list[str]:

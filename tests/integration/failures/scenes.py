@@ -58,7 +58,7 @@ class Pools:
         Args:
             pool: its name, which no other has.
             behaviours: faults, or names of faults, in the pool's order.
-            account: the models of one provider, such as "ab".
+            account: the models of one provider at one key, such as "ab".
             providers: more settings of providers, by the letter of their first model.
             models: more settings of models, by letter.
             settings: the pool's own.
@@ -71,7 +71,8 @@ class Pools:
             if not isinstance(behaviour, str):
                 self.faults[model] = behaviour
             provider = f"{pool}.{account[0] if letter in account else letter}"
-            self.providers.setdefault(provider, dict(providers.get(letter, {})))
+            key = {"api_key": f"key of {provider}"} if letter in account else {}
+            self.providers.setdefault(provider, key | dict(providers.get(letter, {})))
             self.models[model] = {
                 "provider": provider,
                 "capabilities": ["chat-completion"],

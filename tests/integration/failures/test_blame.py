@@ -49,7 +49,7 @@ async def test_case_9_each_failure_is_blamed_on_whom_it_tells_of(
         assert scene.asked(alone) == "aa"
         assert await scene.notes(alone) == [note] * 2
     else:
-        found = re.search(r"left alone for (\d+)s \((\w+)\)", second.error["message"])
+        found = re.search(r"left alone for (\d+)s \((\w+)", second.error["message"])
         assert found, second.error["message"]
         assert seconds - 5 <= int(found[1]) <= seconds
         assert found[2] == row.kind
