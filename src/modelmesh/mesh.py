@@ -2,9 +2,10 @@
 
 import asyncio
 import difflib
+import logging
 from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from modelmesh.build import build, keys_of, silent_about_models
 from modelmesh.capabilities import UnknownCapability
@@ -13,12 +14,14 @@ from modelmesh.config.load import examine
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError, RequestError
 from modelmesh.pool import Pool
-from modelmesh.probe import Prober
+from modelmesh.probe import Asked, Prober
 from modelmesh.router import Reply, Router
 from modelmesh.state import State
 from modelmesh.transport.choose import choose
 from modelmesh.types import Provider, Request, Secret, Target, Transport
 from modelmesh.walk import Walk
+
+log: Final = logging.getLogger("modelmesh")
 
 
 class ModelMesh:
@@ -50,6 +53,8 @@ class ModelMesh:
         self._state = State()
         self._router = Router(self._transport, self._clock)
         self._parts = build(config, state=self._state, rng=self._rng)
+        # What servers have said of their models.
+        self._found: dict[str, list[str]] = {}
         self._prober = Prober(self._transport, self._clock)
         self._created = int(self._clock.wall())
         self._ready = False
@@ -73,11 +78,13 @@ class ModelMesh:
             if self._failure is not None and self._failure is not known:
                 raise self._failure
             try:
-                await self._find_models()
+                absent = await self._find_models()
             except ConfigError as failure:
                 self._failure = failure
                 raise
             await self._prober.begin(self._parts.pools.values())
+            if absent:
+                self._prober.ask_again(absent, self._join)
             self._ready = True
 
     async def close(self) -> None:
@@ -211,11 +218,21 @@ class ModelMesh:
         ]
         return max(serving, key=lambda pair: pair[0])[1] if serving else None
 
-    async def _find_models(self) -> None:
+    async def _find_models(self) -> Asked:
+        """Ask who knows its models only itself; return who is not there yet."""
         silent = silent_about_models(self.config, self._parts.providers)
-        if silent:
-            found = await self._prober.models_of({id_: self._asked(id_) for id_ in silent})
-            self._parts = build(self.config, state=self._state, rng=self._rng, found=found)
+        asked = {id_: self._asked(id_) for id_ in silent}
+        if asked:
+            self._join(await self._prober.models_of(asked))
+        absent = {id_: each for id_, each in asked.items() if not self._found[id_]}
+        for id_ in absent:
+            log.warning("provider %s lists no models: is it running? It is asked again", id_)
+        return absent
+
+    def _join(self, found: dict[str, list[str]]) -> None:
+        """Take in what servers say of their models."""
+        self._found |= found
+        self._parts = build(self.config, state=self._state, rng=self._rng, found=self._found)
 
     def _asked(self, provider: str) -> tuple[Provider, Secret | None]:
         """Return whom to ask for a provider's models, and by which key."""

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,6 +19,12 @@ from modelmesh.types import HttpReply, HttpRequest, Provider, Secret, Target, Tr
 PATIENCE: Final = 5.0
 """Seconds a vendor has for its list."""
 
+AGAIN: Final = 30.0
+"""Seconds after which a server that had no list is asked again."""
+
+Asked = Mapping[str, tuple[Provider, Secret | None]]
+"""Providers by id, and the key to ask each with."""
+
 log: Final = logging.getLogger("modelmesh")
 
 
@@ -30,12 +36,14 @@ class Prober:
     _clock: Clock
     _tasks: list[asyncio.Task[None]] = field(factory=list, init=False)
 
-    async def models_of(
-        self, asked: Mapping[str, tuple[Provider, Secret | None]]
-    ) -> dict[str, list[str]]:
+    async def models_of(self, asked: Asked) -> dict[str, list[str]]:
         """Return what each of these providers lists; nothing for one that does not answer."""
         lists = await asyncio.gather(*(self._list(id_, *asked[id_]) for id_ in asked))
         return dict(zip(asked, lists, strict=True))
+
+    def ask_again(self, asked: Asked, tell: Callable[[dict[str, list[str]]], None]) -> None:
+        """Ask servers which are not up yet until they are, and tell what they list then."""
+        self._tasks.append(asyncio.create_task(self._ask_again(asked, tell)))
 
     async def begin(self, pools: Collection[Pool]) -> None:
         """Probe the targets of pools that want it at start, and go on for those that want that."""
@@ -53,6 +61,15 @@ class Prober:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask_again(self, asked: Asked, tell: Callable[[dict[str, list[str]]], None]) -> None:
+        while asked:
+            await self._clock.sleep(AGAIN)
+            lists = await self.models_of(asked)
+            found = {id_: names for id_, names in lists.items() if names}
+            if found:
+                tell(found)
+            asked = {id_: each for id_, each in asked.items() if id_ not in found}
 
     async def _watch(self, pool: Pool, interval: float) -> None:
         while True:
@@ -83,7 +100,7 @@ class Prober:
         try:
             return _names(await self._ask(provider, key) or b"[]")
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it is one provider's list
-            log.warning("provider %s did not list its models (%s)", id_, type(error).__name__)
+            log.debug("provider %s did not list its models (%s)", id_, type(error).__name__)
             return []
 
     async def _ask(self, provider: Provider, key: Secret | None) -> bytes | None:

@@ -252,6 +252,24 @@ async def test_a_server_that_lists_nothing_is_asked_once_for_all_who_wait_and_la
     assert told.state("chat-completion") == [("here/llama", "ready")]
 
 
+async def test_a_server_that_was_not_up_joins_when_it_is() -> None:
+    both: dict[str, Any] = {
+        "providers": {"here": server("here"), "b": server("b")},
+        "models": {"two": {"provider": "b"}},
+        "pools": {},
+    }
+    gone = fail(ErrorKind.UNREACHABLE)
+    told = Scene(by_purpose([good()], [gone, gone, listed("llama")]), **both)
+    assert await told.send("chat-completion") == "b/two"
+    assert told.state("chat-completion") == [("b/two", "ready")]
+    await settle(told, 60)
+    for _ in range(20):  # it was asked; now it answers
+        await asyncio.sleep(0)
+    assert ("here/llama", "ready") in told.state("chat-completion")
+    assert [sent.method for sent in told.transport.requests].count("GET") == 3
+    await told.mesh.close()
+
+
 def test_an_empty_pool_cannot_be_rotated_but_can_be_looked_at() -> None:
     told = Scene(**LOCAL)
     assert told.mesh.pool_status()["chat-completion"]["current"] is None
