@@ -36,13 +36,13 @@ def build(
     body["model"] = model = body.get("model") or default_model
     if not isinstance(model, str):
         raise RequestError("say which model is to answer: model=…", param="model")
-    return Request(
-        id=id_,
-        model=model,
-        body={name: plain(value, name) for name, value in body.items() if not _omitted(value)},
-        headers=headers,
-        timeout=timeout,
-    )
+    sent = {name: plain(value, name) for name, value in body.items() if not _omitted(value)}
+    if not isinstance(sent.get("messages", []), list):
+        raise RequestError(
+            'messages must be a list, such as [{"role": "user", "content": "Hello!"}]',
+            param="messages",
+        )
+    return Request(id=id_, model=model, body=sent, headers=headers, timeout=timeout)
 
 
 def plain(value: Any, place: str) -> Any:
