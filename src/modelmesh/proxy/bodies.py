@@ -45,17 +45,20 @@ def check_headers(headers: Mapping[str, str], limit: int, *, json_only: bool) ->
 
 async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
     """Return the whole body, decompressed."""
-    body = bytearray()
+    read: list[bytes] = []
+    size = 0
     async for piece in pieces:
-        body += piece
-        if len(body) > limit:
+        read.append(piece)
+        size += len(piece)
+        if size > limit:
             raise _too_large(limit)
+    body = read[0] if len(read) == 1 else b"".join(read)
     encoding = headers.get("content-encoding", "").strip().lower()
     # A host application which the proxy is mounted in may have decompressed it already; nothing
     # that is compressed begins like an object.
     if encoding in ("", "identity") or body[:1] == b"{":
-        return bytes(body)
-    return _decompress(bytes(body), encoding, limit)
+        return body
+    return _decompress(body, encoding, limit)
 
 
 def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:

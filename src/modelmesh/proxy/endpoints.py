@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import Proxy
@@ -63,7 +63,7 @@ async def _nothing() -> None:
     pass
 
 
-@frozen(kw_only=True)
+@define(kw_only=True, eq=False)
 class Incoming:
     """A request as it came. Names of headers are in lower case, or looked up in any."""
 
