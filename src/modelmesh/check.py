@@ -14,10 +14,15 @@ from modelmesh.state import State
 _OK, _MISTAKES = 0, 1
 
 
-def check(path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[int, str]:
-    """Return the exit code and what to print: what the file sets up, or all its mistakes."""
+def check(
+    path: str | os.PathLike[str], environ: Mapping[str, str], workers: int | None = None
+) -> tuple[int, str]:
+    """Return the exit code and what to print: what the file sets up, or all its mistakes.
+
+    `workers` goes before the number in the file.
+    """
     try:
-        examined = examine(path, environ=environ)
+        examined = examine(path, environ=environ, workers=workers)
         config = examined.sound()
     except ConfigError as error:
         return _MISTAKES, str(error)

@@ -489,7 +489,6 @@ def test_whole_schema_is_accepted_before_all_of_it_is_built(
     [
         ({"secrets": {"cache_ttl": "1m"}}, "secrets.cache_ttl"),
         ({"proxy": {"auth": {"admin_tokens": ["t"]}}}, "proxy.auth.admin_tokens"),
-        ({"proxy": {"workers": 2}}, "proxy.workers"),
         ({"models": {"m": {"provider": "openai.llm.v1", "weight": 2}}}, "models.m.weight"),
         ({"pools": {"chat-completion": {"balance_mode": "relative"}}}, "balance_mode"),
         (

@@ -6,15 +6,12 @@ without, and `warnings` tells of it.
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
-
-from attrs import fields, has
+from typing import Final
 
 from modelmesh.config import schema
+from modelmesh.config.chosen import Settings, chosen
+from modelmesh.config.faults import dotted
 from modelmesh.connectors import registry
-
-if TYPE_CHECKING:
-    from attrs import Attribute
 
 _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
     {
@@ -80,7 +77,7 @@ _QUOTAS: Final = (
     "quota_window",
     "maintenance_window",
 )
-_IDLE: Final[Mapping[type[object], tuple[str, ...]]] = MappingProxyType(
+_IDLE: Final[Settings] = MappingProxyType(
     {
         schema.MeshConfig: ("storage", "observability", "discovery"),
         schema.Secrets: ("cache_ttl",),
@@ -91,7 +88,6 @@ _IDLE: Final[Mapping[type[object], tuple[str, ...]]] = MappingProxyType(
         schema.Deactivation: _QUOTAS,
         schema.ProviderDeactivation: _QUOTAS,
         schema.Recovery: ("on_quota_reset", "quota_reset_schedule"),
-        schema.Proxy: ("workers",),
         schema.Auth: ("admin_tokens",),
     }
 )
@@ -116,26 +112,6 @@ def warnings(config: schema.MeshConfig) -> Iterator[str]:
         connector = provider.connector or id_
         if provider.enabled and is_later("providers", connector, config.connectors):
             yield f"provider {id_!r} is not available in this version; its models are passed by"
-    idle = list(_idle(config))
+    idle = [dotted(path) for path in chosen(config, _IDLE)]
     if idle:
         yield f"this version reads but does not heed: {', '.join(idle)}"
-
-
-def _idle(part: Any, place: str = "") -> Iterator[str]:
-    """Give the idle settings, in a part and below it, which are not as they are by default."""
-    for field in fields(type(part)):
-        value, path = getattr(part, field.name), f"{place}{field.name}"
-        if field.name in _IDLE.get(type(part), ()):
-            if value != _usual(field):
-                yield path
-        elif has(type(value)):
-            yield from _idle(value, f"{path}.")
-        elif isinstance(value, Mapping):
-            for name, entry in value.items():
-                if has(type(entry)):
-                    yield from _idle(entry, f"{path}.{name}.")
-
-
-def _usual(field: "Attribute[Any]") -> Any:
-    default: Any = field.default
-    return default.factory() if hasattr(default, "factory") else default

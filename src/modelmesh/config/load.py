@@ -1,4 +1,4 @@
-"""Reading a configuration: text, secrets, classes, names, and every mistake of all four.
+"""Reading a configuration: text, secrets, classes, names, and every mistake of all of them.
 
 `load` is what most callers want; `examine` also tells what a person should know of a configuration
 that can be used.
@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from modelmesh.config import names
+from modelmesh.config import names, sharing
 from modelmesh.config.document import Document, plain
 from modelmesh.config.faults import Fault, Invalid, Path, dotted
 from modelmesh.config.interpolation import Interpolation
@@ -47,21 +47,23 @@ class Examined:
         return self.config
 
 
-def load(source: Source, *, environ: Mapping[str, str]) -> MeshConfig:
+def load(source: Source, *, environ: Mapping[str, str], workers: int | None = None) -> MeshConfig:
     """Return the configuration in a YAML file or a mapping; check one that is made already.
+
+    `workers` goes before the configuration's own.
 
     Raises:
         ConfigError: with every mistake.
 
     """
-    examined = examine(source, environ=environ)
+    examined = examine(source, environ=environ, workers=workers)
     config = examined.sound()
     for warning in examined.warnings:
         _log.warning(warning)
     return config
 
 
-def examine(source: Source, *, environ: Mapping[str, str]) -> Examined:
+def examine(source: Source, *, environ: Mapping[str, str], workers: int | None = None) -> Examined:
     """Read a configuration and say all there is to say of it.
 
     Raises:
@@ -69,15 +71,18 @@ def examine(source: Source, *, environ: Mapping[str, str]) -> Examined:
 
     """
     if isinstance(source, MeshConfig):
-        faults = names.check(source, names.Names.of(source))
+        config = sharing.served_by(source, workers)
+        faults = [*names.check(config, names.Names.of(config)), *sharing.check(config)]
         problems = [Problem(dotted(fault.path), fault.message) for fault in faults]
-        return Examined(source, "configuration", problems, list(warnings(source)))
+        return Examined(config, "configuration", problems, list(warnings(config)))
     if isinstance(source, Mapping):
-        return _examined(plain(source), "configuration", environ)
-    return _examined(_read(source), os.fspath(source), environ)
+        return _examined(plain(source), "configuration", environ, workers)
+    return _examined(_read(source), os.fspath(source), environ, workers)
 
 
-def _examined(document: Document, source: str, environ: Mapping[str, str]) -> Examined:
+def _examined(
+    document: Document, source: str, environ: Mapping[str, str], workers: int | None
+) -> Examined:
     tree = document.tree
     structure = Structure(_own(tree))
     faults = list(document.faults)
@@ -88,7 +93,9 @@ def _examined(document: Document, source: str, environ: Mapping[str, str]) -> Ex
         faults += interpolate.faults
     config, structure_faults = _built(structure, tree)
     faults += _news(structure_faults, faults)
+    config = sharing.served_by(config, workers)
     faults += _news(names.check(config, names.Names.written(tree)), faults)
+    faults += _news(sharing.check(config), faults)
     hide = interpolate.hidden if interpolate else str
     return Examined(
         config,
