@@ -8,6 +8,7 @@ from aiohttp import web
 from attrs import define, field
 
 from modelmesh.proxy.errors import NOT_HTTP, error_body, error_headers
+from modelmesh.proxy.port import Port
 
 log = logging.getLogger("modelmesh.proxy")
 
@@ -47,30 +48,24 @@ class Listener:
     """An application on a port."""
 
     _app: web.Application
-    _host: str
-    _port: int
+    _port: Port
     _runner: web.AppRunner = field(init=False)
-    _server: asyncio.Server = field(init=False)
 
-    async def open(self) -> int:
-        """Start the application and listen; return the port. Raises OSError if it is taken."""
+    async def open(self) -> None:
+        """Start the application and listen. Raises OSError if it is taken."""
         self._runner = web.AppRunner(
             self._app, handler_cancellation=True, shutdown_timeout=_LAST_CALL
         )
         try:
             await self._runner.setup()
-            self._server = await asyncio.get_running_loop().create_server(
-                self._connect, self._host, self._port, reuse_address=True
-            )
+            await self._port.open(self._connect)
         except BaseException:
             await self._runner.cleanup()
             raise
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     async def close(self) -> None:
         """Stop listening, end every connection, end the application."""
-        self._server.close()
+        self._port.close()
         await self._runner.cleanup()
 
     def _connect(self) -> _Connection:

@@ -1,7 +1,6 @@
 """The proxy server: its life from start to stop, and its standing."""
 
 import asyncio
-import ipaddress
 import logging
 import os
 import signal
@@ -21,6 +20,7 @@ from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.gate import Gate
+from modelmesh.proxy.port import Port
 from modelmesh.proxy.responder import Responder
 from modelmesh.proxy.sources import find_config
 from modelmesh.transport.choose import goes_direct
@@ -49,8 +49,8 @@ class ServerStatus:
 class Front(Protocol):
     """What takes requests off a port."""
 
-    async def open(self) -> int:
-        """Listen; return the port. Raises OSError if it is taken."""
+    async def open(self) -> None:
+        """Listen. Raises OSError if the port is taken."""
         ...
 
     async def close(self) -> None:
@@ -63,8 +63,9 @@ class ProxyServer:
 
     `mesh` is started and closed with the server. Without one it is made from `config`: a path, a
     mapping or a MeshConfig, or else whatever is found, as for `python -m modelmesh.proxy`. What
-    `host`, `port` and `token` say goes before the configuration's `proxy` section. `announce` is
-    told, line by line, where the server listens and what it serves.
+    `host`, `port` and `token` say goes before the configuration's `proxy` section, of which
+    `workers` is left aside: it serves in this process. `announce` is told, line by line, where the
+    server listens and what it serves.
 
     Raises:
         ConfigError: the configuration is wrong, or there is nothing to serve.
@@ -88,7 +89,7 @@ class ProxyServer:
         self._mesh = mesh or ModelMesh(find_config(config, os.environ), clock=self._clock)
         self._settings = _settings(self._mesh.config.proxy, host, port, token)
         self._announce = announce or log.info
-        self._port = self._settings.port
+        self._port = Port(self._settings.host, self._settings.port)
         self._gate = Gate()
         self._started: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -170,12 +171,15 @@ class ProxyServer:
             raise RuntimeError("this server is running or was stopped; make another one")
         self._loop = asyncio.get_running_loop()
         try:
-            self._port = await self._front.open()
+            await self._front.open()
         except BaseException:
             self._stopped.set()
             raise
         self._started = self._clock.now()
-        self._tell()
+        if not self._port.shared:
+            self.tell()
+            if self._settings.workers > 1:
+                log.warning("proxy.workers is for `python -m modelmesh.proxy`: one process serves")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -187,13 +191,36 @@ class ProxyServer:
             self._started = None
             self._stopped.set()
 
+    def share(self) -> None:
+        """Open the port now, before there is an event loop, and then fork: every process can serve.
+
+        None of them tells of it by itself; one should be had to `tell`.
+
+        Raises:
+            OSError: the port is taken.
+
+        """
+        self._port.share()
+
+    def tell(self) -> None:
+        """Announce where it listens and what it serves; warn if everybody may use it."""
+        self._announce(f"ModelMesh listens at {self.url}")
+        for line in self._mesh.describe().splitlines():
+            self._announce(line)
+        if not Access(self._settings).guarded and not self._port.is_private:
+            log.warning(
+                "Everybody who can reach this machine can use your keys: the server listens beyond "
+                "this machine, asks for no token (--token) and lets every web page use it "
+                "(proxy.cors.origins). Use --host 127.0.0.1 to keep it to yourself."
+            )
+
     def get_status(self) -> ServerStatus:
         """Return how the server fares."""
         started = self._started
         return ServerStatus(
             running=started is not None,
-            host=self._settings.host,
-            port=self._port,
+            host=self._port.host,
+            port=self._port.number,
             uptime_seconds=round(self._clock.now() - started, 3) if started is not None else 0.0,
             active_connections=self._gate.in_flight,
             total_requests=self._gate.total,
@@ -202,20 +229,17 @@ class ProxyServer:
     @property
     def url(self) -> str:
         """An address of the server that works on this machine."""
-        host = self._settings.host
-        everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared
-        return f"http://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{self._port}"
+        return self._port.url
 
     def _choose_front(self) -> Front:
         # As with transports, neither is loaded unless it is used.
-        host, port = self._settings.host, self._settings.port
         if goes_direct(self._settings.front, "proxy.front"):
             from modelmesh.proxy.direct.listener import DirectListener  # noqa: PLC0415 - see above
 
-            return DirectListener(self._responder, self._alive, host, port)
+            return DirectListener(self._responder, self._alive, self._port)
         from modelmesh.proxy.listener import Listener  # noqa: PLC0415 - see above
 
-        return Listener(self.app, host, port)
+        return Listener(self.app, self._port)
 
     def _endpoints(self) -> Endpoints:
         return Endpoints(
@@ -257,17 +281,6 @@ class ProxyServer:
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    def _tell(self) -> None:
-        self._announce(f"ModelMesh listens at {self.url}")
-        for line in self._mesh.describe().splitlines():
-            self._announce(line)
-        if not Access(self._settings).guarded and not _is_loopback(self._settings.host):
-            log.warning(
-                "Everybody who can reach this machine can use your keys: the server listens beyond "
-                "this machine, asks for no token (--token) and lets every web page use it "
-                "(proxy.cors.origins). Use --host 127.0.0.1 to keep it to yourself."
-            )
-
 
 def _settings(settings: Proxy, host: str | None, port: int | None, token: str | None) -> Proxy:
     """Let arguments go before the configuration."""
@@ -277,13 +290,6 @@ def _settings(settings: Proxy, host: str | None, port: int | None, token: str | 
     if host is not None:
         settings = evolve(settings, host=host)
     return settings if port is None else evolve(settings, port=port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -8,9 +8,9 @@ from typing import Final
 from attrs import define, field
 
 from modelmesh.proxy.direct.connection import Connection
+from modelmesh.proxy.port import Port
 from modelmesh.proxy.responder import Responder
 
-_BACKLOG: Final = 4096
 # How often connections are looked at, in seconds.
 _ROUND: Final = 1.0
 # Requests which had all the time there was end within so many seconds.
@@ -23,33 +23,27 @@ class DirectListener:
 
     _responder: Responder
     _lifetime: Callable[[], AbstractAsyncContextManager[None]]
-    _host: str
-    _port: int
+    _port: Port
     _connections: set[Connection] = field(factory=set, init=False)
-    _server: asyncio.Server = field(init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False)
     _life: AsyncExitStack = field(init=False)
     _round: asyncio.TimerHandle = field(init=False)
     _empty: asyncio.Event = field(factory=asyncio.Event, init=False)
     _closing: bool = field(default=False, init=False)
 
-    async def open(self) -> int:
-        """Listen; return the port. Raises OSError if it is taken."""
+    async def open(self) -> None:
+        """Listen. Raises OSError if it is taken."""
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as life:
             await life.enter_async_context(self._lifetime())
-            self._server = await self._loop.create_server(
-                self._connect, self._host, self._port, reuse_address=True, backlog=_BACKLOG
-            )
+            await self._port.open(self._connect)
             self._life = life.pop_all()
         self._look_around()
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     async def close(self) -> None:
         """Stop listening, end every connection, leave `lifetime`."""
         self._closing = True
-        self._server.close()
+        self._port.close()
         self._round.cancel()
         async with self._life:
             for connection in tuple(self._connections):
