@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from proxy_process import POOL, running_proxy
 
-OURS = {
+OURS: dict[str, Any] = {
     "providers": {"fake": {"connector": "openai-compatible", "base_url": "http://127.0.0.1:9/v1"}},
     "models": {"some": {"provider": "fake", "capabilities": ["chat-completion"]}},
     "pools": {POOL: {"models": ["some"]}},

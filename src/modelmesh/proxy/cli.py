@@ -7,13 +7,15 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
 
 from modelmesh.check import check
+from modelmesh.clock import SystemClock
 from modelmesh.config.detect import detect
+from modelmesh.config.schema import Proxy
 from modelmesh.errors import ConfigError
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.demo import serve_demo
@@ -66,6 +68,9 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
         help="how much to log (default: INFO)",
     )
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="processes which share the port (default: 1)"
+    )
     parser.add_argument("--demo", action="store_true", help="serve three simulated vendors")
     parser.add_argument(
         "--once", action="store_true", help="with --demo: send a few requests, show them and end"
@@ -76,16 +81,19 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 def _proxy(arguments: argparse.Namespace) -> int:
     if arguments.check:
-        return _check(arguments.config)
+        return _check(arguments.config, arguments.workers)
     # The tour shows by itself what the log would tell.
     level = arguments.log_level or ("ERROR" if arguments.once else "INFO")
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s")
     # On this level the event loop and the web server talk of things of their own.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    return _attempt(partial(_demo if arguments.demo else _serve, arguments))
+
+
+def _attempt(action: Callable[[], int]) -> int:
+    """Return the exit code of what is done, or say why it failed."""
     try:
-        if arguments.demo:
-            return _demo(arguments)
-        return _serve(arguments)
+        return action()
     except ConfigError as error:
         _complain(str(error))
     except OSError as error:
@@ -98,7 +106,7 @@ def _proxy(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     try:
-        config = find_config(arguments.config, os.environ)
+        config = find_config(arguments.config, os.environ, arguments.workers)
     except ConfigError as error:
         if arguments.config or find_file():
             raise
@@ -106,8 +114,25 @@ def _serve(arguments: argparse.Namespace) -> int:
         return _NOTHING_TO_SERVE
     server = ProxyServer(ModelMesh(config), announce=_say, **_address(arguments))
     _spare_the_collector()
-    _run(server.serve(signals=True))
-    return _OK
+    if config.proxy.workers > 1:
+        return _supervise(server, config.proxy)
+    return _run_well(server.serve(signals=True))
+
+
+def _supervise(server: ProxyServer, settings: Proxy) -> int:
+    if not hasattr(os, "fork"):
+        _complain("proxy.workers: this system has no processes that share a port; let one serve")
+        return _FAILED
+    # It needs what Windows has not.
+    from modelmesh.proxy.workers import Supervisor  # noqa: PLC0415 - see above
+
+    return Supervisor(
+        server,
+        count=settings.workers,
+        drain=settings.drain_timeout,
+        run=lambda work: _attempt(partial(_run_well, work)),
+        clock=SystemClock(),
+    ).supervise()
 
 
 def _spare_the_collector() -> None:
@@ -118,12 +143,19 @@ def _spare_the_collector() -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if (arguments.workers or 1) > 1:
+        _complain("the demo's vendors are in its own process, so one worker serves: no --workers")
+        return _FAILED
     if arguments.once:
         # It brings aiohttp's client, which a server needs not.
         from modelmesh.proxy.tour import tour  # noqa: PLC0415 - see above
 
         return _OK if _run(tour(_say, colours=_colours())) else _FAILED
-    _run(serve_demo(_say, **_address(arguments)))
+    return _run_well(serve_demo(_say, **_address(arguments)))
+
+
+def _run_well(coroutine: Coroutine[Any, Any, None]) -> int:
+    _run(coroutine)
     return _OK
 
 
@@ -141,11 +173,11 @@ def _address(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"host": arguments.host, "port": arguments.port, "token": arguments.token}
 
 
-def _check(path: str | None) -> int:
+def _check(path: str | None, workers: int | None = None) -> int:
     """Check a file, or what would be used without one."""
     file = path or find_file()
     if file is not None:
-        code, text = check(file, os.environ)
+        code, text = check(file, os.environ, workers)
         _say(text)
         return code
     try:
@@ -160,6 +192,12 @@ def _check(path: str | None) -> int:
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes")
     return int(text)
 
 

@@ -58,7 +58,8 @@ class Proxy:
     auth: Auth = field(factory=Auth)
     # Which web pages may use it.
     cors: Cors = field(factory=Cors)
-    # Processes.
+    # How many processes serve the port, each by itself. `python -m modelmesh.proxy` heeds it; more
+    # than one cannot keep limits yet, and a configuration that has any is refused.
     workers: int = field(default=1, validator=positive)
     # Whether clients may ask for models as well as pools.
     expose_models: bool = False
