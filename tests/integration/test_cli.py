@@ -165,3 +165,19 @@ async def test_no_warning_is_given_where_not_everybody_may(
         running.signal()
         assert await running.exit_code() == 0
         assert WARNING not in running.logs
+
+
+@pytest.mark.parametrize(
+    ("flags", "hint"),
+    [
+        (("--once",), "--once goes with --demo"),
+        (("--demo", "--config", "x.yaml"), "leave out --config"),
+        (("--demo", "--check"), "leave out --config and --check"),
+    ],
+)
+async def test_flags_that_do_not_go_together_are_told(
+    tmp_path: Path, flags: tuple[str, ...], hint: str
+) -> None:
+    code, said = await run(tmp_path, *PROXY, *flags)
+    assert code == 2
+    assert hint in said

@@ -39,11 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="modelmesh", description="One door to many AI models.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_flags(commands.add_parser("proxy", help="serve OpenAI's HTTP API"))
+    serving = commands.add_parser("proxy", help="serve OpenAI's HTTP API")
+    _add_flags(serving)
     checking = commands.add_parser("check", help="list every mistake in a configuration file")
     checking.add_argument("file", metavar="FILE")
     arguments = parser.parse_args(argv)
-    return _check(arguments.file) if arguments.command == "check" else _proxy(arguments)
+    return _check(arguments.file) if arguments.command == "check" else _proxy(serving, arguments)
 
 
 def proxy(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def proxy(argv: Sequence[str] | None = None) -> int:
         description="Serve OpenAI's HTTP API over pools of models.",
     )
     _add_flags(parser)
-    return _proxy(parser.parse_args(argv))
+    return _proxy(parser, parser.parse_args(argv))
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +80,11 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=_version())
 
 
-def _proxy(arguments: argparse.Namespace) -> int:
+def _proxy(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    if arguments.once and not arguments.demo:
+        parser.error("--once goes with --demo")
+    if arguments.demo and (arguments.config or arguments.check):
+        parser.error("--demo has a configuration of its own; leave out --config and --check")
     if arguments.check:
         return _check(arguments.config, arguments.workers)
     # The tour shows by itself what the log would tell.
