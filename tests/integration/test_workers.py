@@ -223,7 +223,9 @@ async def test_a_host_that_is_none_is_told_once(tmp_path: Path) -> None:
 
 async def test_what_only_a_worker_finds_out_at_the_start_is_told_once(tmp_path: Path) -> None:
     silent = {
-        "providers": {"here": {"connector": "ollama.local.v1", "base_url": "http://127.0.0.1:9/v1"}},
+        "providers": {
+            "here": {"connector": "ollama.local.v1", "base_url": "http://127.0.0.1:9/v1"}
+        },
         "pools": {"chat": {"capability": "chat-completion"}},
         "proxy": {"port": 0},
     }
