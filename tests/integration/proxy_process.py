@@ -159,10 +159,11 @@ class ProxyProcess:
                 await asyncio.sleep(0.01)
 
 
-def _with_front(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the server take requests the way MODELMESH_TEST_FRONT says, unless a test says it."""
-    front = os.environ.get("MODELMESH_TEST_FRONT", "auto")
-    return {**config, "proxy": {"front": front, **config.get("proxy", {})}}
+def _by_wire(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the server speak to both sides as MODELMESH_TEST_WIRE says, unless a test says it."""
+    wire = os.environ.get("MODELMESH_TEST_WIRE", "auto")
+    proxy = {"front": wire, **config.get("proxy", {})}
+    return {"transport": wire, **config, "proxy": proxy}
 
 
 @asynccontextmanager
@@ -185,7 +186,7 @@ async def running_proxy(
         command = [sys.executable, "-m", "modelmesh.proxy", "--host", "127.0.0.1", "--port", "0"]
         if config is not None:
             path = Path(folder) / "config.yaml"
-            path.write_text(json.dumps(_with_front(config)))  # JSON is YAML
+            path.write_text(json.dumps(_by_wire(config)))  # JSON is YAML
             command += ["--config", str(path)]
         process = await asyncio.create_subprocess_exec(
             *command,
