@@ -7,7 +7,7 @@ from typing import Final
 from attrs import asdict, evolve, frozen
 
 from modelmesh import catalogue
-from modelmesh.capabilities import CHAT, PREDEFINED_POOLS, TREE, CapabilityTree
+from modelmesh.capabilities import CHAT, TREE, CapabilityTree, meant_by_pool
 from modelmesh.config import plugs, schema
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, Problem
@@ -226,7 +226,7 @@ def _members(
 
 def _nodes(id_: str, pool: schema.Pool, tree: CapabilityTree) -> list[str]:
     if pool.capability is None:
-        return [] if pool.models else [tree.resolve(PREDEFINED_POOLS.get(id_, id_))]
+        return [] if pool.models else [tree.resolve(meant_by_pool(id_))]
     names = [pool.capability] if isinstance(pool.capability, str) else pool.capability
     return [tree.resolve(name) for name in names]
 

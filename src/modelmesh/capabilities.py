@@ -84,6 +84,12 @@ PREDEFINED_POOLS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Pool ids with a meaning of their own, and the capability each pool stands for."""
 
+
+def meant_by_pool(id_: str) -> str:
+    """Return the capability, by path or alias, that a pool called so stands for by its name."""
+    return PREDEFINED_POOLS.get(id_, id_)
+
+
 _ABBREVIATIONS: Final = {
     "tts": "generation.audio-generation.text-to-speech",
     "stt": "understanding.audio-understanding.speech-to-text",

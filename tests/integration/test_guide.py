@@ -14,18 +14,17 @@ from typing import Any
 
 import pytest
 import yaml
+from guide import GUIDE, configurations, with_guide
 from proxy_process import ProxyProcess, running_proxy
 
 from modelmesh.connectors.providers.openai import Provider as OpenAI
 from modelmesh.testing.fake_provider import FakeProvider
 
-PATH = Path(__file__).parents[3] / "shared/seeds/proxy-guide.txt"
-GUIDE = PATH.read_text() if PATH.exists() else ""
 NODE = Path(__file__).parent / "node"
 KEYS = {"OPENAI_API_KEY": "sk-o", "ANTHROPIC_API_KEY": "sk-a", "GROQ_API_KEY": "gsk-g"}
 NOT_YET = ("/v1/embeddings", "/v1/audio/")
 
-pytestmark = pytest.mark.skipif(not GUIDE, reason="the guide is not here (../shared/seeds)")
+pytestmark = with_guide
 with_node = pytest.mark.skipif(
     not (shutil.which("node") and (NODE / "node_modules").exists()),
     reason="there is no node, or scripts/test has not installed the SDK",
@@ -53,25 +52,6 @@ def passage(start: str, end: str, nth: int = 0) -> str:
     """Return the nth passage of the guide between two texts, both included."""
     found = re.findall(re.escape(start) + ".*?" + re.escape(end), GUIDE, re.DOTALL)
     return str(found[nth])
-
-
-def configurations() -> list[str]:
-    """Return the guide's configurations. The stored text has lost their indentation."""
-    sections = ("secrets", "providers", "models", "pools")
-    outer = ("api_key", "budget", "capabilities", "capability", "constraints", "delivery")
-    depths = {
-        **dict.fromkeys(sections, 0),
-        **dict.fromkeys((*outer, "features", "provider", "strategy"), 2),
-        **dict.fromkeys(("daily_limit", "synchronous", "streaming", "tool_calling"), 3),
-        **dict.fromkeys(("structured_output", "json_mode", "system_prompt"), 3),
-        **dict.fromkeys(("context_window", "max_output_tokens", "- generation"), 3),
-    }
-    found = []
-    for block in re.findall(r"^# modelmesh\.yaml\n((?:[^|#\n]+(?:#.*)?\n)+)", GUIDE, re.MULTILINE):
-        lines = [line for line in block.splitlines() if re.match(r"[\w.-]+:|- ", line.strip())]
-        indented = ("  " * depths.get(re.split("[:.]", line.strip())[0], 1) for line in lines)
-        found.append("\n".join(map("".join, zip(indented, map(str.strip, lines), strict=True))))
-    return found
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from attrs import field, frozen
+from guide import configurations, with_guide
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
@@ -20,85 +21,6 @@ ENVIRON = {
     "ANTHROPIC_API_KEY": "sk-canary-anthropic",
     "GROQ_API_KEY": "sk-canary-groq",
 }
-
-SHORT_GUIDE = """
-secrets:
-  store: modelmesh.env.v1 # Read API keys from environment variables
-providers:
-  openai.llm.v1:
-    api_key: ${secrets:OPENAI_API_KEY}
-models:
-  gpt-4o-mini:
-    provider: openai.llm.v1
-    capabilities:
-      - generation.text-generation.chat-completion
-pools:
-  chat:
-    capability: generation.text-generation.chat-completion
-    strategy: stick-until-failure
-"""
-
-LONG_GUIDE = """
-secrets:
-  store: modelmesh.env.v1
-providers:
-  openai.llm.v1:
-    api_key: ${secrets:OPENAI_API_KEY}
-    budget:
-      daily_limit: 5.00
-  anthropic.claude.v1:
-    api_key: ${secrets:ANTHROPIC_API_KEY}
-    budget:
-      daily_limit: 5.00
-  groq.api.v1:
-    api_key: ${secrets:GROQ_API_KEY}
-models:
-  gpt-4o-mini:
-    provider: openai.llm.v1
-    capabilities:
-      - generation.text-generation.chat-completion
-    delivery:
-      synchronous: true
-      streaming: true
-    features:
-      tool_calling: true
-      structured_output: true
-      json_mode: true
-      system_prompt: true
-    constraints:
-      context_window: 128000
-      max_output_tokens: 16384
-  claude-3-5-haiku:
-    provider: anthropic.claude.v1
-    capabilities:
-      - generation.text-generation.chat-completion
-    delivery:
-      synchronous: true
-      streaming: true
-    features:
-      tool_calling: true
-      system_prompt: true
-    constraints:
-      context_window: 200000
-      max_output_tokens: 8192
-  llama-3.3-70b:
-    provider: groq.api.v1
-    capabilities:
-      - generation.text-generation.chat-completion
-    delivery:
-      synchronous: true
-      streaming: true
-    features:
-      tool_calling: true
-      system_prompt: true
-    constraints:
-      context_window: 131072
-      max_output_tokens: 32768
-pools:
-  text-generation:
-    strategy: modelmesh.stick-until-failure.v1
-    capability: generation.text-generation
-"""
 
 
 class Vendor:
@@ -146,19 +68,21 @@ def chat_pool(**pool: Any) -> dict[str, Any]:
     return {**provider(), "pools": {"chat": {"capability": "chat-completion", **pool}}}
 
 
+@with_guide
 def test_the_short_example_of_the_guide_loads(tmp_path: Path) -> None:
-    config = load(written(tmp_path, SHORT_GUIDE), environ=ENVIRON)
+    config = load(written(tmp_path, configurations()[0]), environ=ENVIRON)
     assert config.providers["openai.llm.v1"].api_key == Secret("sk-canary-openai")
     assert config.providers["openai.llm.v1"].connector == "openai.llm.v1"
     assert config.models["gpt-4o-mini"].provider == "openai.llm.v1"
     assert config.pools["chat"].strategy == "stick-until-failure"
 
 
+@with_guide
 def test_the_long_example_of_the_guide_loads_and_tells_what_is_not_heeded_yet(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="modelmesh"):
-        config = load(str(written(tmp_path, LONG_GUIDE)), environ=ENVIRON)
+        config = load(str(written(tmp_path, configurations()[1])), environ=ENVIRON)
     assert list(config.providers) == ["openai.llm.v1", "anthropic.claude.v1", "groq.api.v1"]
     assert config.providers["openai.llm.v1"].budget.daily_limit == 5.0
     assert config.models["llama-3.3-70b"].constraints.context_window == 131072

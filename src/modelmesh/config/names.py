@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
-from modelmesh.capabilities import PREDEFINED_POOLS, TREE, CapabilityTree, UnknownCapability
+from modelmesh.capabilities import TREE, CapabilityTree, UnknownCapability, meant_by_pool
 from modelmesh.config import plugs
 from modelmesh.config.faults import Fault, Path, unknown
 from modelmesh.config.later import is_later
@@ -104,7 +104,7 @@ def _of_pool(place: Path, pool: Pool, names: Names, tree: CapabilityTree) -> Ite
         yield from _capabilities(tree, pool.capability, (*place, "capability"))
     elif not pool.models:
         id_ = str(place[-1])
-        for fault in _capability(tree, PREDEFINED_POOLS.get(id_, id_), place):
+        for fault in _capability(tree, meant_by_pool(id_), place):
             yield Fault(place, f"needs `capability` or `models`: {fault.message}")
 
 
