@@ -117,7 +117,8 @@ class Router:
                 streams = request.stream and _is_stream(incoming)
                 body = b"" if streams else await read_whole(incoming, self._clock, timers, timer)
             if streams:
-                stream = Stream(incoming, provider.decoder(), self._clock, timers, timer, outcome)
+                decoder = provider.decoder(request=request, wall=self._clock.wall())
+                stream = Stream(incoming, decoder, self._clock, timers, timer, outcome)
                 await stream.begin()
                 return stream
         except BaseException:
@@ -130,7 +131,7 @@ class Router:
         whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
         if request.stream:
             raise provider.error(whole, wall=self._clock.wall())
-        return provider.answer(whole, wall=self._clock.wall())
+        return provider.answer(whole, request=request, wall=self._clock.wall())
 
 
 def _is_stream(incoming: TransportReply) -> bool:

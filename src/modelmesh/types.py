@@ -11,7 +11,7 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from modelmesh.errors import ProviderError
 
-Endpoint = Literal["chat"]
+Endpoint = Literal["chat", "embeddings", "speech", "transcriptions", "images"]
 
 FORWARDED_HEADERS: Final = frozenset(
     {
@@ -176,8 +176,8 @@ class Provider(Protocol):
         """
         ...
 
-    def lacks(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
-        """Return those parameters in the body which this model's vendor does not take."""
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
+        """Return those parameters of a request which this model's vendor does not take."""
         ...
 
     def request(
@@ -186,15 +186,15 @@ class Provider(Protocol):
         """Translate a request for the vendor's `model`, leaving out the parameters in `drop`."""
         ...
 
-    def answer(self, reply: HttpReply, *, wall: float) -> Answer:
+    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
         """Translate a whole reply. Raises ProviderError for anything but a sound answer.
 
-        `wall` is the time of day, by which a vendor may date the end of a pause.
+        `request` is what the client asked for; `wall` the time of day, in seconds since 1970.
         """
         ...
 
-    def decoder(self) -> StreamDecoder:
-        """Return the decoder for one stream."""
+    def decoder(self, *, request: Request, wall: float) -> StreamDecoder:
+        """Return the decoder for one stream; the arguments are those of `answer`."""
         ...
 
     def error(self, reply: HttpReply, *, wall: float) -> "ProviderError":

@@ -166,7 +166,7 @@ class Walk:
             return None, Obstacle(target=target.id, reason=reason, code=code)
         if not self._has_room(target):
             return None, None
-        lacks = target.provider.lacks(self.request.body, target.upstream)
+        lacks = target.provider.lacks(self.request, target.upstream)
         refused = self._refused(lacks)
         if refused:
             return None, Obstacle(
@@ -262,4 +262,4 @@ class Walk:
         if self.attempts and not self.pool.retries.take():
             return None
         target = min(guessed, key=lambda target: self.pool.standing(target).until())
-        return Step(target=target, drop=target.provider.lacks(self.request.body, target.upstream))
+        return Step(target=target, drop=target.provider.lacks(self.request, target.upstream))

@@ -22,10 +22,11 @@ from modelmesh.testing.transport import (
     until,
 )
 from modelmesh.timers import Timers
-from modelmesh.types import HttpRequest, Usage
+from modelmesh.types import HttpRequest, Request, Usage
 
 K = ErrorKind
 START = 1000.0
+ASKED = Request(id="r", model="m", body={"model": "m", "messages": []})
 
 
 @define
@@ -72,7 +73,14 @@ async def scene(steps: Sequence[Step], **timers: Any) -> Scene:
     reply = await transport.send(HttpRequest(url="http://a.test/v1", headers={}), connect=5)
     within = {"first": START + 30, "deadline": START + 600, "idle": 20.0, **timers}
     return Scene(
-        Stream(reply, provider("a").decoder(), time, Timers(**within), time.timer(), noted),
+        Stream(
+            reply,
+            provider("a").decoder(request=ASKED, wall=0.0),
+            time,
+            Timers(**within),
+            time.timer(),
+            noted,
+        ),
         reply,
         noted,
         time,

@@ -476,9 +476,9 @@ def test_the_first_answer_takes_no_look_at_the_other_targets() -> None:
     looked: list[str] = []
 
     class Watched(Picky):
-        def lacks(self, body: Any, model: str) -> frozenset[str]:
+        def lacks(self, request: Request, model: str) -> frozenset[str]:
             looked.append(model)
-            return super().lacks(body, model)
+            return super().lacks(request, model)
 
     vendor = provider("w", Watched)
     asked = pool(*(target(f"w/{number}", of=vendor) for number in range(1000)))

@@ -33,9 +33,9 @@ class Provider(openai_compatible.Provider):
     def request(self, request, *, model, key, drop):
         self.last = super().request(request, model=model, key=key, drop=drop)
         return self.last
-    def answer(self, reply, *, wall):
+    def answer(self, reply, *, request, wall):
         raise ValueError(str(self.last.headers))
-    def decoder(self):
+    def decoder(self, *, request, wall):
         raise ValueError(str(self.last.headers))
 """
 

@@ -15,12 +15,13 @@ from attrs import field, frozen
 from modelmesh import sse
 from modelmesh.connectors import registry
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Usage
+from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, Usage
 
 ROOT = Path(__file__).parents[3]
 OURS = ROOT / "tests" / "data" / "providers"
 RECORDED = ROOT.parent / "shared" / "wire"
 WALL = 1_790_000_000.0
+ASKED = Request(id="r", model="m", body={"model": "m", "messages": []})
 VENDORS = registry.available("providers")
 # Vendors whose replies, or some of them, are only among the recorded ones.
 HAVE_RECORDINGS = {
@@ -188,7 +189,7 @@ def test_every_folder_of_replies_belongs_to_a_vendor() -> None:
 
 @every("chat")
 def test_an_answer_comes_back_whole(reply: Reply) -> None:
-    answer: Answer = provider(reply).answer(reply.http, wall=WALL)
+    answer: Answer = provider(reply).answer(reply.http, request=ASKED, wall=WALL)
     assert answer.body == reply.body
     assert answer.usage == counted(json.loads(reply.body))
 
@@ -197,7 +198,7 @@ def test_an_answer_comes_back_whole(reply: Reply) -> None:
 @pytest.mark.parametrize("size", [11, 1 << 20], ids=["in-crumbs", "at-once"])
 def test_a_stream_is_complete_with_content_and_usage(reply: Reply, size: int) -> None:
     events = events_of(reply, size)
-    decoder = provider(reply).decoder()
+    decoder = provider(reply).decoder(request=ASKED, wall=WALL)
     chunks: list[Chunk] = [chunk for event in events for chunk in decoder.feed(event)]
     sent = [json.loads(event.data) for event in events if event.data.strip() != b"[DONE]"]
     assert [json.loads(chunk.payload) for chunk in chunks if chunk.payload] == sent
@@ -212,7 +213,7 @@ def test_a_stream_is_complete_with_content_and_usage(reply: Reply, size: int) ->
 
 @every("broken")
 def test_a_failure_within_a_stream_is_raised(reply: Reply) -> None:
-    decoder = provider(reply).decoder()
+    decoder = provider(reply).decoder(request=ASKED, wall=WALL)
     *events, last = events_of(reply, 1 << 20)
     assert any(chunk.content for event in events for chunk in decoder.feed(event))
     with pytest.raises(ProviderError) as failed:

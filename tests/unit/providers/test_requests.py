@@ -35,9 +35,8 @@ def sent(
 
 
 def lacks(vendor: str, parameters: dict[str, Any], model: str = "some-model") -> set[str]:
-    return set(
-        provider(vendor).lacks({"model": "virtual", "messages": [USER], **parameters}, model)
-    )
+    body = {"model": "virtual", "messages": [USER], **parameters}
+    return set(provider(vendor).lacks(Request(id="r", model="virtual", body=body), model))
 
 
 EVERYTHING: dict[str, Any] = {
@@ -82,7 +81,7 @@ def test_every_parameter_goes_through_byte_by_byte(vendor: str) -> None:
     made = provider(vendor).request(request, model="real/model", key=None, drop=frozenset())
     assert made.body == raw.replace(b'"virtual"', b'"real/model"')
     assert made.stream
-    assert provider(vendor).lacks(body, "real/model") == frozenset()
+    assert provider(vendor).lacks(request, "real/model") == frozenset()
 
 
 def test_a_body_made_in_process_is_written() -> None:

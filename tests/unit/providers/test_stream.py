@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from modelmesh.connectors.providers._stream import Decoder
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import Chunk, Event, HttpReply, Usage
+from modelmesh.types import Chunk, Event, HttpReply, Request, Usage
+
+ASKED = Request(id="r", model="m", body={"model": "m", "messages": []})
 
 
 def chunk(delta: Any = None, *, finish: str | None = None, **more: Any) -> dict[str, Any]:
@@ -156,7 +158,9 @@ def answer(body: Any, status: int = 200, vendor: str = "openai_compatible") -> A
     module = import_module(f"modelmesh.connectors.providers.{vendor}")
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     reply = HttpReply(status=status, headers={}, body=raw)
-    return module.Provider("v", base_url="http://vendor.test").answer(reply, wall=0.0)
+    return module.Provider("v", base_url="http://vendor.test").answer(
+        reply, request=ASKED, wall=0.0
+    )
 
 
 MESSAGE = {"role": "assistant", "content": ""}

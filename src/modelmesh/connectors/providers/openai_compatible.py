@@ -109,8 +109,9 @@ class Provider:
         """Return the headers which the vendor's own settings call for."""
         return {}
 
-    def lacks(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
-        """Return those parameters in the body which this model's vendor does not take."""
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
+        """Return those parameters of a request which this model's vendor does not take."""
+        body = request.body
         refused = self._refused(body, self._wire_of(model))
         return frozenset(name for name in refused if asks_something(name, body[name]))
 
@@ -140,7 +141,7 @@ class Provider:
             stream=request.stream,
         )
 
-    def answer(self, reply: HttpReply, *, wall: float) -> Answer:
+    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:  # noqa: ARG002 - the reply says it all
         """Return the reply's bytes as they are, if they hold an answer."""
         if reply.status not in range(200, 300):
             raise self.error(reply, wall=wall)
@@ -158,7 +159,7 @@ class Provider:
             raise _bad_answer("no choices")
         return Answer(body=reply.body, usage=usage_of(body))
 
-    def decoder(self) -> Decoder:
+    def decoder(self, *, request: Request, wall: float) -> Decoder:  # noqa: ARG002 - as above
         """Return the decoder for one stream."""
         return Decoder(self.signs)
 
