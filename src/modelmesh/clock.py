@@ -4,11 +4,11 @@ import asyncio
 import math
 import time
 from contextlib import AbstractContextManager
-from random import Random, SystemRandom
+from random import Random, SystemRandom, getrandbits
 from typing import Any, Final, Protocol, Self
 
-# Seconds between two rings of an alarm for a moment that is further away.
-_ROUND: Final = 10.0
+from attrs import define, field
+
 _CHANCE: Final = SystemRandom()
 
 
@@ -43,12 +43,11 @@ class Timer(Protocol):
         """Move the moment of the limit one is within."""
         ...
 
-    def close(self) -> None:
-        """Have no more limits."""
-        ...
 
-
+@define(eq=False)
 class SystemClock:
+    _alarms: dict[asyncio.AbstractEventLoop, "_Alarm"] = field(factory=dict, init=False)
+
     def now(self) -> float:
         return time.monotonic()
 
@@ -59,71 +58,98 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
     def timer(self) -> Timer:
-        return _SystemTimer()
+        return _SystemTimer(self)
+
+    def alarm(self) -> "_Alarm":
+        """Return the alarm of the event loop that runs."""
+        loop = asyncio.get_running_loop()
+        alarm = self._alarms.get(loop)
+        if alarm is None:
+            for old in [one for one in self._alarms if one.is_closed()]:
+                self._alarms.pop(old, None)
+            alarm = self._alarms[loop] = _Alarm(loop)
+        return alarm
 
 
-class _SystemTimer:
-    """Cancels the task that waits within, as asyncio's timeouts do.
+@define(eq=False)
+class _Alarm:
+    """Wakes those whose moment has come, in one event loop.
 
-    The alarm in the event loop rings every few seconds and is seldom set again: most moments that
-    are named are far away, and never come.
+    All of them share one call of the loop. Most moments are far away and never come, and later
+    requests wait for later moments, so it is seldom set.
     """
 
-    __slots__ = ("_alarm", "_cancelling", "_passed", "_rings", "_task", "_when")
+    loop: asyncio.AbstractEventLoop
+    _waiting: "set[_SystemTimer]" = field(factory=set, init=False)
+    _rings: float = field(default=math.inf, init=False)
+    _call: asyncio.TimerHandle | None = field(default=None, init=False)
 
-    def __init__(self) -> None:
-        self._alarm: asyncio.TimerHandle | None = None
-        self._rings = math.inf
-        self._when = math.inf
-        self._task: asyncio.Task[Any] | None = None
-        self._cancelling = 0
-        self._passed = False
+    def watch(self, timer: "_SystemTimer") -> None:
+        self._waiting.add(timer)
+        if timer.when < self._rings:
+            self._set(timer.when)
+
+    def forget(self, timer: "_SystemTimer") -> None:
+        self._waiting.discard(timer)
+
+    def _set(self, when: float) -> None:
+        if self._call is not None:
+            self._call.cancel()
+        self._rings = when
+        self._call = self.loop.call_later(when - time.monotonic(), self._ring)
+
+    def _ring(self) -> None:
+        self._rings, self._call = math.inf, None
+        now = time.monotonic()
+        for timer in [one for one in self._waiting if one.when <= now]:
+            self._waiting.remove(timer)
+            timer.ring()
+        if self._waiting:
+            self._set(min(timer.when for timer in self._waiting))
+
+
+@define(eq=False)
+class _SystemTimer:
+    """Cancels the task that waits within, as asyncio's timeouts do."""
+
+    _clock: SystemClock
+    when: float = field(default=math.inf, init=False)
+    _alarm: _Alarm | None = field(default=None, init=False)
+    _task: "asyncio.Task[Any] | None" = field(default=None, init=False)
+    _cancelling: int = field(default=0, init=False)
+    _passed: bool = field(default=False, init=False)
 
     def until(self, when: float) -> Self:
-        self._when = when
+        self.when = when
         return self
 
     def move(self, when: float) -> None:
-        self._when = when
-        if when < self._rings:
-            self._set()
+        self.when = when
+        if self._alarm is not None and self._task is not None:
+            self._alarm.watch(self)
 
-    def close(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def ring(self) -> None:
+        assert self._task is not None
+        self._passed = True
+        self._task.cancel()
 
     def __enter__(self) -> None:
-        task = self._task = asyncio.current_task()
+        alarm = self._alarm = self._alarm or self._clock.alarm()
+        task = self._task = asyncio.current_task(alarm.loop)
         assert task is not None, "a timer limits what a task awaits"
         self._cancelling = task.cancelling()
-        if self._alarm is None or self._when < self._rings:
-            self._set()
+        if self.when < math.inf:
+            alarm.watch(self)
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         task, self._task = self._task, None
+        assert task is not None
+        assert self._alarm is not None
+        self._alarm.forget(self)
         if self._passed:
             self._passed = False
-            assert task is not None
             if task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError):
                 raise TimeoutError from error
-
-    def _set(self) -> None:
-        self.close()
-        now = time.monotonic()
-        self._rings = min(self._when, now + _ROUND)
-        loop = asyncio.get_running_loop()
-        self._alarm = loop.call_later(self._rings - now, self._ring)
-
-    def _ring(self) -> None:
-        self._alarm = None
-        if self._task is None:
-            return
-        if time.monotonic() < self._when:
-            self._set()
-        else:
-            self._passed = True
-            self._task.cancel()
 
 
 def system_rng() -> Random:
@@ -133,4 +159,5 @@ def system_rng() -> Random:
 
 def request_id() -> str:
     """Return a name that no other request has, in no process."""
-    return f"req_{_CHANCE.getrandbits(128):032x}"
+    # Python seeds this generator anew in a forked child.
+    return f"req_{getrandbits(128):032x}"

@@ -117,15 +117,12 @@ class Prober:
         end = self._clock.now() + PATIENCE
         timers = Timers(first=end, deadline=end, idle=PATIENCE, connect=PATIENCE)
         timer = self._clock.timer()
-        try:
-            with timer.until(timers.first):
-                reply = await self._transport.send(request, connect=timers.connect)
-                try:
-                    body = await read_whole(reply, self._clock, timers, timer)
-                finally:
-                    await reply.close()
-        finally:
-            timer.close()
+        with timer.until(timers.first):
+            reply = await self._transport.send(request, connect=timers.connect)
+            try:
+                body = await read_whole(reply, self._clock, timers, timer)
+            finally:
+                await reply.close()
         return HttpReply(status=reply.status, headers=reply.headers, body=body)
 
 

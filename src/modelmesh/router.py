@@ -122,11 +122,9 @@ class Router:
                 await stream.begin()
                 return stream
         except BaseException:
-            timer.close()
             if incoming:
                 await incoming.close()
             raise
-        timer.close()
         await incoming.close()
         whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
         if request.stream:

@@ -128,7 +128,6 @@ class Stream:
         if self._finished and not self._broken:
             self._outcome.succeed(self._clock.now())
         self._outcome.cancel()
-        self._timer.close()
         await self._reply.close(drain=self._at_end and not self._broken)
 
     async def _advance(self, beat: float) -> bool:

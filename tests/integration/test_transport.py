@@ -316,7 +316,6 @@ async def test_a_whole_body_is_limited_in_size_decompressed(
     reply = await transport.send(ask(vendor, model), connect=5.0)
     with timer.until(end), pytest.raises(TransportError) as failed:
         await read_whole(reply, clock, Timers(first=end, deadline=end, idle=5.0), timer)
-    timer.close()
     await reply.close()
     assert failed.value.kind is ErrorKind.BAD_ANSWER
 

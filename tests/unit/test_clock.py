@@ -32,7 +32,6 @@ async def wait(timer: Timer, clock: SystemClock, seconds: float) -> None:
 async def test_what_is_done_in_time_is_left_in_peace(clock: SystemClock, timer: Timer) -> None:
     with timer.until(clock.now() + LONG):
         await asyncio.sleep(0)
-    timer.close()
 
 
 async def test_a_wait_ends_when_its_moment_comes(clock: SystemClock, timer: Timer) -> None:
@@ -52,7 +51,6 @@ async def test_a_limit_moves_further_away(clock: SystemClock, timer: Timer) -> N
         await asyncio.sleep(0)
     with timer.until(clock.now() + LONG):
         await asyncio.sleep(SHORT * 3)
-    timer.close()
 
 
 async def test_a_limit_moves_nearer(clock: SystemClock, timer: Timer) -> None:
@@ -68,7 +66,6 @@ async def test_a_limit_serves_again_after_it_was_reached(clock: SystemClock, tim
             await wait(timer, clock, SHORT)
     with timer.until(clock.now() + LONG):
         await asyncio.sleep(SHORT)
-    timer.close()
 
 
 async def test_between_two_waits_nothing_is_ended(clock: SystemClock, timer: Timer) -> None:
@@ -77,13 +74,11 @@ async def test_between_two_waits_nothing_is_ended(clock: SystemClock, timer: Tim
     await asyncio.sleep(SHORT * 3)
     with timer.until(clock.now() + LONG):
         await asyncio.sleep(0)
-    timer.close()
 
 
 async def test_an_error_within_is_the_error(clock: SystemClock, timer: Timer) -> None:
     with pytest.raises(ValueError, match="mine"), timer.until(clock.now() + LONG):
         raise ValueError("mine")
-    timer.close()
 
 
 async def test_another_cancellation_stays_one(clock: SystemClock, timer: Timer) -> None:
@@ -92,7 +87,6 @@ async def test_another_cancellation_stays_one(clock: SystemClock, timer: Timer) 
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    timer.close()
 
 
 async def test_a_cancellation_at_the_same_moment_is_not_swallowed(
@@ -108,10 +102,3 @@ async def test_a_cancellation_at_the_same_moment_is_not_swallowed(
     with pytest.raises((asyncio.CancelledError, TimeoutError)):
         await waiting
     assert waiting.cancelled() or waiting.cancelling()
-
-
-async def test_a_closed_timer_rings_no_more(clock: SystemClock, timer: Timer) -> None:
-    with timer.until(clock.now() + SHORT):
-        await asyncio.sleep(0)
-    timer.close()
-    await asyncio.sleep(SHORT * 3)

@@ -62,9 +62,6 @@ class _Timer:
     def move(self, when: float) -> None:
         self._deadline.when = when
 
-    def close(self) -> None:
-        pass
-
 
 @define(eq=False)
 class _Deadline:

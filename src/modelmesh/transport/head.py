@@ -1,5 +1,6 @@
 """The head of a request, as it goes over the wire."""
 
+from functools import lru_cache
 from typing import Final
 
 from modelmesh.errors import RequestError
@@ -16,18 +17,28 @@ def head(request: HttpRequest, address: Address) -> bytes:
         RequestError: a header would be more than one.
 
     """
-    headers = {"host": address.authority, "accept": "*/*", "user-agent": _AGENT}
-    for name, text in request.headers.items():
-        headers[name.lower()] = text
-    headers["accept-encoding"] = "identity" if request.stream else "gzip, deflate"
-    headers.pop("transfer-encoding", None)  # how the body is framed is told here and nowhere else
-    headers.pop("content-length", None)
+    headers = tuple(request.headers.items())
+    lines = _lines(request.method, address.target, address.authority, headers, request.stream)
     if request.body or request.method != "GET":
-        headers["content-length"] = str(len(request.body))
-    lines = [f"{request.method} {address.target} HTTP/1.1\r\n"]
-    lines += [f"{name}: {text}\r\n" for name, text in headers.items()]
+        return b"%bcontent-length: %d\r\n\r\n" % (lines, len(request.body))
+    return lines + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _lines(
+    method: str, target: str, host: str, headers: tuple[tuple[str, str], ...], stream: bool
+) -> bytes:
+    """Write the lines that say nothing of the body. Most requests to a vendor have the same."""
+    said = {"host": host, "accept": "*/*", "user-agent": _AGENT}
+    for name, text in headers:
+        said[name.lower()] = text
+    said["accept-encoding"] = "identity" if stream else "gzip, deflate"
+    said.pop("transfer-encoding", None)  # how the body is framed is told here and nowhere else
+    said.pop("content-length", None)
+    lines = [f"{method} {target} HTTP/1.1\r\n"]
+    lines += [f"{name}: {text}\r\n" for name, text in said.items()]
     written = "".join(lines)
     # Whatever breaks a line, or ends a text, was not ours.
     if written.count("\r") + written.count("\n") != 2 * len(lines) or "\0" in written:
         raise RequestError("a header holds a line break or a null character")
-    return (written + "\r\n").encode(errors="surrogateescape")
+    return written.encode(errors="surrogateescape")

@@ -107,11 +107,12 @@ def adapted(
     `functions` are the fields which a tool's function is not to have. Where both the old and the
     new name of a parameter are there, the new one holds.
     """
-    cleaned = {
-        "messages": messages.cleaned(body.get("messages")),
-        "tools": _cleaned_tools(body.get("tools"), functions),
-    }
-    clean = {name: value for name, value in cleaned.items() if value is not body.get(name)}
+    clean: dict[str, Any] = {}
+    said, tools = body.get("messages"), body.get("tools")
+    if (kept := messages.cleaned(said)) is not said:
+        clean["messages"] = kept
+    if (kept := _cleaned_tools(tools, functions)) is not tools:
+        clean["tools"] = kept
     if not clean and without.isdisjoint(body) and renamed.keys().isdisjoint(body):
         return body
     doubled = {old for old, new in renamed.items() if body.get(new) is not None}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Final
 
 _KEY: Final = b'"model"'
@@ -20,14 +21,19 @@ def spliced(raw: bytes, model: str) -> bytes | None:
     and a key that is there twice. Those who get None write the object anew.
     """
     # A backslash is looked for first, because one byte is found thirty times as fast as five.
-    if (b"\\" in raw and b"\\u006" in raw) or not _OBJECT.match(raw):
+    if (b"\\" in raw and b"\\u006" in raw) or not (raw[:1] == b"{" or _OBJECT.match(raw)):
         return None
     place = _place(raw)
     value = _VALUE.match(raw, place) if place else None
     if value is None:
         return None
     whole = memoryview(raw)  # slices of bytes would be copies
-    return b"".join((whole[: value.start(1)], json.dumps(model).encode(), whole[value.end(1) :]))
+    return b"".join((whole[: value.start(1)], _quoted(model), whole[value.end(1) :]))
+
+
+@lru_cache
+def _quoted(model: str) -> bytes:
+    return json.dumps(model).encode()
 
 
 def _place(raw: bytes) -> int | None:

@@ -119,7 +119,7 @@ class Provider:
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request: only the model's name is replaced where that is all it takes."""
-        body, wire = request.body, self._wire_of(model)
+        body, wire, headers = request.body, self._wire_of(model), self._headers_with(key)
         refused = self._refused(body, wire)
         idle = {name for name in refused if not asks_something(name, body[name])}
         new = adapted(
@@ -132,11 +132,7 @@ class Provider:
         sent = spliced(request.raw, model) if new is body else None
         return HttpRequest(
             url=self._at(self.paths[request.endpoint], model),
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": "application/json",
-            },
+            headers={**request.headers, **headers} if request.headers else headers,
             body=sent if sent is not None else _encoded({**new, "model": model}),
             stream=request.stream,
         )
@@ -171,7 +167,8 @@ class Provider:
         """Return a request for the list of models, which no vendor bills."""
         if self.models_path is None:
             return None
-        headers = self._headers_with(key)
+        headers = dict(self._headers_with(key))
+        del headers["content-type"]
         return HttpRequest(url=self._at(self.models_path), headers=headers, method="GET")
 
     def _at(self, path: str, model: str = "") -> str:  # noqa: ARG002 - Azure's has it
@@ -179,12 +176,12 @@ class Provider:
         return f"{self._url}{path}"
 
     def _headers_with(self, key: Secret | None) -> Mapping[str, str]:
-        """Return the headers of every request with this key."""
+        """Return the headers of every request with this key and a body."""
         headers = self._by_key.get(key)
         if headers is None:
             name, form = self.auth
             own = {name: form.format(key=key.reveal())} if key else {}
-            headers = {**self._headers, **own}
+            headers = {"content-type": "application/json", **self._headers, **own}
             self._by_key[key] = headers
         return headers
 
