@@ -1,16 +1,19 @@
-"""Reading JSON, by orjson where it is installed. What it refuses the standard library judges."""
+"""Reading and writing JSON, by orjson where it is installed, else by the standard library."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
 Reader = Callable[[bytes], Any]
+Writer = Callable[[Any], bytes]
 
 _fast: Reader
+_write: Writer | None
 try:
+    from orjson import dumps as _write
     from orjson import loads as _fast
 except ImportError:
-    _fast = json.loads
+    _fast, _write = json.loads, None
 
 
 def loads(text: bytes, otherwise: Reader = json.loads) -> Any:
@@ -28,3 +31,16 @@ def loads(text: bytes, otherwise: Reader = json.loads) -> Any:
         return _fast(text)
     except ValueError:
         return otherwise(text)
+
+
+def dumps(value: Any) -> bytes:
+    """Return a value's JSON on one line, in UTF-8; what orjson refuses is written all the same."""
+    if _write is not None:
+        try:
+            return _write(value)
+        except TypeError:  # what `loads` read in the other way
+            pass
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
+        return json.dumps(value, separators=(",", ":")).encode()
