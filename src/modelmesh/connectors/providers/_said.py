@@ -7,6 +7,7 @@
 {"title", "detail", "status"}                       RFC 9457: NVIDIA
 {"errors": [{"code", "message"}]}                   Cloudflare
 [{"error": ...}]                                    Google
+{"message", "error_type"}                           Cohere
 anything else                                       load balancers
 """
 
@@ -90,8 +91,9 @@ def _from_object(body: Mapping[str, Any], status: int | None, headers: Mapping[s
     error = _error_in(body)
     inner = _object(error.get("innererror"))
     metadata = _object(error.get("metadata"))
-    named = [error.get("code"), error.get("type"), error.get("status"), inner.get("code")]
-    words = tuple(str(word).lower() for word in [*named, metadata.get("provider_code")] if word)
+    named = [error.get(name) for name in ("code", "type", "error_type", "status")]
+    named += [inner.get("code"), metadata.get("provider_code")]
+    words = tuple(str(word).lower() for word in named if word)
     text = _text(error)
     behind = _behind(metadata)
     code = error.get("code")

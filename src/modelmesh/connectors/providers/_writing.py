@@ -147,9 +147,19 @@ class StreamWriter:
     """Both may be set until the first chunk is written."""
     _choices: dict[int, "_OpenChoice"] = field(factory=dict, init=False)
 
-    def delta(self, fields: Mapping[str, Any], choice: int = 0, *, content: bool = True) -> Chunk:
-        """Write a piece of the message; `content` is whether it is part of the answer."""
-        return self._chunk(choice, dict(fields), content=content)
+    def delta(
+        self,
+        fields: Mapping[str, Any],
+        choice: int = 0,
+        *,
+        content: bool = True,
+        more: Mapping[str, Any] = _NOTHING,
+    ) -> Chunk:
+        """Write a piece of the message; `content` is whether it is part of the answer.
+
+        `more` are further fields of the choice, such as `logprobs`.
+        """
+        return self._chunk(choice, dict(fields), content=content, more=more)
 
     def text(self, text: str, choice: int = 0) -> Chunk:
         """Write a piece of the text."""
@@ -216,8 +226,15 @@ class StreamWriter:
     def _written(self, choice: int) -> "_OpenChoice":
         return self._choices.setdefault(choice, _OpenChoice())
 
-    def _chunk(self, choice: int, delta: dict[str, Any], *, content: bool = True) -> Chunk:
-        open_choice = {"index": choice, "delta": self._with_role(choice, delta)}
+    def _chunk(
+        self,
+        choice: int,
+        delta: dict[str, Any],
+        *,
+        content: bool = True,
+        more: Mapping[str, Any] = _NOTHING,
+    ) -> Chunk:
+        open_choice = {"index": choice, "delta": self._with_role(choice, delta), **more}
         return Chunk(
             payload=self._payload([{**open_choice, "finish_reason": None}], _NOTHING),
             content=content,

@@ -26,7 +26,15 @@ from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import loads
-from modelmesh.types import Answer, Endpoint, HttpReply, HttpRequest, Request, Secret
+from modelmesh.types import (
+    Answer,
+    Endpoint,
+    HttpReply,
+    HttpRequest,
+    Request,
+    Secret,
+    StreamDecoder,
+)
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NOTHING: frozenset[str] = frozenset()
@@ -155,7 +163,7 @@ class Provider:
             raise _bad_answer("no choices")
         return Answer(body=reply.body, usage=usage_of(body))
 
-    def decoder(self, *, request: Request, wall: float) -> Decoder:  # noqa: ARG002 - as above
+    def decoder(self, *, request: Request, wall: float) -> StreamDecoder:  # noqa: ARG002 - as above
         """Return the decoder for one stream."""
         return Decoder(self.signs)
 
