@@ -40,7 +40,14 @@ class Voice:
 
 @frozen(kw_only=True)
 class Spoken:
-    """What an answer says in all its choices, and the vendor's own figures in OpenAI's terms."""
+    """What an answer says in all its choices.
+
+    Attributes:
+        usage: the vendor's own figures, in OpenAI's terms.
+        fails: it is no answer: the vendor broke off with an error, in whichever way it says so.
+
+    """
 
     voices: Sequence[Voice]
     usage: Usage | None = None
+    fails: bool = False

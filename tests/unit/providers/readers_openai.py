@@ -1,0 +1,99 @@
+"""Reads what vendors said who speak OpenAI's shape, each with deviations of its own."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from readers import FINISH, GAVE_UP, Objects, Reader
+from spoken import Call, Spoken, Voice
+
+from modelmesh.types import Usage
+
+
+def _spoken(objects: Objects, *, mends: bool) -> Spoken:
+    pieces: dict[int, list[Mapping[str, Any]]] = {}
+    usage = None
+    fails = False
+    for said in objects:
+        fails = fails or bool(said.get("error"))
+        usage = _usage(said) or usage
+        for choice in said.get("choices") or []:
+            fails = fails or bool(choice.get("error")) or choice.get("finish_reason") in GAVE_UP
+            pieces.setdefault(choice.get("index", 0), []).append(choice)
+    voices = [_voice(choices, mends=mends) for _, choices in sorted(pieces.items())]
+    return Spoken(voices=voices, usage=usage, fails=fails or not voices)
+
+
+def _voice(choices: Objects, *, mends: bool) -> Voice:
+    texts = {"content": "", "refusal": "", "thoughts": ""}
+    calls: dict[Any, dict[str, str]] = {}
+    for choice in choices:
+        message = choice.get("delta") or choice.get("message") or {}
+        for part in _parts(message.get("content")):
+            texts["content"] += part.get("text") or ""
+            texts["thoughts"] += "".join(t["text"] for t in part.get("thinking") or [])
+        texts["refusal"] += message.get("refusal") or ""
+        texts["thoughts"] += message.get("reasoning_content") or message.get("reasoning") or ""
+        functions = message.get("tool_calls") or []
+        if message.get("function_call"):
+            functions = [{"index": 0, "function": message["function_call"]}]
+        for number, call in enumerate(functions):
+            _add(calls, call.get("index", number), call["function"])
+    words = [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]
+    return Voice(
+        text=texts["content"],
+        refusal=texts["refusal"],
+        thoughts=texts["thoughts"],
+        calls=tuple(Call.written(c["name"], c["arguments"] or "{}") for c in calls.values()),
+        finish=_finish(words[0] if words else None, mends=mends and bool(calls)),
+    )
+
+
+def _parts(content: Any) -> list[Mapping[str, Any]]:
+    """Return content as parts, as Mistral has it where the model thinks."""
+    return content if isinstance(content, list) else [{"text": content}]
+
+
+def _add(calls: dict[Any, dict[str, str]], key: Any, function: Mapping[str, Any]) -> None:
+    """Add a piece of a call. A name that comes again is said again, not said on."""
+    call = calls.setdefault(key, {"name": "", "arguments": ""})
+    call["name"] = call["name"] or function.get("name") or ""
+    arguments = function.get("arguments")
+    call["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+
+
+def _finish(word: Any, *, mends: bool) -> str:
+    finish = FINISH.get(word, "stop")
+    return "tool_calls" if mends and finish == "stop" else finish
+
+
+def _usage(said: Mapping[str, Any]) -> Usage | None:
+    """Whatever of the total is not the prompt is the completion."""
+    counts = said.get("usage") or (said.get("x_groq") or {}).get("usage")
+    if not counts:
+        return None
+    prompt = counts["prompt_tokens"]
+    completion = (counts.get("total_tokens") or prompt + counts["completion_tokens"]) - prompt
+    inner = counts.get("prompt_tokens_details") or {}
+    names = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")
+    cached = [inner.get("cached_tokens"), *(counts.get(name) for name in names)]
+    thought = (counts.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    # Some vendors report more of a part than of the whole.
+    return Usage(
+        prompt=prompt,
+        completion=completion,
+        cached=min(prompt, next((count for count in cached if count), 0)),
+        reasoning=min(completion, thought),
+    )
+
+
+def _ended(said: Mapping[str, Any]) -> frozenset[int]:
+    choices = said.get("choices") or []
+    return frozenset(c.get("index", 0) for c in choices if c.get("finish_reason"))
+
+
+OPENAI: Final = Reader(partial(_spoken, mends=False), _ended, lambda said: bool(_ended(said)))
+"""OpenAI's own word for why an answer ends is the measure."""
+COMPATIBLE: Final = Reader(partial(_spoken, mends=True), _ended, lambda said: bool(_ended(said)))
+"""An answer with calls ends for their sake, whatever the vendor calls it."""

@@ -1,0 +1,217 @@
+"""The recorded exchanges which lie beside this repository in `../shared/wire`; see README there.
+
+They are loaded here, cut into pieces, and given to a reader. Nothing here knows the library's own
+way of reading them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import define, field
+from readers import ANTHROPIC, COHERE, GEMINI, Objects, Reader
+from readers_openai import COMPATIBLE, OPENAI
+from spoken import Spoken
+
+WIRE: Final = Path(__file__).parents[4] / "shared" / "wire"
+
+CONNECTORS: Final = {
+    "anthropic": "anthropic.claude.v1",
+    "azure": "azure.openai.v1",
+    "cerebras": "cerebras.api.v1",
+    "cohere": "cohere.api.v1",
+    "deepseek": "deepseek.api.v1",
+    "gemini": "google.gemini.v1",
+    "groq": "groq.api.v1",
+    "mistral": "mistral.api.v1",
+    "openai": "openai.llm.v1",
+    "openrouter": "openrouter.api.v1",
+    "perplexity": "perplexity.api.v1",
+    "together": "together.api.v1",
+    "xai": "xai.api.v1",
+}
+"""The connector of each folder."""
+
+_FILED_ELSEWHERE: Final = {"7b4de278": "azure"}
+"""Exchanges whose folder is not their vendor's: Azure's streams begin with its filter's word."""
+
+_READERS: Final = {
+    "anthropic": ANTHROPIC,
+    "azure": OPENAI,
+    "cohere": COHERE,
+    "gemini": GEMINI,
+    "openai": OPENAI,
+}
+
+JUDGED: Final = ("chat", "chat_stream", "error")
+"""The endpoints which have rules. An endpoint that gets some is added here and to `trial`."""
+
+_NO_ENDPOINT: Final = "an endpoint which the library does not have"
+_TO_COME: Final = "its rules are still to be written"
+_OTHER_API: Final = "an API of the vendor's which its connector does not use"
+
+_BY_ENDPOINT: Final = {
+    **dict.fromkeys(("embeddings", "speech", "transcription", "transcription_stream"), _TO_COME),
+    **dict.fromkeys(("image", "image_stream"), _TO_COME),
+}
+_BY_PATH: Final = {
+    "cohere": ("/v2/chat",),
+    "anthropic": ("/v1/messages",),
+    "gemini": (":generateContent", ":streamGenerateContent"),
+}
+_COMPATIBLE_PATHS: Final = ("/chat/completions",)
+_BY_CASE: Final = {
+    "e3fbd270": "the fixture has lost the empty lines between its events",
+    "5cc15679": "its error is no event: it stands bare in the stream, which no SSE reader sees",
+}
+
+
+@define(eq=False)
+class Exchange:
+    """One recorded exchange."""
+
+    path: Path
+    _content: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Names it in reports; its last part is enough to find the file."""
+        return f"{self.vendor}-{self.endpoint}-{self.case}"
+
+    @property
+    def case(self) -> str:
+        return self.path.stem.rpartition(".")[2]
+
+    @property
+    def vendor(self) -> str:
+        return _FILED_ELSEWHERE.get(self.case, self.path.parent.name)
+
+    @property
+    def endpoint(self) -> str:
+        return str(self._content["endpoint"])
+
+    @property
+    def traits(self) -> Sequence[str]:
+        return tuple(self._content["traits"])
+
+    @property
+    def reader(self) -> Reader:
+        return _READERS.get(self.vendor, COMPATIBLE)
+
+    @property
+    def asked(self) -> Any:
+        """The body of the request, where it was recorded and is JSON; else None."""
+        return self._content["request"]["body"]
+
+    @property
+    def model(self) -> str:
+        return self._content.get("model") or "some-model"
+
+    @property
+    def status(self) -> int:
+        return int(self._content["response"]["status"])
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return dict(self._content["response"]["headers"])
+
+    @property
+    def body(self) -> bytes:
+        """The response's body, as it came."""
+        response = self._content["response"]
+        body = response.get("body", response.get("sse"))
+        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+        return ((response.get("body_prefix") or "") + text).encode()
+
+    @cached_property
+    def spoken(self) -> Spoken:
+        return self.reader.spoken(self.objects)
+
+    @property
+    def objects(self) -> Objects:
+        """The objects of a stream, or the one object of a plain answer."""
+        if self.endpoint == "chat":
+            return [json.loads(self.body)]
+        return [said for _, said in self.events]
+
+    @cached_property
+    def events(self) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        """The objects of a stream, each with the place where its event ends, in bytes."""
+        found, at = [], 0
+        for line in self.body.splitlines(keepends=True):
+            at += len(line)
+            written = line.removeprefix(b"data:").strip()
+            if line.startswith(b"data:") and written.startswith(b"{"):
+                found.append((at, json.loads(written)))
+        return found
+
+    @property
+    def left_out(self) -> str | None:
+        """Why it is not judged; None where it is."""
+        response, path = self._content["response"], self._content["request"]["url_path"]
+        paths = _BY_PATH.get(self.vendor, _COMPATIBLE_PATHS)
+        if self.vendor not in CONNECTORS:
+            return "no connector serves this endpoint of the vendor yet"
+        if self.case in _BY_CASE:
+            return _BY_CASE[self.case]
+        if self.endpoint not in JUDGED:
+            return _BY_ENDPOINT.get(self.endpoint, _NO_ENDPOINT)
+        if self.endpoint != "error" and not path.partition("?")[0].endswith(paths):
+            return _OTHER_API
+        if response.get("framing", "sse") != "sse":
+            return "a stream without alt=sse, which the connector always asks for"
+        return None
+
+
+def exchanges() -> Iterator[Exchange]:
+    """Give all exchanges there are, in order of their names; none where the folder is absent."""
+    for path in sorted(WIRE.glob("*/*.json")):
+        content = json.loads(path.read_bytes())
+        if "endpoint" in content:
+            yield Exchange(path, content)
+
+
+def judged(endpoint: str) -> list[Exchange]:
+    """Return the exchanges of an endpoint which are judged."""
+    return [one for one in exchanges() if one.endpoint == endpoint and one.left_out is None]
+
+
+def awkward_pieces(body: bytes) -> list[bytes]:
+    """Cut a stream within every character, line end, event end and field name that can be cut."""
+    places = {at for at, byte in enumerate(body) if byte & 0xC0 == 0x80}
+    for mark, shift in ((b"\n", 0), (b"\n", 1), (b"data:", 2), (b"data:", 5), (b'":', 1)):
+        at = body.find(mark)
+        while at >= 0:
+            places.add(at + shift)
+            at = body.find(mark, at + 1)
+    return _cut(body, sorted(places - {0, len(body)}))
+
+
+def crumbs(body: bytes, size: int) -> list[bytes]:
+    """Cut a stream into pieces of `size` bytes."""
+    return _cut(body, list(range(size, len(body), size)))
+
+
+def half_ways(exchange: Exchange) -> Iterator[int]:
+    """Give the places at which a stream may break off before it is whole.
+
+    They are within each event and after it, up to within the last that makes it whole. An answer
+    of several choices is not whole when one of them is.
+    """
+    ended: set[int] = set()
+    began = 0
+    for end, said in exchange.events:
+        yield (began + end) // 2
+        ended |= exchange.reader.ended(said)
+        if ended and len(ended) >= len(exchange.spoken.voices):
+            return
+        began = end + (2 if exchange.body[end : end + 2] == b"\r\n" else 1)
+        yield began
+
+
+def _cut(body: bytes, places: Sequence[int]) -> list[bytes]:
+    bounds = [0, *places, len(body)]
+    return [body[start:end] for start, end in pairwise(bounds)]

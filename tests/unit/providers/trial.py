@@ -1,0 +1,194 @@
+"""Puts one recorded exchange through its vendor's translator, and lets the rules judge.
+
+Each function here returns complaints, as those in `judge` do. `scripts/conformance` counts them.
+"""
+
+import re
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import judge
+from attrs import define, field
+from errors_expected import kinds_of
+from recordings import CONNECTORS, Exchange, awkward_pieces, crumbs, half_ways
+
+from modelmesh.connectors import registry
+from modelmesh.errors import ErrorKind, ProviderError, as_failure
+from modelmesh.stream import Stream
+from modelmesh.testing.clock import FakeClock
+from modelmesh.testing.transport import ScriptedTransport, Step, cut, stream
+from modelmesh.timers import Timers
+from modelmesh.types import HttpReply, HttpRequest, Provider, Request, Usage
+
+_CRUMB: Final = 7
+_BYTEWISE: Final = 3000
+"""Streams up to this many bytes are read byte by byte as well."""
+
+
+async def complaints(exchange: Exchange) -> list[str]:
+    """Judge an exchange in every way that its endpoint has."""
+    match exchange.endpoint:
+        case "chat":
+            return answer_complaints(exchange)
+        case "chat_stream":
+            return [*await stream_complaints(exchange), *await half_way_complaints(exchange)]
+        case "error":
+            return error_complaints(exchange)
+    raise LookupError(f"there are no rules for {exchange.endpoint}")
+
+
+def answer_complaints(exchange: Exchange) -> list[str]:
+    """Judge what a plain answer is translated to."""
+    reply = HttpReply(status=exchange.status, headers=exchange.headers, body=exchange.body)
+    try:
+        answer = provider(exchange).answer(reply, request=asked(exchange), wall=wall(exchange))
+    except Exception as raised:  # noqa: BLE001 - whatever a translator raises is told
+        return failure_complaints(exchange, raised)
+    if exchange.spoken.fails:
+        return ["a failure was taken for an answer"]
+    complaints = judge.answer_complaints(answer.body, exchange.spoken)
+    return complaints + judge.usage_complaints(answer.usage, exchange.spoken)
+
+
+async def stream_complaints(exchange: Exchange) -> list[str]:
+    """Judge what a stream is translated to, in whichever pieces it comes."""
+    whole = await hear(exchange, [exchange.body])
+    if whole.raised:
+        return failure_complaints(exchange, whole.raised)
+    if exchange.spoken.fails:
+        return ["a failure was taken for an answer"]
+    complaints = judge.stream_complaints(whole.payloads, exchange.spoken)
+    complaints += judge.usage_complaints(whole.usage, exchange.spoken)
+    ways = {
+        "awkward pieces": awkward_pieces(exchange.body),
+        "crumbs": crumbs(exchange.body, _CRUMB),
+    }
+    if len(exchange.body) <= _BYTEWISE:
+        ways["single bytes"] = crumbs(exchange.body, 1)
+    for name, pieces in ways.items():
+        heard = await hear(exchange, pieces)
+        if (heard.payloads, heard.usage, heard.raised) != (whole.payloads, whole.usage, None):
+            complaints.append(f"in {name} it reads otherwise: {heard.raised or 'other chunks'}")
+    return complaints
+
+
+async def half_way_complaints(exchange: Exchange) -> list[str]:
+    """Judge what becomes of a stream that breaks off, wherever it does."""
+    complaints = []
+    reasons = [end for end, said in exchange.events if exchange.reader.gives_reason(said)]
+    for place in half_ways(exchange):
+        for end in ([], [cut()]):
+            heard = await hear(exchange, [exchange.body[:place], *end])
+            if not isinstance(heard.raised, ProviderError) or heard.succeeded:
+                complaints.append(f"cut after {place} bytes it is taken for whole")
+            elif heard.gives_reason and place < min(reasons, default=place + 1):
+                complaints.append(f"cut after {place} bytes it ends with a reason nobody gave")
+    return complaints
+
+
+def error_complaints(exchange: Exchange) -> list[str]:
+    """Judge what an error reply is taken for."""
+    kinds = kinds_of(exchange)
+    reply = HttpReply(status=exchange.status, headers=exchange.headers, body=exchange.body)
+    try:
+        error = provider(exchange).error(reply, wall=wall(exchange))
+    except Exception as raised:  # noqa: BLE001 - as above
+        return [f"it raises {raised!r}"]
+    kind = error.kind if error.kind in kinds else kinds[0]
+    return judge.error_complaints(error, kind, named_pause(exchange))
+
+
+def failure_complaints(exchange: Exchange, raised: Exception) -> list[str]:
+    """Judge that something was raised: it has to be for a failure which another target may mend.
+
+    That a vendor refused before it said a word may be told as an answer or as an error.
+    """
+    if not isinstance(raised, ProviderError):
+        return [f"it raises {raised!r}"]
+    refused = [v.finish for v in exchange.spoken.voices if not (v.text or v.calls)]
+    if raised.kind is ErrorKind.CONTENT_FILTERED and "content_filter" in refused:
+        return []
+    if not exchange.spoken.fails:
+        return [f"it fails: {raised.kind}: {raised}"]
+    return [] if raised.rule.next_target else [f"{raised.kind} leads to no other target"]
+
+
+def provider(exchange: Exchange) -> Provider:
+    """Return the translator of an exchange's vendor. Raises LookupError where there is none."""
+    found = registry.find("providers", CONNECTORS[exchange.vendor])
+    made: Provider = found("vendor", base_url="http://vendor.test/v1", headers={}, options=None)
+    return made
+
+
+def asked(exchange: Exchange) -> Request:
+    """Return a request in OpenAI's shape which the exchange may answer, usage asked for."""
+    voices = exchange.spoken.voices if exchange.endpoint != "error" else ()
+    names = sorted({call.name for voice in voices for call in voice.calls})
+    body: dict[str, Any] = {
+        "model": exchange.model,
+        "messages": [{"role": "user", "content": "..."}],
+        "tools": [{"type": "function", "function": {"name": name}} for name in names],
+        "n": max(1, len(voices)),
+    }
+    if exchange.endpoint == "chat_stream":
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return Request(id="r", model=exchange.model, body=body)
+
+
+def named_pause(exchange: Exchange) -> float | None:
+    """Return the seconds which a vendor asks for: in headers, or in Google's details."""
+    headers = exchange.headers
+    if headers.get("retry-after", "").isdigit():
+        milliseconds = float(headers.get("retry-after-ms", 0)) / 1000
+        return milliseconds or float(headers["retry-after"])
+    if exchange.vendor == "openrouter" and headers.get("x-ratelimit-remaining") == "0":
+        return float(headers["x-ratelimit-reset"]) / 1000 - wall(exchange)
+    delay = re.search(rb'"retryDelay": ?"([0-9.]+)s"', exchange.body)
+    return float(delay[1]) if delay else None
+
+
+def wall(exchange: Exchange) -> float:
+    """Return the time of day at which an exchange took place, or some other."""
+    date = exchange.headers.get("date")
+    return parsedate_to_datetime(date).timestamp() if date else FakeClock().wall()
+
+
+@define(eq=False)
+class Heard:
+    """What a client of the library hears of a stream, and what the pool is told."""
+
+    payloads: list[bytes] = field(factory=list)
+    usage: Usage | None = None
+    raised: Exception | None = None
+    succeeded: bool = False
+
+    @property
+    def gives_reason(self) -> bool:
+        return any(re.search(rb'"finish_reason": ?"', payload) for payload in self.payloads)
+
+    def succeed(self, now: float) -> None:  # noqa: ARG002 - as an Outcome has it
+        self.succeeded = True
+
+    def fail(self, now: float, error: ProviderError) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+async def hear(exchange: Exchange, steps: Sequence[Step]) -> Heard:
+    """Play a stream to the library, and return what comes of it."""
+    heard, clock = Heard(), FakeClock()
+    sent = HttpRequest(url="http://vendor.test", headers={})
+    reply = await ScriptedTransport([stream(steps)], clock).send(sent, connect=1)
+    timers = Timers(first=60, deadline=600, idle=60)
+    try:
+        decoder = provider(exchange).decoder(request=asked(exchange), wall=wall(exchange))
+        playing = Stream(reply, decoder, clock, timers, clock.timer(), heard)
+        await playing.begin()
+        async for payload in playing:
+            heard.payloads.append(payload)
+        heard.usage = playing.usage
+    except Exception as raised:  # noqa: BLE001 - whatever a translator raises is told
+        heard.raised = raised if isinstance(raised, LookupError) else as_failure(raised)
+    await reply.close()
+    return heard
