@@ -93,6 +93,7 @@ def _from_object(body: Mapping[str, Any], status: int | None, headers: Mapping[s
     metadata = _object(error.get("metadata"))
     named = [error.get(name) for name in ("code", "type", "error_type", "status")]
     named += [inner.get("code"), metadata.get("provider_code")]
+    named.append(_object(error.get("details")).get("error_code"))
     words = tuple(str(word).lower() for word in named if word)
     text = _text(error)
     behind = _behind(metadata)

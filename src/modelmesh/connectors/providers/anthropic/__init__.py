@@ -1,0 +1,83 @@
+"""Anthropic's Messages API. https://platform.claude.com/docs/en/api/messages.
+
+Its address, headers and list of models are found as those of every vendor. What it says and is
+told is translated in the files beside this one: `request` with `messages`, `parameters` and
+`schema`, then `answer` and `stream`. `model` knows how its models differ.
+
+Errors: https://platform.claude.com/docs/en/api/errors.
+"""
+
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._parameters import asks_something
+from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers.anthropic.answer import answer_of
+from modelmesh.connectors.providers.anthropic.model import CONNECTOR, model_of
+from modelmesh.connectors.providers.anthropic.parameters import refused
+from modelmesh.connectors.providers.anthropic.request import written
+from modelmesh.connectors.providers.anthropic.stream import Decoder
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.json_text import dumps, loads
+from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
+
+
+class Provider(openai_compatible.Provider):
+    connector = CONNECTOR
+    name = "Anthropic"
+    base_url = "https://api.anthropic.com/v1"
+    key_names = ("ANTHROPIC_API_KEY",)
+    url_names = ("ANTHROPIC_BASE_URL",)
+    models = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5")
+    paths = MappingProxyType({"chat": "/messages"})
+    models_path = "/models?limit=1000"
+    auth = ("x-api-key", "{key}")
+    required_headers = MappingProxyType({"anthropic-version": "2023-06-01"})
+    signs = (
+        # A file of the client's may be what is not found, which is no fault of the model.
+        Sign(ErrorKind.INVALID_REQUEST, {404}, text=r"^file\b|\bfile_id\b"),
+        Sign(ErrorKind.CONTEXT_TOO_LONG, {400}, text=r"exceed context limit"),
+    )
+
+    def completed(self, base_url: str) -> str:
+        """Return an address with its version, which Anthropic's own variable leaves out."""
+        return base_url if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/v1"
+
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
+        body = request.body
+        names = refused(body, model_of(model))
+        return frozenset(name for name in names if asks_something(name, body[name]))
+
+    def request(
+        self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
+    ) -> HttpRequest:
+        """Translate a request. Raises RequestError where it is malformed."""
+        body = written(request.body, model, model_of(model), drop)
+        return HttpRequest(
+            url=self._at(self.paths[request.endpoint], model),
+            headers={
+                **request.headers,
+                **self._headers_with(key),
+                "content-type": "application/json",
+            },
+            body=dumps(body),
+            stream=request.stream,
+        )
+
+    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
+        if reply.status not in range(200, 300):
+            raise self.error(reply, wall=wall)
+        try:
+            body = loads(reply.body)
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no JSON object")
+        if tells_of_failure(body):
+            raise self.error(reply, wall=wall)
+        return answer_of(body, request=request, wall=wall)
+
+    def decoder(self, *, request: Request, wall: float) -> Decoder:
+        return Decoder(request, wall, self.signs)
