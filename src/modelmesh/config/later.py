@@ -18,7 +18,6 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
         "providers": (
             "anthropic.claude.v1",
             "google.gemini.v1",
-            "cohere.api.v1",
             "aws.bedrock.v1",
             "google.vertex.v1",
             "github.models.v1",
