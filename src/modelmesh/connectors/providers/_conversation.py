@@ -182,7 +182,7 @@ def _turn(message: Mapping[str, Any], where: str, names: Mapping[str, str], last
             calls=tuple(_calls(message, where)),
             fields=message,
         )
-    parts = parts_of(message.get("content"), f"{where}.content", empty=role in _MAY_SAY_NOTHING)
+    parts = parts_of(message.get("content"), f"{where}.content", empty=role in ("tool", "function"))
     match role:
         case "system" | "developer":
             return System(parts=parts)
@@ -197,9 +197,6 @@ def _turn(message: Mapping[str, Any], where: str, names: Mapping[str, str], last
         case "function":
             return Result(call_id=last, name=text_at(message, "name", where), parts=parts)
     raise faulty(f"{where}.role", "must be system, developer, user, assistant or tool")
-
-
-_MAY_SAY_NOTHING: Final = frozenset({"tool", "function"})
 
 
 def _calls(message: Mapping[str, Any], where: str) -> Iterator[Call]:
@@ -229,12 +226,12 @@ def _call(id_: str, function: Mapping[str, Any], where: str, fields: Mapping[str
 
 def _arguments(arguments: Any, where: str) -> Mapping[str, Any]:
     """Return the arguments of a call; without any they may be spelled "", null, or not at all."""
-    if isinstance(arguments, str) and arguments.strip():
+    if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments)
+            arguments = json.loads(arguments) if arguments.strip() else None
         except (ValueError, RecursionError):
             raise faulty(where, "is not valid JSON") from None
-    if not arguments and not isinstance(arguments, list | int | float):
+    if arguments is None or arguments == "":
         return {}
     if not isinstance(arguments, dict):
         raise faulty(where, "must be a JSON object")

@@ -7,6 +7,7 @@ https://platform.claude.com/docs/en/build-with-claude/thinking
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -59,6 +60,9 @@ _BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Tokens to think with, for models which do not decide that themselves."""
 
+_OF_A_TURN: Final = frozenset({"assistant", "tool", "function"})
+"""Whose messages belong to one turn of the assistant."""
+
 
 @frozen(kw_only=True)
 class Thinking:
@@ -74,6 +78,8 @@ def refused(body: Mapping[str, Any], model: Model) -> frozenset[str]:
     """Return the parameters in a body which the model does not take, whatever their values."""
     thinking = thinking_of(body, model)
     names = (body.keys() - _TAKEN) | thinking.refused
+    if body.get("thinking") is not None:
+        names |= {"reasoning_effort"}
     if not model.sampling or thinking.on:
         names |= _SAMPLING
     elif body.get("temperature") is not None:
@@ -156,16 +162,12 @@ def _named(name: str, *, if_: bool) -> frozenset[str]:
 
 
 def _thoughts_are_lost(body: Mapping[str, Any]) -> bool:
-    """Whether the calls whose results come last were made without thoughts, as far as is known."""
+    """Whether a turn that goes on with the results of calls began without thoughts."""
     messages = body.get("messages")
-    for message in reversed(messages if isinstance(messages, list) else ()):
-        role = message.get("role") if isinstance(message, dict) else None
-        if role == "assistant":
-            calls = message.get("tool_calls") or message.get("function_call")
-            return bool(calls) and not thoughts_in(message)
-        if role not in ("tool", "function"):
-            return False
-    return False
+    listed = [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    turn = list(takewhile(lambda said: said.get("role") in _OF_A_TURN, reversed(listed)))
+    own = [message for message in turn if message.get("role") == "assistant"]
+    return bool(own) and turn[0] is not own[0] and not thoughts_in(own[-1])
 
 
 def _chooses_a_tool(body: Mapping[str, Any]) -> bool:
@@ -202,12 +204,11 @@ def _has_odd_stop(stop: Any) -> bool:
 
 
 def _has_odd_tool(tools: Any) -> bool:
+    listed = tools if isinstance(tools, list) else []
+    kinds = [tool.get("type") for tool in listed if isinstance(tool, dict)]
     return any(
-        isinstance(kind := tool.get("type"), str)
-        and kind != "function"
-        and not _OWN_TOOL.search(kind)
-        for tool in (tools if isinstance(tools, list) else ())
-        if isinstance(tool, dict)
+        isinstance(kind, str) and kind != "function" and not _OWN_TOOL.search(kind)
+        for kind in kinds
     )
 
 

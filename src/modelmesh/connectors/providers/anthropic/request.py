@@ -39,8 +39,8 @@ def written(
 
     Raises RequestError where it is malformed.
     """
-    thinking = thinking_of(body, model)
-    without = drop | refused(body, model)
+    body = {name: value for name, value in body.items() if name not in drop}
+    thinking, without = thinking_of(body, model), refused(body, model)
     body = {name: value for name, value in body.items() if name not in without}
     talk = read(body)
     system, messages = messages_of(talk.turns, model, thinks=thinking.on)
