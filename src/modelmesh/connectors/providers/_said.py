@@ -6,14 +6,14 @@
 {"detail": "text"}, {"detail": [{"loc", "msg"}]}    FastAPI: Mistral, vLLM
 {"title", "detail", "status"}                       RFC 9457: NVIDIA
 {"errors": [{"code", "message"}]}                   Cloudflare
-[{"error": ...}]                                    Google
+{"error": {"status", "details": [{"reason"}, …]}}   Google, in a list or not
 {"message", "error_type"}                           Cohere
 anything else                                       load balancers
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -91,8 +91,10 @@ def _from_object(body: Mapping[str, Any], status: int | None, headers: Mapping[s
     error = _error_in(body)
     inner = _object(error.get("innererror"))
     metadata = _object(error.get("metadata"))
+    details = [_object(detail) for detail in _list(error.get("details"))]
     named = [error.get(name) for name in ("code", "type", "error_type", "status")]
     named += [inner.get("code"), metadata.get("provider_code")]
+    named += [detail.get("reason") for detail in details]
     named.append(_object(error.get("details")).get("error_code"))
     words = tuple(str(word).lower() for word in named if word)
     text = _text(error)
@@ -109,8 +111,8 @@ def _from_object(body: Mapping[str, Any], status: int | None, headers: Mapping[s
         type=_name(error.get("type")),
         code=None if repeated else _name(code),
         param=_name(error.get("param")),
-        more=f"{behind} {' '.join(metadata)}",
-        headers={**headers, **_reported(metadata)},
+        more=f"{behind} {' '.join([*metadata, *_quotas(details)])}",
+        headers={**_asked_for(details), **headers, **_reported(metadata)},
     )
 
 
@@ -161,6 +163,18 @@ def _reported(metadata: Mapping[str, Any]) -> dict[str, str]:
     return {name.lower(): str(text) for name, text in _object(metadata.get("headers")).items()}
 
 
+def _quotas(details: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the quotas which Google says are used up (google.rpc.QuotaFailure)."""
+    violations = [_object(one) for each in details for one in _list(each.get("violations"))]
+    return [str(violation.get("quotaId")) for violation in violations]
+
+
+def _asked_for(details: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the pause which Google asks for, as the header others have (google.rpc.RetryInfo)."""
+    pauses = [str(each["retryDelay"]) for each in details if each.get("retryDelay")]
+    return {"retry-after": pauses[0]} if pauses else {}
+
+
 def _plain(text: str, status: int | None) -> str:
     if not text.strip() or _HTML.match(text):
         if status in _REDIRECTS:
@@ -171,6 +185,10 @@ def _plain(text: str, status: int | None) -> str:
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _name(value: Any) -> str | None:

@@ -1,0 +1,89 @@
+"""Google's Gemini API, by generateContent. https://ai.google.dev/api/generate-content.
+
+What it has and OpenAI lacks stands where Google's own layer for OpenAI's clients has it: signatures
+of thoughts in `extra_content` of the message or call they belong to, which a client that sends the
+message back as it came brings along. Thoughts are in `reasoning_content`, images that were made in
+`images`.
+"""
+
+from types import MappingProxyType
+from urllib.parse import quote, urlsplit
+
+from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._conversation import read
+from modelmesh.connectors.providers.gemini.answer import answer_of, sound
+from modelmesh.connectors.providers.gemini.failures import SIGNS, failed
+from modelmesh.connectors.providers.gemini.messages import contents_of
+from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
+from modelmesh.connectors.providers.gemini.parameters import TAKEN, lacking, parameters_of
+from modelmesh.connectors.providers.gemini.stream import Decoder
+from modelmesh.errors import ProviderError
+from modelmesh.json_text import dumps
+from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
+
+
+class Provider(openai_compatible.Provider):
+    connector = CONNECTOR
+    name = "Google Gemini"
+    base_url = "https://generativelanguage.googleapis.com/v1beta"
+    key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    url_names = ("GOOGLE_GEMINI_BASE_URL",)
+    models = ("gemini-3.8-flash", "gemini-3.5-flash-lite", "gemini-4-argon")
+    paths = MappingProxyType({"chat": ":generateContent"})
+    models_path = "/models?pageSize=1000"
+    auth = ("x-goog-api-key", "{key}")
+    accepts = TAKEN
+    implied = frozenset({"stream_options"})
+    signs = SIGNS
+
+    def completed(self, base_url: str) -> str:
+        """Return an address with its version, which Google's own variable leaves out."""
+        return base_url if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/v1beta"
+
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
+        """Return those parameters of a request which this model does not take.
+
+        `messages` among them stands for files which Gemini cannot get at.
+        """
+        return super().lacks(request, model) | frozenset(lacking(request.body, model_of(model)))
+
+    def request(
+        self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
+    ) -> HttpRequest:
+        """Translate a request. Raises RequestError (400) where it is malformed."""
+        body = {n: v for n, v in request.body.items() if n == "messages" or n not in drop}
+        asked, wire = read(body), model_of(model)
+        sent = {**contents_of(asked.turns, wire), **parameters_of(body, asked, wire)}
+        return HttpRequest(
+            url=self._at(
+                "streamGenerateContent?alt=sse" if request.stream else "generateContent", model
+            ),
+            headers={
+                **request.headers,
+                **self._headers_with(key),
+                "content-type": "application/json",
+            },
+            body=dumps(sent),
+            stream=request.stream,
+        )
+
+    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
+        """Translate a whole reply. Raises ProviderError for anything but a sound answer."""
+        body = sound(reply)
+        if body is None:
+            raise self.error(reply, wall=wall)
+        return answer_of(body, request=request, wall=wall)
+
+    def decoder(self, *, request: Request, wall: float) -> Decoder:
+        """Return the decoder for one stream."""
+        return Decoder(request=request, wall=wall)
+
+    def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
+        """Say what a reply with an error status, or an error for a body, means."""
+        return failed(reply, wall=wall)
+
+    def _at(self, path: str, model: str = "") -> str:
+        """Return the URL of a path, or of what a model can do. Its name is quoted safely."""
+        if not model:
+            return super()._at(path)
+        return f"{self._url}/models/{quote(model.removeprefix('models/'), safe='')}:{path}"

@@ -1,0 +1,110 @@
+"""Decoding a stream of Gemini's. https://ai.google.dev/api/generate-content.
+
+Each event is a piece of every candidate, a function call comes whole, and there is no end marker.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+
+from modelmesh.connectors.providers._errors import failure_in_stream
+from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._writing import Ending, StreamWriter
+from modelmesh.connectors.providers.gemini.answer import (
+    ENDINGS,
+    FILTERED,
+    Candidate,
+    Ids,
+    called_in,
+    candidates_of,
+    id_of,
+    is_blocked,
+    logprobs_of,
+    name_of,
+    said_in,
+    usage_of,
+)
+from modelmesh.connectors.providers.gemini.failures import SIGNS
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.json_text import loads
+from modelmesh.types import Chunk, Event, Request, Usage
+
+Json = Mapping[str, Any]
+
+
+@define(eq=False)
+class Decoder:
+    """Decodes one stream.
+
+    Older servers end every piece with STOP, and count only in the last. So that word ends a stream
+    only once there is a count; a stream that breaks off before is not whole.
+    """
+
+    _request: Request
+    _wall: float
+    _writer: StreamWriter = field(init=False)
+    _ids: Ids | None = field(default=None, init=False)
+    _usage: Usage | None = field(default=None, init=False)
+    # Of each candidate, why it ended.
+    _reasons: dict[int, str | None] = field(factory=dict, init=False)
+    _logprobs: dict[int, list[Json]] = field(factory=dict, init=False)
+    _ended: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._writer = StreamWriter(self._wall, self._request)
+
+    def feed(self, event: Event) -> Sequence[Chunk]:
+        """Return the chunks an event stands for; raise ProviderError for a failure."""
+        payload = event.data.strip()
+        if not payload:
+            return ()
+        try:
+            body = loads(payload)
+        except (ValueError, RecursionError):
+            body = None
+        if event.name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
+            raise failure_in_stream(payload, own=SIGNS)
+        if not isinstance(body, dict):
+            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
+        return self._taken(body)
+
+    def _taken(self, body: Json) -> Sequence[Chunk]:
+        self._usage = usage_of(body) or self._usage
+        if self._ended:
+            return (Chunk(usage=self._usage),)
+        if self._ids is None:
+            self._writer.id = id_of(body, self._request)
+            self._writer.model = name_of(body, self._request)
+            self._ids = Ids(self._writer.id)
+        candidates = candidates_of(body)
+        chunks = [chunk for one in candidates for chunk in self._pieces(one, self._ids)]
+        if not self._reasons and is_blocked(body):
+            self._writer.finish(FILTERED)
+            self._reasons[0] = FILTERED.reason
+        self._ended = self._is_whole()
+        return [*chunks, *self._writer.end(self._usage)] if self._ended else chunks
+
+    def _is_whole(self) -> bool:
+        reasons = self._reasons.values()
+        if not reasons or None in reasons:
+            return False
+        return self._usage is not None or any(reason != "STOP" for reason in reasons)
+
+    def _pieces(self, candidate: Candidate, ids: Ids) -> Iterator[Chunk]:
+        index, writer = candidate.index, self._writer
+        self._reasons.setdefault(index, None)
+        self._logprobs.setdefault(index, []).extend(candidate.logprobs)
+        for part in candidate.parts:
+            if "functionCall" in part:
+                call = called_in(part, ids)
+                number, head = writer.call(call.id, call.name, index, fields=call.fields)
+                yield head
+                yield from writer.arguments(number, call.arguments, index)
+                yield from writer.call_ends(number, index)
+            elif fields := said_in(part):
+                yield writer.delta(fields, index, content=fields.keys() != {"extra_content"})
+        if reason := candidate.reason:
+            self._reasons[index] = reason
+            more = logprobs_of(self._logprobs[index])
+            writer.finish(Ending.of(reason, ENDINGS), index, more)
