@@ -11,10 +11,19 @@ from typing import Any
 
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel, ValidationError
+from request_rules import request_complaints
 from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.types import Usage
+
+__all__ = [
+    "answer_complaints",
+    "error_complaints",
+    "request_complaints",
+    "stream_complaints",
+    "usage_complaints",
+]
 
 _CONSTANT = ("id", "created", "model")
 # With calls an answer ends for their sake, unless it was cut short. Where the client named the
@@ -236,15 +245,18 @@ def _usage_told_complaints(usage: Mapping[str, Any] | None, spoken: Spoken | Non
     """Judge the usage which the client is told."""
     if usage is None:
         return ["usage is missing"] if spoken and spoken.usage else []
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+    thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    # Azure has told more of a part than of the whole; that is for those who add up.
     told = Usage(
-        prompt=prompt or 0,
-        completion=completion or 0,
-        cached=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-        reasoning=(usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0,
+        prompt=prompt,
+        completion=completion,
+        cached=min(cached, prompt),
+        reasoning=min(thought, completion),
     )
     found = []
-    if usage.get("total_tokens") != told.prompt + told.completion:
+    if usage.get("total_tokens") != prompt + completion:
         found.append(f"{prompt} and {completion} tokens make {usage.get('total_tokens')}")
     if spoken and told != spoken.usage:
         found.append(f"the client is told {told}, the vendor counts {spoken.usage}")

@@ -20,7 +20,9 @@ def _spoken(objects: Objects, *, mends: bool) -> Spoken:
         usage = _usage(said) or usage
         for choice in said.get("choices") or []:
             fails = fails or bool(choice.get("error")) or choice.get("finish_reason") in GAVE_UP
-            pieces.setdefault(choice.get("index", 0), []).append(choice)
+            whole = said.get("object") == "chat.completion" or "delta" not in choice
+            message = choice.get("message" if whole else "delta") or {}
+            pieces.setdefault(choice.get("index", 0), []).append({**choice, "message": message})
     voices = [_voice(choices, mends=mends) for _, choices in sorted(pieces.items())]
     return Spoken(voices=voices, usage=usage, fails=fails or not voices)
 
@@ -29,7 +31,7 @@ def _voice(choices: Objects, *, mends: bool) -> Voice:
     texts = {"content": "", "refusal": "", "thoughts": ""}
     calls: dict[Any, dict[str, str]] = {}
     for choice in choices:
-        message = choice.get("delta") or choice.get("message") or {}
+        message = choice["message"]
         for part in _parts(message.get("content")):
             texts["content"] += part.get("text") or ""
             texts["thoughts"] += "".join(t["text"] for t in part.get("thinking") or [])

@@ -107,6 +107,12 @@ class Exchange:
         return self._content["request"]["body"]
 
     @property
+    def asks_as_openai(self) -> bool:
+        """Whether it has a request in OpenAI's shape, which the vendor accepted."""
+        compatible = self.reader in (OPENAI, COMPATIBLE)
+        return compatible and self.endpoint != "error" and isinstance(self.asked, dict)
+
+    @property
     def model(self) -> str:
         return self._content.get("model") or "some-model"
 

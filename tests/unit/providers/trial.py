@@ -3,8 +3,9 @@
 Each function here returns complaints, as those in `judge` do. `scripts/conformance` counts them.
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -15,12 +16,14 @@ from recordings import CONNECTORS, Exchange, awkward_pieces, crumbs, half_ways
 
 from modelmesh.connectors import registry
 from modelmesh.errors import ErrorKind, ProviderError, as_failure
+from modelmesh.shape import DECISIVE
 from modelmesh.stream import Stream
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import ScriptedTransport, Step, cut, stream
 from modelmesh.timers import Timers
-from modelmesh.types import HttpReply, HttpRequest, Provider, Request, Usage
+from modelmesh.types import HttpReply, HttpRequest, Provider, Request, Secret, Usage
 
+ADDRESS: Final = "http://vendor.test/v1"
 _CRUMB: Final = 7
 _BYTEWISE: Final = 3000
 """Streams up to this many bytes are read byte by byte as well."""
@@ -99,6 +102,30 @@ def error_complaints(exchange: Exchange) -> list[str]:
     return judge.error_complaints(error, kind, named_pause(exchange))
 
 
+def sent(connector: str, body: Mapping[str, Any], model: str) -> HttpRequest | None:
+    """Return what the library sends for a request in OpenAI's shape, as its router has it sent.
+
+    None where the model cannot take the request, so that it goes to no such target.
+    """
+    made: Provider = registry.find("providers", connector)("vendor", base_url=ADDRESS)
+    named = {**body, "model": model}
+    request = Request(id="r", model=model, body=named, raw=json.dumps(named).encode())
+    drop = made.lacks(request, model)
+    if drop & DECISIVE:
+        return None
+    return made.request(request, model=model, key=Secret("key"), drop=drop)
+
+
+def sent_complaints(exchange: Exchange) -> list[str]:
+    """Judge what is sent for the conversation of an exchange that was in OpenAI's shape."""
+    connector = CONNECTORS[exchange.vendor]
+    try:
+        made = sent(connector, exchange.asked, exchange.model)
+    except Exception as raised:  # noqa: BLE001 - whatever a translator raises is told
+        return [f"it raises {raised!r}"]
+    return judge.request_complaints(connector, made) if made else []
+
+
 def failure_complaints(exchange: Exchange, raised: Exception) -> list[str]:
     """Judge that something was raised: it has to be for a failure which another target may mend.
 
@@ -117,7 +144,7 @@ def failure_complaints(exchange: Exchange, raised: Exception) -> list[str]:
 def provider(exchange: Exchange) -> Provider:
     """Return the translator of an exchange's vendor. Raises LookupError where there is none."""
     found = registry.find("providers", CONNECTORS[exchange.vendor])
-    made: Provider = found("vendor", base_url="http://vendor.test/v1", headers={}, options=None)
+    made: Provider = found("vendor", base_url=ADDRESS, headers={}, options=None)
     return made
 
 

@@ -1,0 +1,50 @@
+"""What is sent to vendors keeps to the rules which their pages state, whatever the client says."""
+
+import json
+from typing import Any
+
+import judge
+import pytest
+import trial
+from conversations import CONVERSATIONS, texts
+from recordings import CONNECTORS, Exchange, exchanges
+from request_rules import body_complaints
+
+from modelmesh.connectors import registry
+
+VENDORS = registry.available("providers")
+ASKED = [one for one in exchanges() if one.left_out is None and one.endpoint != "error"]
+RECORDED = [one for one in ASKED if isinstance(one.asked, dict)]
+MORE_LENIENT = {
+    "6ffc7838": "Gemini takes two turns of the user in a row; we send one",
+}
+"""What vendors accepted although we would not send it."""
+
+
+def named(chosen: list[Exchange]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
+
+
+@named([one for one in RECORDED if one.case not in MORE_LENIENT])
+def test_what_a_vendor_accepted_keeps_the_rules(exchange: Exchange) -> None:
+    assert list(body_complaints(CONNECTORS[exchange.vendor], exchange.asked)) == []
+
+
+@named([one for one in RECORDED if one.asks_as_openai])
+def test_a_recorded_conversation_is_sent_by_the_rules(exchange: Exchange) -> None:
+    assert trial.sent_complaints(exchange) == []
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("connector", sorted(VENDORS))
+def test_a_conversation_is_sent_whole_and_by_the_rules(connector: str, name: str) -> None:
+    conversation = CONVERSATIONS[name]
+    for model in VENDORS[connector].models or ("some-model",):
+        if made := trial.sent(connector, conversation, model):
+            assert judge.request_complaints(connector, made) == [], model
+            assert list(lost(conversation, made.body)) == [], model
+
+
+def lost(conversation: Any, body: bytes) -> list[str]:
+    told = json.dumps(json.loads(body), ensure_ascii=False)
+    return [text for text in texts(conversation) if json.dumps(text)[1:-1] not in told]
