@@ -48,11 +48,8 @@ class Timer(Protocol):
 class SystemClock:
     _alarms: dict[asyncio.AbstractEventLoop, "_Alarm"] = field(factory=dict, init=False)
 
-    def now(self) -> float:
-        return time.monotonic()
-
-    def wall(self) -> float:
-        return time.time()
+    now = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from modelmesh.clock import Clock
 from modelmesh.errors import Attempt, ProviderError, RequestError, as_failure
@@ -11,10 +11,11 @@ from modelmesh.pool import OpenAttempt, Pool
 from modelmesh.stream import Stream, read_whole
 from modelmesh.timers import Timers
 from modelmesh.types import Answer, HttpReply, Request, Target, Transport, TransportReply
+from modelmesh.values import value
 from modelmesh.walk import Step, Walk
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Reply:
     """What a target answered: whole, or as a stream that is still arriving.
 
@@ -22,7 +23,6 @@ class Reply:
         target: who answered.
         attempts: the trail, the last one being the one that answered.
         dropped: parameters left out because this vendor does not take them.
-        upstream_seconds: how long vendors were waited for.
         answer: the whole answer; None for a stream.
         stream: the stream; None for a whole answer.
 
@@ -31,9 +31,13 @@ class Reply:
     target: Target
     attempts: Sequence[Attempt] = field(repr=False)
     dropped: frozenset[str] = frozenset()
-    upstream_seconds: float = 0.0
     answer: Answer | None = None
     stream: Stream | None = field(default=None, repr=False)
+
+    @property
+    def upstream_seconds(self) -> float:
+        """How long vendors were waited for."""
+        return sum(attempt.seconds for attempt in self.attempts)
 
     async def close(self) -> None:
         """Let go of the vendor. Whoever has a reply closes it, on every path."""
@@ -99,7 +103,6 @@ class Router:
             target=step.target,
             attempts=tuple(walk.attempts),
             dropped=step.drop,
-            upstream_seconds=sum(attempt.seconds for attempt in walk.attempts),
             answer=came if isinstance(came, Answer) else None,
             stream=came if isinstance(came, Stream) else None,
         )

@@ -1,11 +1,11 @@
 """What a request asks of whoever serves it: abilities, room, parameters. Pure, and cheap."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
-from attrs import frozen
-
 from modelmesh.types import ModelCard
+from modelmesh.values import value
 
 # Text usually has fewer characters a token. With more nothing is turned away that might fit; what
 # does not fit after all, the vendor refuses and a target with more room gets.
@@ -58,7 +58,7 @@ DECISIVE: Final = frozenset(
 """Parameters that change what the answer is. Others are hints, and may be left out with notice."""
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Shape:
     """What a request needs: features by their names in the configuration, and tokens at least."""
 
@@ -69,17 +69,13 @@ class Shape:
 
 def shape_of(body: Mapping[str, Any]) -> Shape:
     """Return what a chat request asks of a model. A malformed body asks nothing; vendors judge."""
-    features = set()
-    characters = 0
-    for kind, text in _pieces(body):
-        characters += len(text)
-        if kind in _PARTS:
-            features.add(_PARTS[kind])
+    kinds, characters = _said(body)
+    features = {_PARTS[kind] for kind in _PARTS.keys() & kinds}
     answer_format = body.get("response_format")
     wanted = answer_format.get("type") if isinstance(answer_format, dict) else None
     if isinstance(wanted, str) and wanted in _FORMATS:
         features.add(_FORMATS[wanted])
-    features |= {feature for name, feature in _ASKED.items() if body.get(name) not in _UNASKED}
+    features |= {_ASKED[name] for name in _ASKED.keys() & body.keys() if body[name] not in _UNASKED}
     modalities = body.get("modalities")
     if isinstance(modalities, list) and "audio" in modalities:
         features.add("audio_output")
@@ -92,11 +88,12 @@ def shape_of(body: Mapping[str, Any]) -> Shape:
 
 def misfit(shape: Shape, card: ModelCard) -> str | None:
     """Say why a model is known not to be able to serve a chat; None where it may be."""
-    if card.capabilities and all(has.startswith(_ELSEWHERE) for has in card.capabilities):
+    if not _may_chat(card.capabilities):
         return f"it does not chat but does {', '.join(map(_last, sorted(card.capabilities)))}"
-    for feature in sorted(shape.features):
-        if card.features.get(feature) is False:
-            return f"it has no {feature}"
+    if shape.features:
+        for feature in sorted(shape.features):
+            if card.features.get(feature) is False:
+                return f"it has no {feature}"
     if card.context is not None and shape.tokens > card.context:
         return f"its context window is {card.context} tokens"
     if shape.stream and card.streaming is False:
@@ -104,18 +101,27 @@ def misfit(shape: Shape, card: ModelCard) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def _may_chat(capabilities: frozenset[str]) -> bool:
+    return not capabilities or not all(has.startswith(_ELSEWHERE) for has in capabilities)
+
+
 def _last(capability: str) -> str:
     return capability.rpartition(".")[2]
 
 
-def _pieces(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the kind and the text of everything that is said in the messages."""
+def _said(body: Mapping[str, Any]) -> tuple[set[str], int]:
+    """Return the kinds of all that is said in the messages, and the characters of its text."""
+    kinds: set[str] = set()
+    characters = 0
     messages = body.get("messages")
     for message in messages if isinstance(messages, list) else ():
         content = message.get("content") if isinstance(message, dict) else None
         if isinstance(content, str):
-            yield "text", content
-        for part in content if isinstance(content, list) else ():
-            if isinstance(part, dict):
-                text = part.get("text")
-                yield str(part.get("type")), text if isinstance(text, str) else ""
+            characters += len(content)
+        elif isinstance(content, list):
+            parts = [part for part in content if isinstance(part, dict)]
+            kinds.update(str(part.get("type")) for part in parts)
+            texts = (part.get("text") for part in parts)
+            characters += sum(len(text) for text in texts if isinstance(text, str))
+    return kinds, characters

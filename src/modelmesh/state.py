@@ -52,7 +52,8 @@ class Health:
     def answered(self, now: float) -> None:
         self.failures_in_a_row = 0
         self._recent.append((now, True))
-        self.alive(now)
+        if self.on_trial:
+            self.alive(now)
 
     def failed(self, now: float) -> None:
         self.failures_in_a_row += 1

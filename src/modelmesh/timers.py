@@ -2,9 +2,8 @@
 
 from typing import Final, Self
 
-from attrs import frozen
-
 from modelmesh.types import Target
+from modelmesh.values import value
 
 CONNECT: Final = 5.0
 FIRST_TOKEN_STREAM: Final = 60.0
@@ -14,7 +13,7 @@ TOTAL: Final = 600.0
 """Seconds, where neither pool nor provider says: what LLM traffic takes at its slowest."""
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Timers:
     """When to give up waiting.
 

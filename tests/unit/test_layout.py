@@ -26,6 +26,7 @@ FLOORS = [
         "json_text",
         "report",
         "rules",
+        "values",
     },
     {"state", "strategies", "stream", "transport", "config", "timers", "shape", "verdict"},
     {"pool", "connectors"},

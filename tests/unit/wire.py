@@ -65,7 +65,7 @@ class Talk:
     connection: Connection = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.connection = Connection(self.shelf)
+        self.connection = Connection(self.shelf, asyncio.get_running_loop())
         self.connection.connection_made(self.wire)
 
     def asking(self, body: bytes = b"") -> asyncio.Task[DirectReply]:

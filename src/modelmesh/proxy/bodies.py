@@ -15,13 +15,8 @@ _RAW_DEFLATE: Final = -zlib.MAX_WBITS
 
 # SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
 # client send the operator's keys wherever it likes.
-_NOT_THE_CLIENTS: Final = (
-    "api_base",
-    "base_url",
-    "api_key",
-    "headers",
-    "extra_headers",
-    "extra_body",
+_NOT_THE_CLIENTS: Final = frozenset(
+    {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
 )
 
 
@@ -63,20 +58,22 @@ async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: 
 
 def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     """Return the JSON object which a body is."""
-    looks_right = _says_json(headers) or raw.lstrip()[:1] in (b"{", b"[")
-    hint = "" if looks_right else f" Is the header `Content-Type: {_JSON}` missing?"
-    if not raw.strip():
-        raise Refused(400, f"The request body is empty.{hint}")
     try:
         body = loads(raw, _read_strictly)
     except json.JSONDecodeError as fault:
-        place = f"line {fault.lineno}, column {fault.colno}"
-        raise Refused(400, f"The request body is not valid JSON at {place}.{hint}") from None
+        raise _unreadable(raw, headers, f" at line {fault.lineno}, column {fault.colno}") from None
     except (ValueError, RecursionError):
-        raise Refused(400, f"The request body is not valid JSON.{hint}") from None
+        raise _unreadable(raw, headers) from None
     if not isinstance(body, dict):
         raise Refused(400, "The request body must be a JSON object.")
     return body
+
+
+def _unreadable(raw: bytes, headers: Mapping[str, str], place: str = "") -> Refused:
+    looks_right = _says_json(headers) or raw.lstrip()[:1] in (b"{", b"[")
+    hint = "" if looks_right else f" Is the header `Content-Type: {_JSON}` missing?"
+    wrong = f"not valid JSON{place}" if raw.strip() else "empty"
+    return Refused(400, f"The request body is {wrong}.{hint}")
 
 
 def _read_strictly(raw: bytes) -> Any:
@@ -85,9 +82,9 @@ def _read_strictly(raw: bytes) -> Any:
 
 def check_chat(body: Mapping[str, Any]) -> None:
     """Refuse what no vendor could make sense of. What is left is for vendors to judge."""
-    for name in _NOT_THE_CLIENTS:
-        if name in body:
-            raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
+    if not _NOT_THE_CLIENTS.isdisjoint(body):
+        name = next(name for name in body if name in _NOT_THE_CLIENTS)
+        raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
     model, messages, stream = body.get("model"), body.get("messages"), body.get("stream")
     if not isinstance(model, str) or not model:
         raise Refused(400, "`model` must be the name of a pool, as a string.", param="model")

@@ -122,7 +122,8 @@ class Endpoints:
     def request_id(self, headers: Mapping[str, str]) -> str:
         """Return the client's own name for its request if that is a sound one, else a new one."""
         for name in ("x-request-id", "x-client-request-id"):
-            if _SOUND_ID.fullmatch(given := headers.get(name, "")):
+            given = headers.get(name)
+            if given and _SOUND_ID.fullmatch(given):
                 return given
         return self._ids()
 
@@ -189,9 +190,10 @@ class Endpoints:
         return Request(id=call.id, model=body["model"], body=body, raw=raw, headers=forwarded)
 
     def _forwarded_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        # What `Connection` names is meant for us alone.
-        ours = {name.strip().lower() for name in headers.get("connection", "").split(",")}
-        forwarded = {name: headers[name] for name in self._forwarded - ours if name in headers}
+        names = self._forwarded
+        if "connection" in headers:  # what it names is meant for us alone
+            names -= {name.strip().lower() for name in headers["connection"].split(",")}
+        forwarded = {name: headers[name] for name in names if name in headers}
         for name, text in forwarded.items():
             if _LINE_BREAK.search(text):
                 raise Refused(400, f"The header `{name}` holds a line break.")

@@ -18,6 +18,7 @@ class Gate:
         self._over = False
         self._inside: set[Visit] = set()
         self._empty = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def in_flight(self) -> int:
@@ -29,6 +30,13 @@ class Gate:
         Raises ShuttingDown when its last moment has come, also in its midst.
         """
         return Visit(self)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that all of them run in."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def enter(self, visit: "Visit") -> None:
         if self._over:
@@ -44,7 +52,7 @@ class Gate:
     def drain(self, seconds: float) -> None:
         """From now on be about to stop; requests in flight have so many seconds to end."""
         self.draining = True
-        asyncio.get_running_loop().call_later(seconds, self._end_all)
+        self.loop.call_later(seconds, self._end_all)
 
     async def emptied(self, seconds: float) -> None:
         """Wait until no request is in flight, and no longer than so many seconds."""
@@ -75,7 +83,7 @@ class Visit:
         self._task.cancel()
 
     def __enter__(self) -> None:
-        task = self._task = asyncio.current_task()
+        task = self._task = asyncio.current_task(self._gate.loop)
         assert task is not None, "a task is what can be told to end"
         self._cancelling = task.cancelling()
         self._gate.enter(self)

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from random import Random
 from typing import ClassVar, Protocol
 
-from attrs import field, frozen
+from attrs import field
 
 from modelmesh.config.schema import Pool
 from modelmesh.types import Request, Target, Targets
+from modelmesh.values import value
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Turn:
     """What a strategy may go by for one request.
 

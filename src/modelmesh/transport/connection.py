@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
     """
 
     _keeper: Keeper
+    _loop: asyncio.AbstractEventLoop
     idle_since: float = field(default=0.0, init=False)
     _transport: asyncio.Transport | None = field(default=None, init=False)
     _reading: Reading = field(factory=Reading, init=False)
@@ -72,7 +73,7 @@ class Connection(asyncio.Protocol):
             TransportError: there is no sound reply.
 
         """
-        reply = self._reply = DirectReply(self)
+        reply = self._reply = DirectReply(self, self._loop)
         self._reading.expect(reply)
         if self._transport is None or self._transport.is_closing():
             self._break_off(self._hung_up())

@@ -122,7 +122,7 @@ class Connections:
 
     async def _new(self) -> Connection:
         """Open a connection for a place that is held, and is given up if that fails."""
-        connection = Connection(self)
+        connection = Connection(self, self._loop)
         self._open.add(connection)
         try:
             await self._connect(connection)

@@ -6,7 +6,6 @@ from typing import Final
 from attrs import define, field
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from modelmesh.transport.limits import FRAMING
 from modelmesh.transport.reply import DirectReply
 
 HEAD: Final = 64 << 10
@@ -118,7 +117,8 @@ class Reading:
             if status < _EARLIEST or status == _SWITCHING:
                 raise Unsound
             return
-        coding, length, transfer = (headers.pop(name, "") for name in FRAMING)
+        coding, length = headers.pop("content-encoding", ""), headers.pop("content-length", "")
+        transfer = headers.pop("transfer-encoding", "")
         if transfer and transfer.strip().lower() != "chunked":
             raise Unsound
         self.until_close = not (length or transfer)

@@ -39,6 +39,7 @@ class DirectReply:
     """
 
     _source: Source | None = field(repr=False)
+    _loop: asyncio.AbstractEventLoop = field(repr=False)
     status: int = field(default=0, init=False)
     headers: Mapping[str, str] = field(factory=dict, init=False, repr=False)
     size: int = field(default=0, init=False, repr=False)
@@ -141,7 +142,7 @@ class DirectReply:
 
     async def _news(self) -> None:
         assert self._waiter is None, "a reply is read by one reader at a time"
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = self._loop.create_future()
         try:
             await waiter
         finally:

@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
 
     def taken(self) -> None:
-        if self._paused and not self._too_much():
+        if self._paused and not self._too_much(self._reading):
             self._resume()
 
     # What a reply needs
@@ -222,16 +222,15 @@ class Connection(asyncio.Protocol):
     def _watch_body(self) -> None:
         """See that reading is paused in time, and that the body being answered goes on coming."""
         reading = self._reading
-        if not self._paused and self._too_much():
+        if not self._paused and self._too_much(reading):
             self._paused = True
             self._transport.pause_reading()
         due = reading.in_body and not (reading.asked or self._paused)
         self._deadline = self._loop.time() + IDLE if due else math.inf
 
-    def _too_much(self) -> bool:
-        reading = self._reading
-        waiting = reading.body.size if reading.body is not None else 0
-        return waiting > WAITING or len(reading.asked) > QUEUED
+    def _too_much(self, reading: Reading) -> bool:
+        body = reading.body
+        return (body is not None and body.size > WAITING) or len(reading.asked) > QUEUED
 
     def _resume(self) -> None:
         if self._paused:

@@ -65,7 +65,7 @@ class Reading:
     # The body that is arriving, or came last.
     body: Body | None = field(default=None, init=False)
     _target: bytes = field(default=b"", init=False)
-    _lines: list[tuple[bytes, bytes]] = field(factory=list, init=False)
+    _headers: dict[str, str] = field(factory=dict, init=False)
     # Bytes that came since a request began, or a piece of a body did.
     _barren: int = field(default=0, init=False)
     # The head that comes next was read already.
@@ -129,7 +129,7 @@ class Reading:
             raise Unsound("too many requests at once")
         self.in_head = True
         self._target = b""
-        self._lines = []
+        self._headers = {}
 
     def on_url(self, part: bytes) -> None:
         self._target += part
@@ -137,23 +137,35 @@ class Reading:
             raise Unsound("a long address")
 
     def on_header(self, name: bytes, text: bytes) -> None:
-        self._lines.append((name, text))  # those behind a body are nobody's
+        if len(name) + len(text) > LINE:
+            raise Unsound("a long header")
+        key, value = _name(name), text.decode("utf-8", "surrogateescape").strip(" \t")
+        if key not in self._headers:
+            self._headers[key] = value
+        elif key == "host":
+            raise Unsound("two hosts")
+        else:
+            self._headers[key] += f", {value}"
 
     def on_headers_complete(self) -> None:
         if self._again:
             self._again = False
             return
-        parser, headers = self._parser, _headers(self._lines)
-        newer = parser.get_http_version() == "1.1"
+        parser, headers = self._parser, self._headers
+        self._headers = {}  # those behind a body are nobody's
+        if sum(map(len, headers.values())) > HEAD:
+            raise Unsound("a long head")
+        version = parser.get_http_version()
+        newer = version == "1.1"
         if newer:
             if "host" not in headers:
                 raise Unsound("no host")
-        elif parser.get_http_version() != "1.0":
+        elif version != "1.0":
             raise Unsound("another version")
         coding = headers.get("transfer-encoding")
         if coding is not None and (coding.lower() != "chunked" or not newer):
             raise Unsound("an unknown transfer coding")
-        waits = newer and headers.get("expect", "").lower() == "100-continue"
+        waits = newer and "expect" in headers and headers["expect"].lower() == "100-continue"
         asked = Asked(
             Body(self._source, waits),
             parser.get_method().decode(),
@@ -189,24 +201,6 @@ def _framing(asked: Asked) -> bytes:
     return "".join(
         ["POST / HTTP/1.1\r\nhost: a\r\n", *lines, f"connection: {kept}\r\n\r\n"]
     ).encode()
-
-
-def _headers(lines: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the headers by their names. Raises Unsound."""
-    headers: dict[str, str] = {}
-    total = 0
-    for name, text in lines:
-        size = len(name) + len(text)
-        total += size
-        if size > LINE or total > HEAD:
-            raise Unsound("a long head")
-        key, value = _name(name), text.decode("utf-8", "surrogateescape").strip(" \t")
-        if key in headers:
-            if key == "host":
-                raise Unsound("two hosts")
-            value = f"{headers[key]}, {value}"
-        headers[key] = value
-    return headers
 
 
 @lru_cache(maxsize=1024)

@@ -20,20 +20,20 @@ def head(outgoing: Outgoing, *, connection: str, chunked: bool) -> bytes:
         ValueError: a header would be more than one.
 
     """
-    lines = [_first_line(outgoing.status)]
-    lines += [f"{name}: {text}\r\n" for name, text in outgoing.headers.items()]
+    headers = outgoing.headers
     if outgoing.stream is not None:
         if chunked:
-            lines.append("transfer-encoding: chunked\r\n")
+            headers["transfer-encoding"] = "chunked"
     elif outgoing.status not in _NO_BODY:
-        lines.append(f"content-length: {len(outgoing.body)}\r\n")
-    if connection and "connection" not in outgoing.headers:
-        lines.append(f"connection: {connection}\r\n")
-    written = "".join(lines)
+        headers["content-length"] = str(len(outgoing.body))
+    if connection:
+        headers.setdefault("connection", connection)
+    lines = [_first_line(outgoing.status), *map(": ".join, headers.items()), "\r\n"]
+    written = "\r\n".join(lines)
     # Whatever breaks a line, or ends a text, was not ours.
     if written.count("\r") + written.count("\n") != 2 * len(lines) or "\0" in written:
         raise ValueError("a header of a reply holds a line break or a null character")
-    return (written + "\r\n").encode(errors="surrogateescape")
+    return written.encode(errors="surrogateescape")
 
 
 def chunk(piece: bytes) -> bytes:
@@ -46,4 +46,4 @@ def _first_line(status: int) -> str:
         words = HTTPStatus(status).phrase
     except ValueError:  # a vendor's own
         words = ""
-    return f"HTTP/1.1 {status} {words}\r\n"
+    return f"HTTP/1.1 {status} {words}"
