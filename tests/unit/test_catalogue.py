@@ -10,22 +10,12 @@ from hypothesis import strategies as st
 
 from modelmesh import catalogue
 from modelmesh.capabilities import TREE
-from modelmesh.catalogue import ModelFacts
-from modelmesh.catalogue.facts import CAPABILITIES, FEATURE_CAPABILITIES
+from modelmesh.catalogue import ModelFacts, Retirement
+from modelmesh.catalogue.facts import CAPABILITIES, FEATURE_CAPABILITIES, FEATURES
 from modelmesh.catalogue.models import _shared
 
 OPENAI = "openai.llm.v1"
 CHAT = "generation.text-generation.chat-completion"
-FEATURES = {
-    "tools",
-    "json_schema",
-    "reasoning",
-    "web_search",
-    "vision",
-    "audio_in",
-    "audio_out",
-    "pdf",
-}
 
 
 def every_model() -> list[ModelFacts]:
@@ -40,10 +30,11 @@ def found(provider: str, model: str) -> ModelFacts:
 
 def test_nothing_is_read_before_the_first_question() -> None:
     code = (
-        "from modelmesh.catalogue import as_of, models\n"
-        "print(models._catalogue.cache_info().currsize)\n"
+        "import modelmesh, modelmesh.client\n"
+        "from modelmesh.catalogue import as_of, reading\n"
+        "print(reading.catalogue.cache_info().currsize)\n"
         "as_of()\n"
-        "print(models._catalogue.cache_info().currsize)\n"
+        "print(reading.catalogue.cache_info().currsize)\n"
     )
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
     assert output.split() == [b"0", b"1"]
@@ -64,7 +55,8 @@ def test_a_models_facts_are_found_by_provider_and_id() -> None:
         ("ollama.local.v1", "llama3.1:8b"),
         ("anthropic.claude.v1", "claude-3-5-haiku"),
         ("groq.api.v1", "llama-3.3-70b"),
-        ("azure.openai.v1", "gpt-4o"),
+        ("azure.openai.v1", "my-deployment"),
+        ("github.models.v1", "openai/gpt-4o"),
         (OPENAI, "gpt-4o-mini-2024"),
         (OPENAI, "gpt-4o-mini-2024-13-41"),
         (OPENAI, "models/gpt-4o-mini"),
@@ -93,6 +85,11 @@ def test_every_model_is_found_by_its_own_id() -> None:
         ("anthropic.claude.v1", "claude-haiku-4-5-20251001", "claude-haiku-4-5"),
         ("anthropic.claude.v1", "claude-haiku-4-5@20251001", "claude-haiku-4-5"),
         ("google.gemini.v1", "models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("google.gemini.v1", "models/gemini-2.5-flash-001", "gemini-2.5-flash"),
+        ("xai.api.v1", "grok-4.6-latest", "grok-4.6"),
+        ("openrouter.api.v1", "cohere/command-a:nitro", "cohere/command-a"),
+        ("aws.bedrock.v1", "us.anthropic.claude-opus-5", "anthropic.claude-opus-5"),
+        ("aws.bedrock.v1", "global.anthropic.claude-opus-5", "anthropic.claude-opus-5"),
     ],
 )
 def test_another_spelling_has_the_facts_of_its_model(
@@ -107,7 +104,9 @@ def test_a_listed_snapshot_has_facts_of_its_own() -> None:
 
 def test_a_retired_snapshot_does_not_have_the_facts_of_its_successors() -> None:
     assert catalogue.find(OPENAI, "gpt-4o-2024-05-13") is None
-    assert catalogue.retired(OPENAI, "gpt-4o-2024-05-13") == "2026-10-23"
+    assert catalogue.retirement(OPENAI, "gpt-4o-2024-05-13") == Retirement(
+        "2026-10-23", "gpt-5.6-sol"
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,12 +116,36 @@ def test_a_retired_snapshot_does_not_have_the_facts_of_its_successors() -> None:
         ("groq.api.v1", "Llama-3.3-70B-Versatile", "2026-08-16"),
         ("google.gemini.v1", "models/gemini-omni-flash-preview", "2026-10-22"),
         ("github.models.v1", "any-model", "2026-07-30"),
-        (OPENAI, "gpt-4o-mini", None),
+        (OPENAI, "gpt-6-luna", None),
+        ("azure.openai.v1", "o3", "2026-11-19"),
+        ("anthropic.claude.v1", "claude-3-7-sonnet-latest", "2026-02-19"),
         ("ollama.local.v1", "llama3.1:8b", None),
     ],
 )
 def test_a_retired_model_has_its_last_day(provider: str, model: str, day: str | None) -> None:
-    assert catalogue.retired(provider, model) == day
+    end = catalogue.retirement(provider, model)
+    assert (end and end.day) == day
+
+
+def test_a_model_to_be_retired_has_its_day_and_its_successor_by_every_name() -> None:
+    end = Retirement("2026-12-11", "gpt-6.1-sol")
+    assert catalogue.retirement(OPENAI, "gpt-5") == end
+    assert catalogue.retirement(OPENAI, "GPT-5-2025-08-07") == end
+    assert found(OPENAI, "gpt-5").retirement == end
+
+
+def test_a_retirement_is_told_in_words() -> None:
+    assert Retirement("2026-12-11").describe() == "its vendor gave it until 2026-12-11"
+    assert Retirement("2026-12-11", "m2").describe() == (
+        "its vendor gave it until 2026-12-11 and names m2 as its successor"
+    )
+
+
+def test_a_successor_is_a_model_of_the_same_provider_and_not_retired_itself() -> None:
+    ends = [facts for facts in every_model() if facts.successor]
+    assert ends
+    for facts in ends:
+        assert catalogue.find(facts.provider, str(facts.successor))
 
 
 def test_a_long_prompt_has_a_price_of_its_own() -> None:
@@ -145,6 +168,32 @@ def test_only_what_is_known_to_be_free_costs_nothing() -> None:
     ]
     assert free
     assert all(name.endswith(":free") or name.startswith("omni-moderation") for name in free)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "quirk", "value"),
+    [
+        ("anthropic.claude.v1", "claude-opus-5", "supports_sampling_params", False),
+        ("anthropic.claude.v1", "claude-opus-5", "supports_assistant_prefill", False),
+        ("anthropic.claude.v1", "claude-opus-5", "supports_mid_conversation_system", True),
+        ("anthropic.claude.v1", "claude-opus-5", "supports_native_structured_output", True),
+        ("anthropic.claude.v1", "claude-opus-5", "thinking", "adaptive"),
+        ("anthropic.claude.v1", "claude-opus-5-5", "supports_forced_tool_use", False),
+        ("anthropic.claude.v1", "claude-opus-5-5", "thinking_always_on", True),
+        ("anthropic.claude.v1", "claude-haiku-4-5-20251001", "thinking", "budget"),
+        ("anthropic.claude.v1", "claude-haiku-4-5", "thinking_budget", {"min": 1024}),
+        ("google.gemini.v1", "gemini-2.5-flash", "thinking", "budget"),
+        ("google.gemini.v1", "gemini-3.8-flash", "thinking", "level"),
+        ("cohere.api.v1", "command-a-plus-05-2026", "thinking", "budget"),
+        (OPENAI, "text-embedding-3-small", "dimensions", {"min": 1, "max": 1536}),
+        ("voyage.api.v1", "voyage-4", "dimensions", [256, 512, 1024, 2048]),
+        ("azure.openai.v1", "gpt-5.1", "default_reasoning_effort", "none"),
+    ],
+)
+def test_translators_are_told_of_quirks(
+    provider: str, model: str, quirk: str, value: object
+) -> None:
+    assert found(provider, model).quirks[quirk] == value
 
 
 @pytest.mark.parametrize(
@@ -240,9 +289,12 @@ def test_days_are_days() -> None:
 
 
 def test_facts_of_any_provider_leave_out_what_is_the_providers_own() -> None:
-    facts = catalogue.find_anywhere("gpt-4o-mini")
-    own = found(OPENAI, "gpt-4o-mini")
-    assert facts == evolve(own, provider="*", price=None)
+    facts = catalogue.find_anywhere("gpt-4o-mini-transcribe")
+    own = found(OPENAI, "gpt-4o-mini-transcribe")
+    assert own.price
+    assert own.retires
+    assert own.sources
+    assert facts == evolve(own, provider="*", price=None, retires=None, sources=())
 
 
 def test_facts_of_any_provider_are_those_which_all_agree_on() -> None:
@@ -298,6 +350,18 @@ def test_providers_which_disagree_on_the_kind_say_nothing() -> None:
 
 def test_nobody_lists_an_unheard_of_model() -> None:
     assert catalogue.find_anywhere("my-own-finetune") is None
+
+
+def test_every_connector_of_ours_with_models_of_its_own_is_known() -> None:
+    assert len(catalogue.providers()) == 26
+    assert sum(len(catalogue.models_of(name)) for name in catalogue.providers()) == 624
+
+
+def test_every_fact_has_its_sources() -> None:
+    known = catalogue.sources()
+    for facts in every_model():
+        assert facts.sources
+        assert set(facts.sources) <= known.keys()
 
 
 def test_facts_can_be_members_of_sets() -> None:

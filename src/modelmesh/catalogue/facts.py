@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from modelmesh.catalogue.prices import Price
+
 CAPABILITIES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "chat": frozenset(
@@ -63,40 +65,25 @@ FEATURE_CAPABILITIES: Final[Mapping[tuple[str, str], frozenset[str]]] = MappingP
 """The capabilities a model of a kind has besides, where it has a feature."""
 
 
-@frozen(kw_only=True)
-class LongPromptPrice:
-    """US dollars per million tokens of a whole request whose prompt exceeds `prompt_tokens`."""
-
-    prompt_tokens: int
-    input: float | None = None
-    output: float | None = None
-    cached_input: float | None = None
+FEATURES: Final = frozenset(
+    {"tools", "json_schema", "reasoning", "web_search", "vision", "audio_in", "audio_out", "pdf"}
+)
+"""What a model may be known to do, or not to; `vision` reads images."""
 
 
-@frozen(kw_only=True)
-class Price:
-    """What a vendor charges, in US dollars; None where no price is listed, which is not "free".
+@frozen
+class Retirement:
+    """The end of a model: the vendor's last `day` (YYYY-MM-DD) for it, and what it names instead.
 
-    Token prices are per million tokens. `cache_write` is for entries kept five minutes,
-    `cache_write_1h` for those kept an hour. Where tokens are priced as well as images or minutes,
-    the two are spellings of one charge and not to be added.
+    It is over from that day on.
     """
 
-    input: float | None = None
-    output: float | None = None
-    cached_input: float | None = None
-    cache_write: float | None = None
-    cache_write_1h: float | None = None
-    audio_input: float | None = None
-    audio_output: float | None = None
-    image_input: float | None = None
-    image_output: float | None = None
-    per_request: float | None = None
-    per_image: float | None = None
-    per_minute: float | None = None
-    per_page: float | None = None
-    per_million_characters: float | None = None
-    above: LongPromptPrice | None = None
+    day: str
+    successor: str | None = None
+
+    def describe(self) -> str:
+        instead = f" and names {self.successor} as its successor" if self.successor else ""
+        return f"its vendor gave it until {self.day}{instead}"
 
 
 @frozen(kw_only=True)
@@ -113,14 +100,15 @@ class ModelFacts:
         max_output: tokens of the answer.
         dims: length of an embedding.
         capabilities: full paths in the capability tree, following from kind and features.
-        features: tools, json_schema, reasoning, web_search, vision (reads images), audio_in,
-            audio_out, pdf; None where nothing is known about features at all.
+        features: some of `FEATURES`; None where nothing is known about features at all.
         lacks: features which it is known not to have.
         price: None where unknown.
         quirks: how it departs from its vendor's other models on the wire, for instance
             `supports_sampling_params: False` (refuses temperature and top_p) or
-            `reasoning_effort_values` (the accepted ones).
+            `reasoning_effort_values` (the accepted ones); facts/README.md lists them all.
         retires: the day the vendor withdraws it, YYYY-MM-DD.
+        successor: what the vendor names instead.
+        sources: where this is from, by names in the catalogue's `sources`.
 
     """
 
@@ -137,6 +125,12 @@ class ModelFacts:
     price: Price | None = None
     quirks: Mapping[str, Any] = field(default=MappingProxyType({}), hash=False)
     retires: str | None = None
+    successor: str | None = None
+    sources: tuple[str, ...] = ()
+
+    @property
+    def retirement(self) -> Retirement | None:
+        return Retirement(self.retires, self.successor) if self.retires else None
 
     def supports(self, feature: str) -> bool | None:
         """Whether it has a feature; None where that is not known, and trying is the way to know.

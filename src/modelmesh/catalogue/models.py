@@ -1,41 +1,49 @@
-"""Looking models up in `models.json`, which is read once, at the first question."""
+"""Looking models up. The names they go by are understood here, and nowhere else."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any, Final
-
-from attrs import frozen
+from types import MappingProxyType
+from typing import Final
 
 from modelmesh.catalogue.facts import (
-    LongPromptPrice,
     ModelFacts,
-    Price,
+    Retirement,
     capabilities_of,
     guess_capabilities,
 )
+from modelmesh.catalogue.reading import catalogue
 
 # gpt-4o-mini-2024-07-18, claude-haiku-4-5-20251001, claude-haiku-4-5@20251001
 _SNAPSHOT: Final = re.compile(r"[-@]20\d\d(-?)(0[1-9]|1[0-2])\1(0[1-9]|[12]\d|3[01])$")
-_EVERY: Final = "*"
+
+_ADDED: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
+    {
+        # models/gemini-2.5-flash-001. https://ai.google.dev/gemini-api/docs/models#model-versions
+        "google.gemini.v1": re.compile(r"^models/|-\d{3}$"),
+        # us.anthropic.claude-sonnet-5: the region a request may be answered in.
+        # https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
+        "aws.bedrock.v1": re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|global)\."),
+        # openai/gpt-6-sol:nitro: how a vendor behind the gateway is chosen, not which model.
+        # https://openrouter.ai/docs/guides/routing/model-variants
+        "openrouter.api.v1": re.compile(r":(nitro|floor|exacto|online|extended)$"),
+        # https://docs.x.ai/docs/models#model-aliases
+        "xai.api.v1": re.compile(r"-latest$"),
+    }
+)
+"""What a vendor lets its users add to a model's name."""
 
 
 def find(provider: str, model: str) -> ModelFacts | None:
     """Return what is known about a model at a provider; None where nothing is.
 
-    Letter case does not matter, nor Gemini's `models/` prefix. A dated snapshot which is not listed
-    itself has the facts of the model it is a snapshot of, unless it is retired. Azure is absent,
-    because its names are the user's own deployments.
+    Letter case does not matter, nor what the vendor lets one add to a name. A dated snapshot which
+    is not listed itself has the facts of the model it is a snapshot of, unless it is retired.
+    Azure's names are its users' own: a deployment is taken for the model whose name it has.
     """
-    catalogue = _catalogue()
-    models = catalogue.models.get(provider, {})
     for name in _names(provider, model):
-        if name in models:
-            return models[name]
-        if name in catalogue.retired.get(provider, {}):
-            return None
+        facts = catalogue().facts(provider, name)
+        if facts or catalogue().gone(provider, name):
+            return facts
     return None
 
 
@@ -45,7 +53,7 @@ def find_anywhere(model: str) -> ModelFacts | None:
     What they disagree on is left unknown, and so are price and retirement, which are a provider's
     and not the model's. None where no provider lists it, or where they disagree on its kind.
     """
-    found = (find(provider, model) for provider in _catalogue().models)
+    found = (find(provider, model) for provider in catalogue().connectors)
     return _shared([facts for facts in found if facts])
 
 
@@ -60,83 +68,45 @@ def capabilities(provider: str, model: str) -> frozenset[str]:
     return facts.capabilities if facts else guess_capabilities(model)
 
 
-def retired(provider: str, model: str) -> str | None:
-    """Return the day (YYYY-MM-DD) the vendor withdrew a model, or all its models; else None."""
-    gone = _catalogue().retired.get(provider, {})
-    return gone.get(_plain(provider, model)) or gone.get(_EVERY)
+def retirement(provider: str, model: str) -> Retirement | None:
+    """Return when the vendor withdraws a model, or did, and what it names instead.
+
+    None where no such day is known. It may be long past, or far away: compare it with today.
+    """
+    for name in _names(provider, model):
+        facts = catalogue().facts(provider, name)
+        end = facts.retirement if facts else catalogue().gone(provider, name)
+        if facts or end:
+            return end
+    return None
 
 
 def models_of(provider: str) -> list[ModelFacts]:
     """Return all that is known about a provider's models."""
-    return list(_catalogue().models.get(provider, {}).values())
+    found = (catalogue().facts(provider, name) for name in catalogue().names(provider))
+    return [facts for facts in found if facts]
 
 
 def providers() -> list[str]:
     """Return the connector ids of the providers with known models."""
-    return list(_catalogue().models)
+    return list(catalogue().connectors)
 
 
 def as_of() -> str:
     """Return the day (YYYY-MM-DD) the facts were collected."""
-    return _catalogue().as_of
+    return catalogue().as_of
 
 
-@frozen
-class _Catalogue:
-    """Everything in the file; ids are in lower case, as they are looked up."""
-
-    as_of: str
-    models: Mapping[str, Mapping[str, ModelFacts]]
-    retired: Mapping[str, Mapping[str, str]]
-
-
-@cache
-def _catalogue() -> _Catalogue:
-    document = json.loads((files(__package__) / "models.json").read_bytes())
-    return _Catalogue(
-        as_of=document["as_of"],
-        models={
-            provider: {id_.lower(): _facts(provider, id_, row) for id_, row in rows.items()}
-            for provider, rows in document["models"].items()
-        },
-        retired={
-            provider: {id_.lower(): day for id_, day in days.items()}
-            for provider, days in document["retired"].items()
-        },
-    )
-
-
-def _facts(provider: str, id_: str, row: dict[str, Any]) -> ModelFacts:
-    known = "features" in row or "lacks" in row
-    features = frozenset(row.pop("features", ()))
-    price = row.pop("price", None)
-    return ModelFacts(
-        provider=provider,
-        id=id_,
-        capabilities=capabilities_of(row["kind"], features),
-        features=features if known else None,
-        lacks=frozenset(row.pop("lacks", ())),
-        price=_price(price) if price else None,
-        **row,
-    )
-
-
-def _price(row: dict[str, Any]) -> Price:
-    above = row.pop("above", None)
-    return Price(above=LongPromptPrice(**above) if above else None, **row)
+def sources() -> Mapping[str, str]:
+    """Return what the sources are that models and free tiers name."""
+    return catalogue().sources
 
 
 def _names(provider: str, model: str) -> Iterator[str]:
-    name = _plain(provider, model)
-    yield name
-    undated = _SNAPSHOT.sub("", name)
-    if undated != name:
-        yield undated
-
-
-def _plain(provider: str, model: str) -> str:
+    """Give the names a model may be listed under, the most exact first."""
     name = model.lower()
-    return name.removeprefix("models/") if provider == "google.gemini.v1" else name
+    plain = _ADDED[provider].sub("", name) if provider in _ADDED else name
+    yield from dict.fromkeys((name, plain, _SNAPSHOT.sub("", plain)))
 
 
 def _shared(found: list[ModelFacts]) -> ModelFacts | None:
@@ -147,7 +117,7 @@ def _shared(found: list[ModelFacts]) -> ModelFacts | None:
     features = frozenset.intersection(*known) if known else None
     quirks = found[0].quirks.items()
     return ModelFacts(
-        provider=_EVERY,
+        provider="*",
         id=found[0].id,
         kind=kind,
         context=_same(facts.context for facts in found),

@@ -1,0 +1,1 @@
+"""From the fact files in facts/ to the catalogue that is shipped."""
