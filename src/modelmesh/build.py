@@ -40,6 +40,12 @@ class Parts:
     models: Mapping[str, Pool]
     tree: CapabilityTree
 
+    @property
+    def targets(self) -> list[Target]:
+        """Every target that some pool or model leads to; perhaps several times."""
+        pools = (*self.pools.values(), *self.models.values())
+        return [target for pool in pools for target in pool.targets]
+
 
 def build(
     config: schema.MeshConfig, *, state: State, rng: Random, found: Found | None = None
@@ -192,6 +198,7 @@ def _card(
     }
     limits = model.constraints
     known = facts.max_input or facts.context if facts else None
+    own_price = asdict(model.pricing) if model.pricing else {}
     declared = frozenset(tree.resolve(name) for name in model.capabilities)
     return ModelCard(
         context=limits.max_input_tokens or limits.context_window or known,
@@ -199,6 +206,8 @@ def _card(
         features=features,
         capabilities=declared or catalogue.capabilities(provider.connector, upstream),
         streaming=None if model.delivery.streaming else False,
+        price=catalogue.merged(facts.price if facts else None, own_price),
+        retirement=catalogue.retirement(provider.connector, upstream),
     )
 
 

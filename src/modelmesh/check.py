@@ -1,7 +1,7 @@
 """Checking a configuration without starting anything: `modelmesh check FILE`."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import evolve
 
@@ -9,17 +9,22 @@ from modelmesh.build import Parts, build
 from modelmesh.clock import system_rng
 from modelmesh.config.load import Examined, examine
 from modelmesh.errors import ConfigError
+from modelmesh.notices import notices
 from modelmesh.state import State
 
 _OK, _MISTAKES = 0, 1
 
 
 def check(
-    path: str | os.PathLike[str], environ: Mapping[str, str], workers: int | None = None
+    path: str | os.PathLike[str],
+    environ: Mapping[str, str],
+    workers: int | None = None,
+    *,
+    wall: float,
 ) -> tuple[int, str]:
     """Return the exit code and what to print: what the file sets up, or all its mistakes.
 
-    `workers` goes before the number in the file.
+    `workers` goes before the number in the file; `wall` is the time of day, in seconds since 1970.
     """
     try:
         examined = examine(path, environ=environ, workers=workers)
@@ -31,8 +36,9 @@ def check(
     except ConfigError as error:
         problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
         told = ConfigError(problems, examined.source)
-        return _MISTAKES, "\n".join([str(told), *_notes(examined)])
-    return _OK, "\n".join([*_summary(examined, parts), *_notes(examined)])
+        return _MISTAKES, "\n".join([str(told), *_noted(examined.warnings)])
+    known = notices(config, parts.targets, wall=wall)
+    return _OK, "\n".join([*_summary(examined, parts), *_noted([*examined.warnings, *known])])
 
 
 def _summary(examined: Examined, parts: Parts) -> Iterator[str]:
@@ -43,5 +49,5 @@ def _summary(examined: Examined, parts: Parts) -> Iterator[str]:
         yield f"  pool {id_}: {', '.join(targets) or 'models that servers name when asked'}"
 
 
-def _notes(examined: Examined) -> Iterator[str]:
-    return (f"  note: {warning}" for warning in examined.warnings)
+def _noted(warnings: Iterable[str]) -> Iterator[str]:
+    return (f"  note: {warning}" for warning in warnings)

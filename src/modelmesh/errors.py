@@ -151,6 +151,10 @@ class ProviderError(MeshError):
     def rule(self) -> Rule:
         return RULES[self.kind]
 
+    def add(self, words: str) -> None:
+        """Add words of ours to the vendor's."""
+        self.args = (f"{self}{words}",)
+
     def hide(self, secret: str) -> None:
         """Blot out a secret which the vendor quotes."""
         self.args = (str(self).replace(secret, "***"),)

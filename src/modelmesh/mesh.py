@@ -13,6 +13,7 @@ from modelmesh.clock import Clock, SystemClock, system_rng
 from modelmesh.config.load import examine
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError, RequestError
+from modelmesh.notices import notices
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.router import Reply, Router
@@ -85,6 +86,8 @@ class ModelMesh:
             await self._prober.begin(self._parts.pools.values())
             if absent:
                 self._prober.ask_again(absent, self._join)
+            for notice in notices(self.config, self._parts.targets, wall=self._clock.wall()):
+                log.warning(notice)
             self._ready = True
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.state import Health, Standing, State
 from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target, Targets
+from modelmesh.verdict import ended
 
 _MOST_RETRIES_SAVED: Final = 10.0
 # What is shorter ("EMPTY", "none") only fills the place of a key, and is a word like any other.
@@ -158,8 +159,10 @@ class OpenAttempt:
         if not self._end():
             return
         self._standing.record.failures[error.kind] += 1
+        end = ended(error.kind, self._target.card)
+        error.add(end)
         # Never the message: a vendor may quote the prompt in it.
-        log.warning("request %s: %s: %s", self._request.id, self._target.id, _brief(error))
+        log.warning("request %s: %s: %s%s", self._request.id, self._target.id, _brief(error), end)
         self._blame(now, error)
 
     def _blame(self, now: float, error: ProviderError) -> None:

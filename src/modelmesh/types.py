@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 from attrs import field, frozen
 
 if TYPE_CHECKING:
+    from modelmesh.catalogue import Price, Retirement
     from modelmesh.errors import ProviderError
 
 Endpoint = Literal["chat", "embeddings", "speech", "transcriptions", "images"]
@@ -259,6 +260,8 @@ class ModelCard:
     features: Mapping[str, bool] = field(factory=dict)
     capabilities: frozenset[str] = frozenset()
     streaming: bool | None = None
+    price: "Price | None" = None
+    retirement: "Retirement | None" = None
 
 
 @frozen(kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from modelmesh.errors import (
     RequestError,
     RoutingError,
 )
+from modelmesh.types import ModelCard
 
 _ADVICE: Final = {
     ErrorKind.BAD_KEY: ": the vendor refused the key; correct it and start again",
@@ -34,14 +35,21 @@ class Obstacle:
     param: str | None = None
     cause: ErrorKind | None = None
     until: float | None = None
+    ended: str = ""
 
     def describe(self, now: float) -> str:
         if self.until is None:
             return f"{self.target}: {self.reason}"
         if self.until <= now:
             return f"{self.target}: on trial with another request ({self.cause})"
-        why = f"{self.cause}{_ADVICE.get(self.cause, '')}" if self.cause else ""
+        why = f"{self.cause}{_ADVICE.get(self.cause, '')}{self.ended}" if self.cause else ""
         return f"{self.target}: left alone for {ceil(self.until - now)}s ({why})"
+
+
+def ended(kind: ErrorKind | None, card: ModelCard) -> str:
+    """Return what is known of the end of a model that its vendor does not find; else nothing."""
+    known = card.retirement if kind is ErrorKind.MODEL_NOT_FOUND else None
+    return f"; {known.describe()}" if known else ""
 
 
 def verdict(

@@ -15,7 +15,7 @@ from modelmesh.pool import Pool
 from modelmesh.shape import DECISIVE, Shape, misfit, shape_of
 from modelmesh.timers import TOTAL
 from modelmesh.types import Provider, Request, Target
-from modelmesh.verdict import Obstacle, verdict
+from modelmesh.verdict import Obstacle, ended, verdict
 
 # Seconds to wait for a target which another request has on trial.
 _SHORT: Final = 1.0
@@ -182,6 +182,7 @@ class Walk:
                 target=target.id,
                 reason="it is left alone",
                 cause=health.cause or ErrorKind.SERVER_ERROR,
+                ended=ended(health.cause, target.card),
                 until=max(health.until, now),
             )
         return Step(target=target, drop=lacks), None

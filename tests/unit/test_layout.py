@@ -29,7 +29,7 @@ FLOORS = [
         "values",
     },
     {"state", "strategies", "stream", "transport", "config", "timers", "shape", "verdict"},
-    {"pool", "connectors"},
+    {"pool", "connectors", "notices"},
     {"router", "walk", "probe"},
     {"build"},
     {"mesh", "check"},

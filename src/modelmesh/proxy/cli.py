@@ -182,7 +182,7 @@ def _check(path: str | None, workers: int | None = None) -> int:
     """Check a file, or what would be used without one."""
     file = path or find_file()
     if file is not None:
-        code, text = check(file, os.environ, workers)
+        code, text = check(file, os.environ, workers, wall=SystemClock().wall())
         _say(text)
         return code
     try:

@@ -170,8 +170,26 @@ class Constraints:
 
 
 @frozen(kw_only=True)
+class LongPromptPricing:
+    """Prices of a whole request whose prompt is long, in US dollars per million tokens."""
+
+    # The tokens of a prompt beyond which they hold.
+    prompt_tokens: int = field(validator=positive)
+    # Tokens read.
+    input: float | None = field(default=None, validator=price)
+    # Tokens written.
+    output: float | None = field(default=None, validator=price)
+    # Tokens read from the vendor's cache.
+    cached_input: float | None = field(default=None, validator=price)
+
+
+@frozen(kw_only=True)
 class Pricing:
-    """Prices in US dollars; token prices are per million tokens."""
+    """Prices in US dollars; token prices are per million tokens.
+
+    What is not said is taken from the catalogue. Where `input` or `output` is said, the catalogue's
+    prices of long prompts and quiet hours do not hold.
+    """
 
     # Tokens read.
     input: float | None = field(default=None, validator=price)
@@ -179,6 +197,14 @@ class Pricing:
     output: float | None = field(default=None, validator=price)
     # Tokens read from the vendor's cache.
     cached_input: float | None = field(default=None, validator=price)
+    # Tokens written to the vendor's cache, to be kept for minutes.
+    cache_write: float | None = field(default=None, validator=price)
+    # Tokens written to it, to be kept for an hour.
+    cache_write_1h: float | None = field(default=None, validator=price)
+    # Tokens read in a batch job.
+    batch_input: float | None = field(default=None, validator=price)
+    # Tokens written in a batch job.
+    batch_output: float | None = field(default=None, validator=price)
     # Each request, whatever its size.
     per_request: float | None = field(default=None, validator=price)
     # Each image made.
@@ -187,6 +213,8 @@ class Pricing:
     per_minute: float | None = field(default=None, validator=price)
     # A million characters of speech.
     per_million_characters: float | None = field(default=None, validator=price)
+    # Other prices for requests with a long prompt.
+    above: LongPromptPricing | None = None
 
 
 @frozen(kw_only=True)
@@ -205,7 +233,7 @@ class Model:
     features: Features = field(factory=Features)
     # How much it takes and gives.
     constraints: Constraints = field(factory=Constraints)
-    # What it costs; from the catalogue where absent.
+    # What it costs, where that is not what the catalogue says.
     pricing: Pricing | None = None
     # Its share where a strategy weighs targets.
     weight: float = field(default=1.0, validator=positive)

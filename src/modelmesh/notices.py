@@ -1,0 +1,42 @@
+"""What the catalogue has to say of a configuration: models that retire, free tiers nobody knows."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from modelmesh.catalogue import Retirement, free_tier
+from modelmesh.config.schema import MeshConfig
+from modelmesh.types import Target
+
+_SOON: Final = timedelta(days=30)
+
+
+def notices(config: MeshConfig, targets: Iterable[Target], *, wall: float) -> Iterator[str]:
+    """Give what its user should know; `wall` is the time of day, in seconds since 1970."""
+    today = datetime.fromtimestamp(wall, UTC).date()
+    models = {(target.provider.id, target.model): target for target in targets}
+    for target in models.values():
+        end = target.card.retirement
+        if end and _left(end, today) <= _SOON:
+            yield _ending(target, end, today)
+    for id_, provider in config.providers.items():
+        connector = provider.connector or id_
+        if provider.tier == "free" and free_tier(connector) is None:
+            yield f"provider {id_!r} has `tier: free`, but no free tier of {connector} is known"
+
+
+def _ending(target: Target, end: Retirement, today: date) -> str:
+    days = _left(end, today).days
+    when = (
+        "is retired"
+        if days <= 0
+        else "retires tomorrow"
+        if days == 1
+        else f"retires in {days} days"
+    )
+    whose = f"{target.upstream} at {target.provider.id}"
+    return f"model {target.model!r} ({whose}) {when}: {end.describe()}"
+
+
+def _left(end: Retirement, today: date) -> timedelta:
+    return date.fromisoformat(end.day) - today
