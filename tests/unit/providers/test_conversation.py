@@ -259,6 +259,11 @@ def test_what_is_malformed_is_named(body: Any, param: str) -> None:
     assert mistake(body) == param
 
 
+def test_instructions_are_text() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://a.test/b.png"}}
+    assert mistake({"messages": [{"role": "system", "content": [image]}]}) == "messages[0].content"
+
+
 @pytest.mark.parametrize("url", ["ftp://a.test/b", "data:image/png;base64", "", 7, None])
 def test_an_image_from_nowhere_is_a_mistake(url: Any) -> None:
     part = {"type": "image_url", "image_url": {"url": url}}

@@ -14,7 +14,15 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from modelmesh.connectors.providers._parts import Part, faulty, obj, parts_of, said_in, text_at
+from modelmesh.connectors.providers._parts import (
+    Part,
+    Text,
+    faulty,
+    obj,
+    parts_of,
+    said_in,
+    text_at,
+)
 from modelmesh.connectors.providers._tools import Choice, Tool, choice_of, tools_of
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -185,6 +193,8 @@ def _turn(message: Mapping[str, Any], where: str, names: Mapping[str, str], last
     parts = parts_of(message.get("content"), f"{where}.content", empty=role in ("tool", "function"))
     match role:
         case "system" | "developer":
+            if not all(isinstance(part, Text) for part in parts):
+                raise faulty(f"{where}.content", "must be text")
             return System(parts=parts)
         case "user":
             return User(parts=parts)

@@ -77,14 +77,19 @@ class _Ids:
 def messages_of(
     turns: Sequence[Turn], model: Model, *, thinks: bool
 ) -> tuple[list[Block], list[dict[str, Any]]]:
-    """Return what goes into `system`, and the messages; `thinks` is whether thinking is on."""
+    """Return what goes into `system`, and the messages; `thinks` is whether thinking is on.
+
+    Raises RequestError where nothing at all is said, or what Anthropic cannot be told.
+    """
     begins = next((n for n, turn in enumerate(turns) if not isinstance(turn, System)), len(turns))
     system = [block for turn in turns[:begins] for block in _blocks(turn.parts)]
     said = _merged(_messages(turns[begins:]))
     said = _merged(_with_system_in_place(said, model))
     if not said:
         # Somebody has to say something, so here the instructions are what the user says.
-        system, said = [], [_Message("user", tuple(system))]
+        system, said = [], _merged([_Message("user", tuple(system))])
+    if not said:
+        raise RequestError("messages have no words, which Anthropic refuses", param="messages")
     if said[0].role == "assistant":
         said = [_Message("user", (_text(BEGIN),)), *said]
     return system, [message.written() for message in _ended(said, model, thinks=thinks)]
