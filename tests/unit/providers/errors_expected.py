@@ -49,6 +49,8 @@ _EITHER: Final[Mapping[str, Sequence[ErrorKind]]] = {
 
 def kinds_of(exchange: Exchange) -> Sequence[ErrorKind]:
     """Return what an error may be taken for; mostly there is one."""
+    if "kind" in exchange.content:
+        return [ErrorKind(exchange.content["kind"])]
     if exchange.case in _EITHER:
         return _EITHER[exchange.case]
     if exchange.case in _BY_CASE:

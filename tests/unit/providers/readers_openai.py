@@ -47,7 +47,7 @@ def _voice(choices: Objects, *, mends: bool) -> Voice:
         text=texts["content"],
         refusal=texts["refusal"],
         thoughts=texts["thoughts"],
-        calls=tuple(Call.written(c["name"], c["arguments"] or "{}") for c in calls.values()),
+        calls=tuple(_call(**call) for call in calls.values()),
         finish=_finish(words[0] if words else None, mends=mends and bool(calls)),
     )
 
@@ -62,7 +62,13 @@ def _add(calls: dict[Any, dict[str, str]], key: Any, function: Mapping[str, Any]
     call = calls.setdefault(key, {"name": "", "arguments": ""})
     call["name"] = call["name"] or function.get("name") or ""
     arguments = function.get("arguments")
-    call["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+    if arguments is not None:
+        call["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+def _call(name: str, arguments: str) -> Call:
+    """Return a call; without arguments, or with null for them, it has none."""
+    return Call.written(name, "{}" if arguments.strip() in ("", "null") else arguments)
 
 
 def _finish(word: Any, *, mends: bool) -> str:

@@ -1,7 +1,8 @@
-"""The recorded exchanges which lie beside this repository in `../shared/wire`; see README there.
+"""What vendors said: recorded exchanges, and for vendors without any, replies we wrote.
 
-They are loaded here, cut into pieces, and given to a reader. Nothing here knows the library's own
-way of reading them.
+The recorded ones lie beside this repository in `../shared/wire` (see README there), ours in
+`tests/data/providers`. They are loaded here, cut into pieces, and given to a reader. Nothing here
+knows the library's own way of reading them.
 """
 
 import json
@@ -17,6 +18,7 @@ from readers_openai import COMPATIBLE, OPENAI
 from spoken import Spoken
 
 WIRE: Final = Path(__file__).parents[4] / "shared" / "wire"
+OURS: Final = Path(__file__).parents[2] / "data" / "providers"
 
 CONNECTORS: Final = {
     "anthropic": "anthropic.claude.v1",
@@ -51,6 +53,7 @@ JUDGED: Final = ("chat", "chat_stream", "error")
 
 _NO_ENDPOINT: Final = "an endpoint which the library does not have"
 _TO_COME: Final = "its rules are still to be written"
+_OTHER_FRAMING: Final = "a stream without alt=sse, which the connector always asks for"
 _OTHER_API: Final = "an API of the vendor's which its connector does not use"
 
 _BY_ENDPOINT: Final = {
@@ -71,10 +74,13 @@ _BY_CASE: Final = {
 
 @define(eq=False)
 class Exchange:
-    """One recorded exchange."""
+    """One exchange. What `content` has is told in the README of the recorded ones.
+
+    Those of ours have besides, for an error, the `kind` it means and the pause it asks for.
+    """
 
     path: Path
-    _content: Mapping[str, Any] = field(repr=False)
+    content: Mapping[str, Any] = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -91,11 +97,11 @@ class Exchange:
 
     @property
     def endpoint(self) -> str:
-        return str(self._content["endpoint"])
+        return str(self.content["endpoint"])
 
     @property
     def traits(self) -> Sequence[str]:
-        return tuple(self._content["traits"])
+        return tuple(self.content["traits"])
 
     @property
     def reader(self) -> Reader:
@@ -104,7 +110,7 @@ class Exchange:
     @property
     def asked(self) -> Any:
         """The body of the request, where it was recorded and is JSON; else None."""
-        return self._content["request"]["body"]
+        return self.content["request"]["body"]
 
     @property
     def asks_as_openai(self) -> bool:
@@ -114,20 +120,20 @@ class Exchange:
 
     @property
     def model(self) -> str:
-        return self._content.get("model") or "some-model"
+        return self.content.get("model") or "some-model"
 
     @property
     def status(self) -> int:
-        return int(self._content["response"]["status"])
+        return int(self.content["response"]["status"])
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return dict(self._content["response"]["headers"])
+        return dict(self.content["response"]["headers"])
 
     @property
     def body(self) -> bytes:
         """The response's body, as it came."""
-        response = self._content["response"]
+        response = self.content["response"]
         body = response.get("body", response.get("sse"))
         text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
         return ((response.get("body_prefix") or "") + text).encode()
@@ -157,32 +163,43 @@ class Exchange:
     @property
     def left_out(self) -> str | None:
         """Why it is not judged; None where it is."""
-        response, path = self._content["response"], self._content["request"]["url_path"]
-        paths = _BY_PATH.get(self.vendor, _COMPATIBLE_PATHS)
-        if self.vendor not in CONNECTORS:
-            return "no connector serves this endpoint of the vendor yet"
-        if self.case in _BY_CASE:
-            return _BY_CASE[self.case]
-        if self.endpoint not in JUDGED:
-            return _BY_ENDPOINT.get(self.endpoint, _NO_ENDPOINT)
-        if self.endpoint != "error" and not path.partition("?")[0].endswith(paths):
-            return _OTHER_API
-        if response.get("framing", "sse") != "sse":
-            return "a stream without alt=sse, which the connector always asks for"
-        return None
+        if WIRE not in self.path.parents:
+            return None
+        path = self.content["request"]["url_path"].partition("?")[0]
+        own = path.endswith(_BY_PATH.get(self.vendor, _COMPATIBLE_PATHS))
+        reasons = (
+            (self.vendor not in CONNECTORS, "no connector serves this endpoint of the vendor yet"),
+            (self.case in _BY_CASE, _BY_CASE.get(self.case)),
+            (self.endpoint not in JUDGED, _BY_ENDPOINT.get(self.endpoint, _NO_ENDPOINT)),
+            (self.endpoint != "error" and not own, _OTHER_API),
+            (self.content["response"].get("framing", "sse") != "sse", _OTHER_FRAMING),
+        )
+        return next((reason for holds, reason in reasons if holds), None)
 
 
-def exchanges() -> Iterator[Exchange]:
-    """Give all exchanges there are, in order of their names; none where the folder is absent."""
+def recorded() -> Iterator[Exchange]:
+    """Give all recorded exchanges, in order of their names; none where the folder is absent."""
     for path in sorted(WIRE.glob("*/*.json")):
         content = json.loads(path.read_bytes())
         if "endpoint" in content:
             yield Exchange(path, content)
 
 
+def ours() -> Iterator[Exchange]:
+    """Give the replies we wrote: `chat*.json`, `stream*.sse`, `error*.json` of each vendor."""
+    for path in sorted(OURS.glob("*/*")):
+        written = path.read_text()
+        error = json.loads(written) if path.name.startswith("error") else {}
+        sort = "chat_stream" if path.suffix == ".sse" else "error" if error else "chat"
+        reply = {"status": 200, "headers": {}, "body": written, **error}
+        request = {"url_path": "/chat/completions", "body": None}
+        yield Exchange(path, {"endpoint": sort, "request": request, "response": reply, **error})
+
+
 def judged(endpoint: str) -> list[Exchange]:
     """Return the exchanges of an endpoint which are judged."""
-    return [one for one in exchanges() if one.endpoint == endpoint and one.left_out is None]
+    every = [*recorded(), *ours()]
+    return [one for one in every if one.endpoint == endpoint and one.left_out is None]
 
 
 def awkward_pieces(body: bytes) -> list[bytes]:

@@ -1,20 +1,23 @@
-"""Every recorded exchange, through its vendor's translator, judged by rules.
+"""Every exchange there is, through its vendor's translator, judged by rules.
 
-`scripts/conformance` shows the same as a table: how many pass, by vendor and endpoint, and why
-the rest is left out.
+`scripts/conformance` shows the recorded ones as a table: how many pass, by vendor and endpoint,
+and why the rest is left out. A vendor of whom nothing was recorded has replies of ours in
+`tests/data/providers/<module>/`.
 """
 
 from collections.abc import Sequence
 
 import pytest
 import trial
-from recordings import WIRE, Exchange, exchanges, judged
+from recordings import CONNECTORS, JUDGED, OURS, WIRE, Exchange, judged, ours, recorded
+
+from modelmesh.types import HttpReply
 
 ABSENT = pytest.mark.skipif(not WIRE.is_dir(), reason=f"the recorded exchanges are not at {WIRE}")
 
 
-def every(*endpoints: str) -> pytest.MarkDecorator:
-    chosen = [one for endpoint in endpoints for one in judged(endpoint)]
+def every(endpoint: str, vendor: str | None = None) -> pytest.MarkDecorator:
+    chosen = [one for one in judged(endpoint) if vendor in (None, one.vendor)]
     return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
 
 
@@ -37,6 +40,20 @@ async def test_a_stream_that_breaks_off_is_never_taken_for_whole(exchange: Excha
     assert told(await trial.half_way_complaints(exchange)) == ""
 
 
+@every("chat", vendor="openai")
+def test_an_answer_of_openai_passes_as_it_came(exchange: Exchange) -> None:
+    reply = HttpReply(status=200, headers=exchange.headers, body=exchange.body)
+    answer = trial.provider(exchange).answer(reply, request=trial.asked(exchange), wall=0)
+    assert answer.body == exchange.body
+
+
+@every("chat_stream", vendor="openai")
+async def test_a_stream_of_openai_passes_as_it_came(exchange: Exchange) -> None:
+    heard = await trial.hear(exchange, [exchange.body])
+    lines = [line.removeprefix(b"data: ") for line in exchange.body.splitlines() if line]
+    assert [*heard.payloads, b"[DONE]"] == lines
+
+
 @every("error")
 def test_an_error_is_understood(exchange: Exchange) -> None:
     assert told(trial.error_complaints(exchange)) == ""
@@ -44,6 +61,18 @@ def test_an_error_is_understood(exchange: Exchange) -> None:
 
 @ABSENT
 def test_every_exchange_is_judged_or_left_out_for_a_reason() -> None:
-    kinds = {one.endpoint for one in exchanges() if one.left_out is None}
-    assert kinds == {"chat", "chat_stream", "error"}
-    assert all(one.left_out != "" for one in exchanges())
+    assert {one.endpoint for one in recorded() if one.left_out is None} == set(JUDGED)
+    assert all(one.left_out != "" for one in recorded())
+
+
+@pytest.mark.parametrize("connector", sorted(trial.BY_MODULE.values()))
+def test_every_connector_is_judged_at_every_endpoint(connector: str) -> None:
+    if connector in CONNECTORS.values() and not WIRE.is_dir():
+        pytest.skip(f"the recorded exchanges are not at {WIRE}")
+    held = [one for sort in JUDGED for one in judged(sort) if trial.connector_of(one) == connector]
+    assert {one.endpoint for one in held} == set(JUDGED), "add a reply to tests/data/providers"
+
+
+def test_every_folder_of_our_replies_belongs_to_a_connector() -> None:
+    assert {one.vendor for one in ours()} <= trial.BY_MODULE.keys()
+    assert {path.name for path in OURS.iterdir()} == {one.vendor for one in ours()}

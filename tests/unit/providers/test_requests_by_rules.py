@@ -7,13 +7,13 @@ import judge
 import pytest
 import trial
 from conversations import CONVERSATIONS, texts
-from recordings import CONNECTORS, Exchange, exchanges
+from recordings import CONNECTORS, Exchange, recorded
 from request_rules import body_complaints
 
 from modelmesh.connectors import registry
 
 VENDORS = registry.available("providers")
-ASKED = [one for one in exchanges() if one.left_out is None and one.endpoint != "error"]
+ASKED = [one for one in recorded() if one.left_out is None and one.endpoint != "error"]
 RECORDED = [one for one in ASKED if isinstance(one.asked, dict)]
 MORE_LENIENT = {
     "6ffc7838": "Gemini takes two turns of the user in a row; we send one",

@@ -23,6 +23,11 @@ from modelmesh.testing.transport import ScriptedTransport, Step, cut, stream
 from modelmesh.timers import Timers
 from modelmesh.types import HttpReply, HttpRequest, Provider, Request, Secret, Usage
 
+BY_MODULE: Final = {
+    vendor.__module__.rpartition(".")[2]: id_
+    for id_, vendor in registry.available("providers").items()
+}
+"""Connectors by the names of their files, as the folders of our own replies are called."""
 ADDRESS: Final = "http://vendor.test/v1"
 _CRUMB: Final = 7
 _BYTEWISE: Final = 3000
@@ -118,7 +123,7 @@ def sent(connector: str, body: Mapping[str, Any], model: str) -> HttpRequest | N
 
 def sent_complaints(exchange: Exchange) -> list[str]:
     """Judge what is sent for the conversation of an exchange that was in OpenAI's shape."""
-    connector = CONNECTORS[exchange.vendor]
+    connector = connector_of(exchange)
     try:
         made = sent(connector, exchange.asked, exchange.model)
     except Exception as raised:  # noqa: BLE001 - whatever a translator raises is told
@@ -143,9 +148,14 @@ def failure_complaints(exchange: Exchange, raised: Exception) -> list[str]:
 
 def provider(exchange: Exchange) -> Provider:
     """Return the translator of an exchange's vendor. Raises LookupError where there is none."""
-    found = registry.find("providers", CONNECTORS[exchange.vendor])
+    found = registry.find("providers", connector_of(exchange))
     made: Provider = found("vendor", base_url=ADDRESS, headers={}, options=None)
     return made
+
+
+def connector_of(exchange: Exchange) -> str:
+    """Return the id of an exchange's connector."""
+    return CONNECTORS.get(exchange.vendor) or BY_MODULE[exchange.vendor]
 
 
 def asked(exchange: Exchange) -> Request:
@@ -166,6 +176,9 @@ def asked(exchange: Exchange) -> Request:
 def named_pause(exchange: Exchange) -> float | None:
     """Return the seconds which a vendor asks for: in headers, or in Google's details."""
     headers = exchange.headers
+    if "retry_after" in exchange.content:
+        pause: float | None = exchange.content["retry_after"]
+        return pause
     if headers.get("retry-after", "").isdigit():
         milliseconds = float(headers.get("retry-after-ms", 0)) / 1000
         return milliseconds or float(headers["retry-after"])
@@ -176,9 +189,9 @@ def named_pause(exchange: Exchange) -> float | None:
 
 
 def wall(exchange: Exchange) -> float:
-    """Return the time of day at which an exchange took place, or some other."""
+    """Return the time of day at which an exchange took place, or the one our replies are for."""
     date = exchange.headers.get("date")
-    return parsedate_to_datetime(date).timestamp() if date else FakeClock().wall()
+    return parsedate_to_datetime(date).timestamp() if date else 1_790_000_000.0
 
 
 @define(eq=False)
