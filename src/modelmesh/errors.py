@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from modelmesh.report import report
 from modelmesh.rules import RULES, ErrorKind, Rule
+from modelmesh.values import value
 
 __all__ = [
     "RULES",
@@ -177,7 +178,7 @@ def as_failure(error: Exception) -> ProviderError:
     return ProviderError(ErrorKind.BAD_ANSWER, f"it was not understood: {type(error).__name__}")
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Attempt:
     """One try of one target, as it ended: `error` is None where it answered."""
 

@@ -103,7 +103,7 @@ class Pool:
         standing = self._standing[target.id]
         standing.record.requests += 1
         standing.record.in_flight += 1
-        trials = [health for health in standing.parts if health.begin()]
+        trials = [health for health in standing.parts if health.on_trial and health.begin()]
         return OpenAttempt(self, target, request, standing, trials, clients_deadline)
 
     def stay_with(self, target: Target, now: float) -> None:
@@ -111,6 +111,8 @@ class Pool:
 
         A request which only this target could serve is no reason to move the others.
         """
+        if target is self.current:
+            return
         front = self._standing[self.current.id]
         failed = front.target.failures_in_a_row > 0 or not front.ready(now)
         if failed and self._standing[target.id].until() <= now:
@@ -133,7 +135,8 @@ class OpenAttempt:
         """Note that the target begins to answer: a trial is over, further requests stay with it."""
         self._free_trials()
         for health in self._standing.parts:
-            health.alive(now)
+            if health.on_trial:
+                health.alive(now)
         self._pool.stay_with(self._target, now)
 
     def succeed(self, now: float) -> None:
@@ -200,9 +203,8 @@ class OpenAttempt:
         return True
 
     def _free_trials(self) -> None:
-        for health in self._trials:
-            health.trial_running = False
-        self._trials = []
+        while self._trials:
+            self._trials.pop().trial_running = False
 
 
 def _brief(error: ProviderError) -> str:

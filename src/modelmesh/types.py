@@ -6,7 +6,9 @@ Values and protocols only. Nothing here does anything.
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
-from attrs import field, frozen
+from attrs import field
+
+from modelmesh.values import value
 
 if TYPE_CHECKING:
     from modelmesh.catalogue import Price, Retirement
@@ -51,7 +53,7 @@ class Secret:
         raise TypeError("a secret is not to be written down")
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Request:
     """What a client asked for.
 
@@ -79,7 +81,7 @@ class Request:
         return self.body.get("stream") is True
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class HttpRequest:
     """A request to a vendor, ready to be sent. Its headers hold the key: never show them."""
 
@@ -90,7 +92,7 @@ class HttpRequest:
     stream: bool = False
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class HttpReply:
     """A vendor's whole reply. Header names are in lower case; the body is decompressed."""
 
@@ -99,7 +101,7 @@ class HttpReply:
     body: bytes = field(repr=False)
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Usage:
     """Tokens a request took; `cached` is part of `prompt`, `reasoning` of `completion`."""
 
@@ -109,7 +111,7 @@ class Usage:
     reasoning: int = 0
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Answer:
     """A whole answer, as JSON in OpenAI's shape."""
 
@@ -117,7 +119,7 @@ class Answer:
     usage: Usage | None = None
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Chunk:
     """One piece of a streamed answer.
 
@@ -135,7 +137,7 @@ class Chunk:
     usage: Usage | None = None
 
 
-@frozen
+@value
 class Event:
     """A server-sent event: its name, empty for the usual one, and its data."""
 
@@ -251,7 +253,7 @@ class Transport(Protocol):
         ...
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class ModelCard:
     """What is known about one model a target leads to; None means unknown, which is allowed."""
 
@@ -264,7 +266,7 @@ class ModelCard:
     retirement: "Retirement | None" = None
 
 
-@frozen(kw_only=True, eq=False)
+@value(kw_only=True, eq=False)
 class Target:
     """One place a request can go: a model at a provider by one key.
 

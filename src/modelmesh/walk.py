@@ -7,7 +7,7 @@ other is left (unless the pool's `retry.scope` says otherwise), while the retry 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Self
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from modelmesh.config.schema import Retry
 from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
@@ -15,6 +15,7 @@ from modelmesh.pool import Pool
 from modelmesh.shape import DECISIVE, Shape, misfit, shape_of
 from modelmesh.timers import TOTAL
 from modelmesh.types import Provider, Request, Target
+from modelmesh.values import value
 from modelmesh.verdict import Obstacle, ended, verdict
 
 # Seconds to wait for a target which another request has on trial.
@@ -27,7 +28,7 @@ _BACKOFF: Final[Mapping[str, Callable[[float, int], float]]] = {
 }
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Step:
     """What to do next: wait so many seconds, then try this target without these parameters."""
 
@@ -92,7 +93,10 @@ class Walk:
         if self._over or now >= self.deadline:
             return None
         step = (
-            self._same_first(now) or self._onward(now) or self._again(now) or self._last_resort(now)
+            (self._last and self._same_first(self._last, now))
+            or self._onward(now)
+            or self._again(now)
+            or self._last_resort(now)
         )
         if step is not None:
             self._tries[step.target.id] = self._tries.get(step.target.id, 0) + 1
@@ -167,7 +171,7 @@ class Walk:
         if not self._has_room(target):
             return None, None
         lacks = target.provider.lacks(self.request, target.upstream)
-        refused = self._refused(lacks)
+        refused = lacks and self._refused(lacks)
         if refused:
             return None, Obstacle(
                 target=target.id,
@@ -205,10 +209,9 @@ class Walk:
         rest.sort(key=lambda target: target.provider.id != provider.id)
         self._order = iter(rest)
 
-    def _same_first(self, now: float) -> Step | None:
+    def _same_first(self, last: Step, now: float) -> Step | None:
         """Ask the last target again before going on, if the scope says so."""
-        last = self._last
-        if self._retry.scope != "same-model" or last is None:
+        if self._retry.scope != "same-model":
             return None
         _, error = self._failed[last.target.id]
         # What did not answer in time is asked again only when there is nobody else.
