@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._conversation import read
-from modelmesh.connectors.providers.gemini.answer import answer_of, sound
+from modelmesh.connectors.providers.gemini.answer import answer_of, body_in
 from modelmesh.connectors.providers.gemini.failures import SIGNS, failed
 from modelmesh.connectors.providers.gemini.messages import contents_of
 from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
@@ -69,7 +69,7 @@ class Provider(openai_compatible.Provider):
 
     def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
         """Translate a whole reply. Raises ProviderError for anything but a sound answer."""
-        body = sound(reply)
+        body = body_in(reply.body) if reply.status in range(200, 300) else None
         if body is None:
             raise self.error(reply, wall=wall)
         return answer_of(body, request=request, wall=wall)

@@ -18,7 +18,7 @@ from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._writing import Called, Choice, Ending, completion
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps, loads
-from modelmesh.types import Answer, HttpReply, Request, Usage
+from modelmesh.types import Answer, Request, Usage
 
 Json = Mapping[str, Any]
 
@@ -106,14 +106,17 @@ class Candidate:
         ]
 
 
-def sound(reply: HttpReply) -> Json | None:
-    """Return the body of a reply; None where it tells of a failure. Raises ProviderError."""
-    if reply.status not in range(200, 300):
-        return None
+def body_in(payload: bytes) -> Json | None:
+    """Return the object that came; None where it is an error, which may be in a list.
+
+    Raises ProviderError where there is no object.
+    """
     try:
-        body = loads(reply.body)
+        body = loads(payload)
     except (ValueError, RecursionError):
         body = None
+    if isinstance(body, list) and len(body) == 1:
+        (body,) = body
     if not isinstance(body, dict):
         raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no JSON object")
     return None if tells_of_failure(body) else body

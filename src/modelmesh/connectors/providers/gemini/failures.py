@@ -41,5 +41,5 @@ def failed(reply: HttpReply, *, wall: float) -> ProviderError:
     if error.kind is ErrorKind.QUOTA_EXHAUSTED and SIGNS[0].fits(
         said(reply.body, reply.status, reply.headers)
     ):
-        error.retry_after = (_RENEWED - wall) % _DAY
+        error.retry_after = _DAY - (wall - _RENEWED) % _DAY
     return error

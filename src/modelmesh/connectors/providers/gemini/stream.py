@@ -9,13 +9,13 @@ from typing import Any
 from attrs import define, field
 
 from modelmesh.connectors.providers._errors import failure_in_stream
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._writing import Ending, StreamWriter
 from modelmesh.connectors.providers.gemini.answer import (
     ENDINGS,
     FILTERED,
     Candidate,
     Ids,
+    body_in,
     called_in,
     candidates_of,
     id_of,
@@ -26,8 +26,6 @@ from modelmesh.connectors.providers.gemini.answer import (
     usage_of,
 )
 from modelmesh.connectors.providers.gemini.failures import SIGNS
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import loads
 from modelmesh.types import Chunk, Event, Request, Usage
 
 Json = Mapping[str, Any]
@@ -59,14 +57,9 @@ class Decoder:
         payload = event.data.strip()
         if not payload:
             return ()
-        try:
-            body = loads(payload)
-        except (ValueError, RecursionError):
-            body = None
-        if event.name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
+        body = body_in(payload)
+        if body is None:
             raise failure_in_stream(payload, own=SIGNS)
-        if not isinstance(body, dict):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
         return self._taken(body)
 
     def _taken(self, body: Json) -> Sequence[Chunk]:
