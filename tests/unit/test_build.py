@@ -271,8 +271,8 @@ def test_a_provider_switched_off_has_no_targets() -> None:
 
 def test_a_vendor_of_a_later_version_is_passed_by() -> None:
     parts = built(
-        providers={"anthropic.claude.v1": {"api_key": "k"}, "b": server()},
-        models={"claude": {"provider": "anthropic.claude.v1"}, "large": MODELS["large"]},
+        providers={"aws.bedrock.v1": {"api_key": "k"}, "b": server()},
+        models={"claude": {"provider": "aws.bedrock.v1"}, "large": MODELS["large"]},
     )
     assert ids(parts.pools["chat-completion"]) == ["b/large"]
 

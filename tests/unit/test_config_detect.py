@@ -176,8 +176,8 @@ def test_a_strategy_is_every_pools() -> None:
     ("name", "told"),
     [
         ("opneai", "unknown connector 'opneai'; did you mean 'openai.llm.v1'?"),
-        ("anthropic.claude.v1", "'anthropic.claude.v1' is not available in this version"),
-        ("anthropic", "'anthropic.claude.v1' is not available in this version"),
+        ("aws.bedrock.v1", "'aws.bedrock.v1' is not available in this version"),
+        ("aws", "'aws.bedrock.v1' is not available in this version"),
         ("no.such:Provider", "'no.such:Provider' cannot be loaded"),
     ],
 )

@@ -88,7 +88,6 @@ def test_the_long_example_of_the_guide_loads_and_tells_what_is_not_heeded_yet(
     assert config.models["llama-3.3-70b"].constraints.context_window == 131072
     assert config.models["gpt-4o-mini"].features.structured_output is True
     assert caplog.messages == [
-        "provider 'anthropic.claude.v1' is not available in this version; its models are passed by",
         (
             "this version reads but does not heed: providers.openai.llm.v1.budget, "
             "providers.anthropic.claude.v1.budget"
@@ -356,11 +355,11 @@ def test_a_connectors_own_settings_are_checked_by_its_options(
 
 
 def test_settings_of_a_connector_to_come_are_kept_unless_they_look_misspelt() -> None:
-    entry = {"anthropic_version": "2023-06-01"}
-    config = load({"providers": {"anthropic.claude.v1": entry}}, environ={})
-    assert config.providers["anthropic.claude.v1"].options == entry
-    assert mistakes({"providers": {"anthropic.claude.v1": {"api_kye": "x"}}}) == [
-        "providers.anthropic.claude.v1.api_kye: unknown key 'api_kye'; did you mean 'api_key'?"
+    entry = {"region": "eu-north-1"}
+    config = load({"providers": {"aws.bedrock.v1": entry}}, environ={})
+    assert config.providers["aws.bedrock.v1"].options == entry
+    assert mistakes({"providers": {"aws.bedrock.v1": {"api_kye": "x"}}}) == [
+        "providers.aws.bedrock.v1.api_kye: unknown key 'api_kye'; did you mean 'api_key'?"
     ]
 
 

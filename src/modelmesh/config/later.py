@@ -16,8 +16,6 @@ from modelmesh.connectors import registry
 _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
     {
         "providers": (
-            "anthropic.claude.v1",
-            "google.gemini.v1",
             "aws.bedrock.v1",
             "google.vertex.v1",
             "github.models.v1",
