@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import frozen
 from spoken import Call, Spoken, Voice
 
+from modelmesh.errors import ErrorKind
 from modelmesh.types import Usage
 
 Objects = Sequence[Mapping[str, Any]]
@@ -26,12 +27,15 @@ class Reader:
         spoken: what the objects say.
         ended: the choices which are whole with an object; the answer is when all are.
         gives_reason: whether an object says why a choice ends.
+        error: how the vendor tells of an error within a stream, and what this one means, where
+            that can be told.
 
     """
 
     spoken: Callable[[Objects], Spoken]
     ended: Callable[[Mapping[str, Any]], frozenset[int]]
     gives_reason: Callable[[Mapping[str, Any]], bool]
+    error: tuple[bytes, ErrorKind | None]
 
 
 FINISH: Final = {
@@ -247,10 +251,33 @@ def _gemini_ended(said: Mapping[str, Any]) -> frozenset[int]:
     return frozenset(ended or ([0] if blocked else ()))
 
 
+_ANTHROPIC_ERROR: Final = b"""event: error
+data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}
+
+"""
+_GEMINI_ERROR: Final = b"""data: {"error":{"code":503,"message":"Overloaded.","status":"UNAVAILABLE"}}
+
+"""
+_COHERE_ERROR: Final = b"""event: message-end
+data: {"type":"message-end","delta":{"finish_reason":"ERROR","error":"oh"}}
+
+"""
+
 ANTHROPIC: Final = Reader(
-    _anthropic, _when("message_stop"), lambda said: said.get("type") == "message_delta"
+    _anthropic,
+    _when("message_stop"),
+    lambda said: said.get("type") == "message_delta",
+    (_ANTHROPIC_ERROR, ErrorKind.OVERLOADED),
 )
-GEMINI: Final = Reader(_gemini, _gemini_ended, lambda said: bool(_gemini_ended(said)))
+GEMINI: Final = Reader(
+    _gemini,
+    _gemini_ended,
+    lambda said: bool(_gemini_ended(said)),
+    (_GEMINI_ERROR, ErrorKind.OVERLOADED),
+)
 COHERE: Final = Reader(
-    _cohere, _when("message-end"), lambda said: said.get("type") == "message-end"
+    _cohere,
+    _when("message-end"),
+    lambda said: said.get("type") == "message-end",
+    (_COHERE_ERROR, None),
 )

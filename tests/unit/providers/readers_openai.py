@@ -8,6 +8,7 @@ from typing import Any, Final
 from readers import FINISH, GAVE_UP, Objects, Reader
 from spoken import Call, Spoken, Voice
 
+from modelmesh.errors import ErrorKind
 from modelmesh.types import Usage
 
 
@@ -101,7 +102,21 @@ def _ended(said: Mapping[str, Any]) -> frozenset[int]:
     return frozenset(c.get("index", 0) for c in choices if c.get("finish_reason"))
 
 
-OPENAI: Final = Reader(partial(_spoken, mends=False), _ended, lambda said: bool(_ended(said)))
+_ERROR: Final = (
+    b'data: {"error":{"message":"Slow down.","type":"requests","code":"rate_limit_exceeded"}}\n\n'
+)
+
+
+def _reader(*, mends: bool) -> Reader:
+    return Reader(
+        partial(_spoken, mends=mends),
+        _ended,
+        lambda said: bool(_ended(said)),
+        (_ERROR, ErrorKind.RATE_LIMIT),
+    )
+
+
+OPENAI: Final = _reader(mends=False)
 """OpenAI's own word for why an answer ends is the measure."""
-COMPATIBLE: Final = Reader(partial(_spoken, mends=True), _ended, lambda said: bool(_ended(said)))
+COMPATIBLE: Final = _reader(mends=True)
 """An answer with calls ends for their sake, whatever the vendor calls it."""

@@ -218,21 +218,42 @@ def crumbs(body: bytes, size: int) -> list[bytes]:
     return _cut(body, list(range(size, len(body), size)))
 
 
+def other_framings(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Give the same events as other servers frame them."""
+    plain = body.replace(b"\r\n", b"\n")
+    yield "CRLF", plain.replace(b"\n", b"\r\n")
+    yield "comments", b": one\n\n" + plain.replace(b"\n\n", b"\n\n: alive\n\n")
+    yield "no space after the colon", plain.replace(b"data: ", b"data:")
+    yield "no last line", plain.rstrip(b"\n")
+
+
 def half_ways(exchange: Exchange) -> Iterator[int]:
     """Give the places at which a stream may break off before it is whole.
 
-    They are within each event and after it, up to within the last that makes it whole. An answer
-    of several choices is not whole when one of them is.
+    They are within each event and after it, up to within the last that makes it whole.
+    """
+    began = 0
+    for end in (*boundaries(exchange), None):
+        place = end or next((at for at, _ in exchange.events if at > began), began)
+        yield (began + place) // 2
+        if end:
+            yield end
+            began = end
+
+
+def boundaries(exchange: Exchange) -> list[int]:
+    """Return the places between events at which a stream is not yet whole.
+
+    An answer of several choices is not whole when one of them is.
     """
     ended: set[int] = set()
-    began = 0
+    places = []
     for end, said in exchange.events:
-        yield (began + end) // 2
         ended |= exchange.reader.ended(said)
         if ended and len(ended) >= len(exchange.spoken.voices):
-            return
-        began = end + (2 if exchange.body[end : end + 2] == b"\r\n" else 1)
-        yield began
+            break
+        places.append(end + (2 if exchange.body[end : end + 2] == b"\r\n" else 1))
+    return places
 
 
 def _cut(body: bytes, places: Sequence[int]) -> list[bytes]:

@@ -40,6 +40,11 @@ async def test_a_stream_that_breaks_off_is_never_taken_for_whole(exchange: Excha
     assert told(await trial.half_way_complaints(exchange)) == ""
 
 
+@every("chat_stream")
+async def test_an_error_within_a_stream_is_told(exchange: Exchange) -> None:
+    assert told(await trial.broken_complaints(exchange)) == ""
+
+
 @every("chat", vendor="openai")
 def test_an_answer_of_openai_passes_as_it_came(exchange: Exchange) -> None:
     reply = HttpReply(status=200, headers=exchange.headers, body=exchange.body)

@@ -12,7 +12,15 @@ from typing import Any, Final
 import judge
 from attrs import define, field
 from errors_expected import kinds_of
-from recordings import CONNECTORS, Exchange, awkward_pieces, crumbs, half_ways
+from recordings import (
+    CONNECTORS,
+    Exchange,
+    awkward_pieces,
+    boundaries,
+    crumbs,
+    half_ways,
+    other_framings,
+)
 
 from modelmesh.connectors import registry
 from modelmesh.errors import ErrorKind, ProviderError, as_failure
@@ -40,7 +48,11 @@ async def complaints(exchange: Exchange) -> list[str]:
         case "chat":
             return answer_complaints(exchange)
         case "chat_stream":
-            return [*await stream_complaints(exchange), *await half_way_complaints(exchange)]
+            return [
+                *await stream_complaints(exchange),
+                *await half_way_complaints(exchange),
+                *await broken_complaints(exchange),
+            ]
         case "error":
             return error_complaints(exchange)
     raise LookupError(f"there are no rules for {exchange.endpoint}")
@@ -74,10 +86,11 @@ async def stream_complaints(exchange: Exchange) -> list[str]:
     }
     if len(exchange.body) <= _BYTEWISE:
         ways["single bytes"] = crumbs(exchange.body, 1)
-    for name, pieces in ways.items():
+    framings = {f"framing with {name}": [body] for name, body in other_framings(exchange.body)}
+    for name, pieces in {**ways, **framings}.items():
         heard = await hear(exchange, pieces)
         if (heard.payloads, heard.usage, heard.raised) != (whole.payloads, whole.usage, None):
-            complaints.append(f"in {name} it reads otherwise: {heard.raised or 'other chunks'}")
+            complaints.append(f"in a {name} it reads otherwise: {heard.raised or 'other chunks'}")
     return complaints
 
 
@@ -92,6 +105,20 @@ async def half_way_complaints(exchange: Exchange) -> list[str]:
                 complaints.append(f"cut after {place} bytes it is taken for whole")
             elif heard.gives_reason and place < min(reasons, default=place + 1):
                 complaints.append(f"cut after {place} bytes it ends with a reason nobody gave")
+    return complaints
+
+
+async def broken_complaints(exchange: Exchange) -> list[str]:
+    """Judge what becomes of a stream within which the vendor tells of an error."""
+    complaints = []
+    error, kind = exchange.reader.error
+    places = boundaries(exchange)
+    for place in sorted({places[0], places[len(places) // 2], places[-1]}) if places else ():
+        heard = await hear(exchange, [exchange.body[:place] + error])
+        if not isinstance(heard.raised, ProviderError) or heard.succeeded:
+            complaints.append(f"an error after {place} bytes is not told")
+        elif kind and heard.raised.kind is not kind and not exchange.spoken.fails:
+            complaints.append(f"an error after {place} bytes is {kind}, not {heard.raised.kind}")
     return complaints
 
 
