@@ -45,6 +45,7 @@ DECISIVE: Final = frozenset(
         "function_call",
         "functions",
         "logprobs",
+        "messages",
         "modalities",
         "n",
         "prediction",
@@ -55,7 +56,10 @@ DECISIVE: Final = frozenset(
         "web_search_options",
     }
 )
-"""Parameters that change what the answer is. Others are hints, and may be left out with notice."""
+"""Parameters that change what the answer is. Others are hints, and may be left out with notice.
+
+A vendor lacks `messages` where they hold what it cannot be told, such as a file out of its reach.
+"""
 
 
 @value(kw_only=True)
