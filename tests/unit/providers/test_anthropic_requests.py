@@ -64,8 +64,37 @@ def test_a_stream_is_asked_for() -> None:
     assert sent(HI, stream=True, stream_options={"include_usage": True})["stream"] is True
 
 
-def test_the_limit_of_the_client_is_the_limit() -> None:
-    assert sent(HI, max_completion_tokens=7, max_tokens=9)["max_tokens"] == 7
+def test_a_tool_that_no_model_can_be_held_to_is_not_strict() -> None:
+    schema = {"type": "object", "properties": {"next": {"$ref": "#"}}}
+    function = {"name": "f", "strict": True, "parameters": schema}
+    asked = [{"type": "function", "function": function}]
+    assert sent(tools=asked)["tools"] == [{"name": "f", "input_schema": schema}]
+    assert "strict" not in sent(to=OLD, tools=asked)["tools"][0]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "told"),
+    [
+        (NEW, {"max_completion_tokens": 7, "max_tokens": 9}, 7),
+        (OLD, {"max_tokens": 9000}, 4096),
+        ("claude-opus-9", {"max_tokens": 90_000}, 90_000),
+        ("claude-opus-9", {}, 32_000),
+    ],
+)
+def test_an_answer_may_be_as_long_as_asked_for_and_no_longer_than_it_can(
+    model: str, asked: Any, told: int
+) -> None:
+    assert sent(HI, to=model, **asked)["max_tokens"] == told
+
+
+def test_what_is_nested_beyond_reason_is_the_clients_mistake() -> None:
+    schema: Any = {"type": "string"}
+    for _ in range(5000):
+        schema = {"type": "object", "properties": {"a": schema}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "deep", "schema": schema}}
+    assert lacked(ALWAYS, response_format=wanted) == {"response_format"}
+    with pytest.raises(RequestError):
+        sent(response_format=wanted)
 
 
 def test_case_36_instructions_at_the_beginning_become_system_in_their_order() -> None:
@@ -259,14 +288,19 @@ def test_only_the_tools_that_are_allowed_are_sent() -> None:
 
 def test_tools_are_sent_with_what_anthropic_knows_of_them() -> None:
     search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
-    strict = {"type": "function", "function": {"name": "f", "strict": True, "description": "d"}}
-    made = sent(tools=[{**strict, "cache_control": CACHE}, search])["tools"]
-    schema = {"type": "object", "properties": {}}
-    assert made == [
+    schema = {"type": "object", "properties": {"a": {"type": "string", "minLength": 2}}}
+    function = {"name": "f", "strict": True, "description": "d", "parameters": schema}
+    strict = {"type": "function", "function": function, "cache_control": CACHE}
+    exact = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "description": "(minLength: 2)"}},
+        "additionalProperties": False,
+    }
+    assert sent(tools=[strict, search])["tools"] == [
         {
             "name": "f",
             "description": "d",
-            "input_schema": schema,
+            "input_schema": exact,
             "strict": True,
             "cache_control": CACHE,
         },

@@ -19,7 +19,7 @@ from modelmesh.connectors.providers.anthropic.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.anthropic.parameters import refused
 from modelmesh.connectors.providers.anthropic.request import written
 from modelmesh.connectors.providers.anthropic.stream import Decoder
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import ErrorKind, ProviderError, RequestError
 from modelmesh.json_text import dumps, loads
 from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
 
@@ -54,7 +54,10 @@ class Provider(openai_compatible.Provider):
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError where it is malformed."""
-        body = written(request.body, model, model_of(model), drop)
+        try:
+            body = dumps(written(request.body, model, model_of(model), drop))
+        except RecursionError:
+            raise RequestError("the request is nested too deeply") from None
         return HttpRequest(
             url=self._at(self.paths[request.endpoint], model),
             headers={
@@ -62,7 +65,7 @@ class Provider(openai_compatible.Provider):
                 **self._headers_with(key),
                 "content-type": "application/json",
             },
-            body=dumps(body),
+            body=body,
             stream=request.stream,
         )
 

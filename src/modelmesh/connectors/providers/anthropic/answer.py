@@ -54,7 +54,7 @@ def answer_of(body: Mapping[str, Any], *, request: Request, wall: float) -> Answ
 
 def usage_of(counts: Any) -> Usage | None:
     """Return the usage. Anthropic's input has no tokens that were read from or put in a cache."""
-    if not isinstance(counts, dict):
+    if not isinstance(counts, dict) or not counts:
         return None
     cached = _count(counts, "cache_read_input_tokens")
     new = _count(counts, "input_tokens") + _count(counts, "cache_creation_input_tokens")

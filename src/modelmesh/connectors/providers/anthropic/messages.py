@@ -36,10 +36,7 @@ GO_ON: Final = "Go on exactly where you stopped."
 """What the user says after an answer that a model does not continue by itself."""
 
 _UNFIT: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_THOUGHTS: Final = {
-    "thinking": ("type", "thinking", "signature"),
-    "redacted_thinking": ("type", "data"),
-}
+_THOUGHTS: Final = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 """The fields of the blocks which hold thoughts, the last one being what only Anthropic can read."""
 
 
@@ -103,7 +100,8 @@ def thoughts_in(message: Mapping[str, Any]) -> list[Block]:
         kind = block.get("type") if isinstance(block, dict) else None
         names = _THOUGHTS.get(kind, ()) if isinstance(kind, str) else ()
         if names and all(isinstance(block.get(name), str) for name in names) and block[names[-1]]:
-            found.append({name: block[name] for name in names})
+            # All but the index, which the pieces of a stream have for clients' sake.
+            found.append({name: value for name, value in block.items() if name != "index"})
     return found
 
 

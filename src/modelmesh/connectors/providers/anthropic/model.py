@@ -34,8 +34,10 @@ _MAX_OUTPUT: Final = (
     ("claude-2", 4_096),
     ("claude-instant", 4_096),
     ("claude-sonnet-4", 64_000),
+    ("claude-opus-4", 32_000),
 )
-_USUAL_OUTPUT: Final = 32_000
+USUAL_OUTPUT: Final = 32_000
+"""Tokens to ask for where neither the client nor the catalogue says how many."""
 EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
 """Values of `reasoning_effort` besides "none", each more than the one before."""
 
@@ -45,7 +47,7 @@ class Model:
     """How one model behaves on the wire.
 
     Attributes:
-        max_output: tokens of an answer, its thoughts included.
+        max_output: tokens of an answer, its thoughts included; None where that is not known.
         thinks: it can think before it answers.
         adaptive: it decides itself how much, by an effort; the others get a budget of tokens.
         always_thinks: that cannot be switched off.
@@ -58,7 +60,7 @@ class Model:
 
     """
 
-    max_output: int
+    max_output: int | None
     thinks: bool
     adaptive: bool
     always_thinks: bool
@@ -97,5 +99,5 @@ def _quirks(name: str, known: ModelFacts | None) -> Mapping[str, Any]:
     return _OLD_QUIRKS if _OLD.match(name) else _NEW_QUIRKS
 
 
-def _max_output(name: str) -> int:
-    return next((most for start, most in _MAX_OUTPUT if name.startswith(start)), _USUAL_OUTPUT)
+def _max_output(name: str) -> int | None:
+    return next((most for start, most in _MAX_OUTPUT if name.startswith(start)), None)

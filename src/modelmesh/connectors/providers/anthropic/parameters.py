@@ -15,7 +15,7 @@ from attrs import frozen
 
 from modelmesh.connectors.providers._conversation import format_of
 from modelmesh.connectors.providers.anthropic.messages import thoughts_in
-from modelmesh.connectors.providers.anthropic.model import EFFORTS, Model
+from modelmesh.connectors.providers.anthropic.model import EFFORTS, USUAL_OUTPUT, Model
 from modelmesh.connectors.providers.anthropic.schema import native
 from modelmesh.errors import RequestError
 
@@ -139,13 +139,19 @@ def _by_effort(effort: str, model: Model) -> Thinking:
 
 def _by_budget(effort: str, body: Mapping[str, Any], model: Model) -> Thinking:
     """Give a number of tokens, of which the answer's have to be more."""
-    limits = [body.get("max_completion_tokens"), body.get("max_tokens"), model.max_output]
-    most = next(limit for limit in limits if isinstance(limit, int))
+    asked = body.get("max_completion_tokens") or body.get("max_tokens")
+    most = max_tokens(asked if isinstance(asked, int) else None, model)
     if most <= _LEAST_BUDGET or _thoughts_are_lost(body):
         return Thinking(refused=frozenset({"reasoning_effort"}))
     budget = min(_BUDGETS[effort], most - 1)
     thinking = {"type": "enabled", "budget_tokens": budget}
     return Thinking(on=True, fields={"thinking": thinking})
+
+
+def max_tokens(asked: int | None, model: Model) -> int:
+    """Return the tokens an answer may have, which Anthropic wants to be told."""
+    most = model.max_output
+    return min(asked or most or USUAL_OUTPUT, most or asked or USUAL_OUTPUT)
 
 
 def _off(model: Model) -> Mapping[str, Any]:

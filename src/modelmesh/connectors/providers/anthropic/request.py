@@ -17,6 +17,7 @@ from modelmesh.connectors.providers.anthropic.model import EFFORTS, Model
 from modelmesh.connectors.providers.anthropic.parameters import (
     TIERS,
     answers_by_tool,
+    max_tokens,
     refused,
     thinking_of,
 )
@@ -53,7 +54,7 @@ def written(
     }
     fields = {
         "model": name,
-        "max_tokens": talk.max_tokens or model.max_output,
+        "max_tokens": max_tokens(talk.max_tokens, model),
         "system": system,
         "messages": messages,
         **_tools(talk, model, by_tool=by_tool),
@@ -130,12 +131,14 @@ def _tools_of_the_past(talk: Conversation) -> dict[str, Any]:
 
 
 def _tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
+    """Return a tool, strict where it is to be and Anthropic can hold a model to its schema."""
     cached = tool.fields.get("cache_control")
+    exact = native(tool.schema) if strict and tool.strict else None
     return {
         "name": tool.name,
         **({"description": tool.description} if tool.description else {}),
-        "input_schema": tool.schema,
-        **({"strict": True} if tool.strict and strict else {}),
+        "input_schema": exact or tool.schema,
+        **({"strict": True} if exact else {}),
         **({"cache_control": cached} if cached else {}),
     }
 

@@ -33,7 +33,6 @@ _HARD_PATTERN: Final = re.compile(r"\(\?|\\[bB1-9]")
 """Looking around, word boundaries and references back are not taken in a `pattern`."""
 _UNSAID: Final = frozenset({"$schema", "$id", "$comment", "additionalProperties", "examples"})
 """What is left out without a word, because it limits nothing, or is said otherwise."""
-_DEEPEST: Final = 60
 
 
 def native(schema: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -42,7 +41,10 @@ def native(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     Limits it does not know, such as `maximum`, are told to the model in the description. It cannot
     take a schema that contains itself, nor objects whose fields have any name.
     """
-    return None if _recursive(schema) or not _closed(schema) else _written(schema)
+    try:
+        return None if _recursive(schema) or not _closed(schema) else _written(schema)
+    except RecursionError:
+        return None
 
 
 def _written(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,17 +126,15 @@ def _reaches(ref: str, goal: str, leads: Mapping[str, set[str]], seen: set[str])
     return False
 
 
-def _refs(schema: Any, depth: int = 0) -> set[str]:
+def _refs(schema: Any) -> set[str]:
     """Return what a schema refers to, leaving out its definitions."""
-    if depth > _DEEPEST:
-        return set()
     if isinstance(schema, list):
-        return {ref for inner in schema for ref in _refs(inner, depth + 1)}
+        return {ref for inner in schema for ref in _refs(inner)}
     if not isinstance(schema, dict):
         return set()
     own = {schema["$ref"]} if isinstance(schema.get("$ref"), str) else set()
     inner = [value for name, value in schema.items() if name not in ("$defs", "definitions")]
-    return own | _refs(inner, depth + 1)
+    return own | _refs(inner)
 
 
 def _items(group: Any) -> list[tuple[str, Any]]:
