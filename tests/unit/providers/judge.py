@@ -22,6 +22,7 @@ __all__ = [
     "error_complaints",
     "request_complaints",
     "stream_complaints",
+    "texts_heard",
     "usage_complaints",
 ]
 
@@ -46,6 +47,15 @@ def stream_complaints(payloads: Sequence[bytes], spoken: Spoken | None = None) -
         voices.append(_gathered(pieces))
     usage = next((c["usage"] for c in reversed(chunks) if c.get("usage")), None)
     return found + _voices_complaints(voices, spoken) + _usage_told_complaints(usage, spoken)
+
+
+def texts_heard(payloads: Sequence[bytes]) -> list[tuple[str, str]]:
+    """Return what a client has read so far of each choice: its text, and its thoughts."""
+    pieces: dict[int, list[Mapping[str, Any]]] = {}
+    for choice in _choices([json.loads(payload) for payload in payloads]):
+        pieces.setdefault(choice["index"], []).append(choice)
+    voices = [_gathered(choices) for _, choices in sorted(pieces.items())]
+    return [(voice.text, voice.thoughts) for voice in voices if voice.text or voice.thoughts]
 
 
 def answer_complaints(body: bytes, spoken: Spoken | None = None) -> list[str]:
@@ -185,10 +195,11 @@ def _gathered(pieces: Sequence[Mapping[str, Any]]) -> Voice:
     """Put one choice's pieces together, as a client does."""
     whole: dict[str, Any] = {}
     calls: dict[int, dict[str, Any]] = {}
-    for piece in pieces:
+    for delta in (piece["delta"] for piece in pieces):
         for name in ("content", "refusal", "reasoning_content", "reasoning"):
-            whole[name] = (whole.get(name) or "") + _text(piece["delta"].get(name))
-        for fragment in piece["delta"].get("tool_calls") or []:
+            whole[name] = (whole.get(name) or "") + _text(delta.get(name))
+        old = [{"function": delta["function_call"]}] if delta.get("function_call") else []
+        for fragment in delta.get("tool_calls") or old:
             call = calls.setdefault(fragment.get("index", 0), {"name": "", "arguments": ""})
             for name, text in (fragment.get("function") or {}).items():
                 if name in call:

@@ -128,20 +128,24 @@ def _anthropic(objects: Objects) -> Spoken:
         if p["type"] == "tool_use"
     ]
     voice = _voice(
-        message["stop_reason"],
+        message.get("stop_reason"),
         calls=calls,
         text="".join(p["text"] for p in parts if p["type"] == "text"),
         thoughts="".join(p["thinking"] for p in parts if p["type"] == "thinking"),
     )
+    return Spoken(voices=(voice,), usage=_anthropic_usage(counts) if counts else None)
+
+
+def _anthropic_usage(counts: Mapping[str, Any]) -> Usage:
+    """The input leaves out what was read from the cache, and what was written to it."""
     cached = counts.get("cache_read_input_tokens") or 0
     fresh = counts["input_tokens"] + (counts.get("cache_creation_input_tokens") or 0)
-    usage = Usage(
+    return Usage(
         prompt=fresh + cached,
         completion=counts["output_tokens"],
         cached=cached,
         reasoning=(counts.get("output_tokens_details") or {}).get("thinking_tokens") or 0,
     )
-    return Spoken(voices=(voice,), usage=usage)
 
 
 def _gemini(objects: Objects) -> Spoken:
@@ -255,7 +259,7 @@ _ANTHROPIC_ERROR: Final = b"""event: error
 data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}
 
 """
-_GEMINI_ERROR: Final = b"""data: {"error":{"code":503,"message":"Overloaded.","status":"UNAVAILABLE"}}
+_GEMINI_ERROR: Final = b"""data: {"error":{"code":503,"message":"Busy.","status":"UNAVAILABLE"}}
 
 """
 _COHERE_ERROR: Final = b"""event: message-end

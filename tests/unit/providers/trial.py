@@ -95,7 +95,10 @@ async def stream_complaints(exchange: Exchange) -> list[str]:
 
 
 async def half_way_complaints(exchange: Exchange) -> list[str]:
-    """Judge what becomes of a stream that breaks off, wherever it does."""
+    """Judge what becomes of a stream that breaks off, wherever it does.
+
+    It is not taken for whole, no reason to end is made up, and what came is not held back.
+    """
     complaints = []
     reasons = [end for end, said in exchange.events if exchange.reader.gives_reason(said)]
     for place in half_ways(exchange):
@@ -105,7 +108,20 @@ async def half_way_complaints(exchange: Exchange) -> list[str]:
                 complaints.append(f"cut after {place} bytes it is taken for whole")
             elif heard.gives_reason and place < min(reasons, default=place + 1):
                 complaints.append(f"cut after {place} bytes it ends with a reason nobody gave")
+            elif judge.texts_heard(heard.payloads) != texts_said(exchange, place):
+                complaints.append(f"cut after {place} bytes it was not passed on as it came")
     return complaints
+
+
+def texts_said(exchange: Exchange, place: int) -> list[tuple[str, str]]:
+    """Return what a stream has said up to a place: of each choice its text, and its thoughts.
+
+    What comes in one piece with an error is not passed on: another target may still be asked.
+    """
+    spoken = exchange.reader.spoken([said for end, said in exchange.events if end <= place])
+    if spoken.fails and exchange.spoken.fails:
+        return []
+    return [(v.text, v.thoughts) for v in spoken.voices if v.text or v.thoughts]
 
 
 async def broken_complaints(exchange: Exchange) -> list[str]:
