@@ -1,8 +1,11 @@
 """What Gemini answers, whole and in pieces, and what its failures mean."""
 
 import json
+import re
+from contextlib import suppress
 from typing import Any
 
+import judge
 import pytest
 from gemini_wire import (
     COUNTED,
@@ -23,6 +26,10 @@ from gemini_wire import (
     signed,
     whole,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from readers import GEMINI
+from recordings import WIRE, recorded
 
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.types import Chunk, Event, HttpReply, Usage
@@ -173,6 +180,14 @@ def test_a_refused_prompt_is_answered_as_what_is_filtered() -> None:
     assert chunks[-1].usage == answer.usage == Usage(prompt=5, completion=3)
 
 
+def test_a_prompt_may_be_refused_while_it_is_answered() -> None:
+    chunks = heard(
+        said(candidate(text("A"), reason=None)), {"promptFeedback": {"blockReason": "SAFETY"}}
+    )
+    finishes = [one["choices"][0]["finish_reason"] for one in payloads(chunks)]
+    assert finishes == [None, "content_filter"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -265,7 +280,11 @@ def test_a_stream_keeps_its_id_model_and_role_and_ends_once_with_the_last_count(
     more = {"usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 9}}
     chunks = heard(
         said(candidate(text("Hm", thought=True), reason=None)),
-        {"candidates": [candidate(text("A"), reason=None)], "responseId": "other", **COUNTED},
+        {
+            "candidates": [candidate(text("A", thoughtSignature="r"), reason=None)],
+            "responseId": "other",
+            **COUNTED,
+        },
         said(candidate(text("", thoughtSignature="s")), **more),
         stream_options={"include_usage": True},
     )
@@ -426,3 +445,63 @@ def test_a_failures_key_is_not_told() -> None:
     failed = failure(400, "API key not valid.", {"detail": f"Invalid API key: {key}"})
     error = gemini().error(failed, wall=WALL)
     assert key not in f"{error}{error.body()}"
+
+
+KEYS = st.sampled_from(
+    re.findall(
+        r"\w+",
+        """candidates content parts text thought thoughtSignature functionCall name args id
+        inlineData mimeType data finishReason index usageMetadata promptTokenCount
+        totalTokenCount promptFeedback blockReason logprobsResult chosenCandidates token
+        logProbability responseId error""",
+    )
+)
+WORDS = st.sampled_from(["STOP", "image/png", "", "x"])
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 3)
+    | st.sampled_from(["STOP", "image/png", "", "x"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+PART = st.dictionaries(KEYS, VALUES, max_size=3)
+BODIES = VALUES | st.fixed_dictionaries(
+    {
+        "candidates": st.lists(
+            st.fixed_dictionaries(
+                {"content": st.fixed_dictionaries({"parts": st.lists(PART, max_size=3) | VALUES})},
+                optional={"finishReason": VALUES, "index": VALUES, "logprobsResult": VALUES},
+            ),
+            max_size=2,
+        )
+    },
+    optional={"usageMetadata": PART, "promptFeedback": PART},
+)
+
+
+@given(BODIES)
+def test_whatever_comes_is_an_answer_or_a_failure(body: Any) -> None:
+    with suppress(ProviderError):
+        assert json.loads(whole(body).body)["choices"]
+    with suppress(ProviderError):
+        assert all(one["object"] == "chat.completion.chunk" for one in payloads(heard(body)))
+
+
+ARRAYS = [
+    exchange
+    for exchange in recorded()
+    if exchange.vendor == "gemini" and exchange.body.lstrip().startswith(b"[{")
+    if exchange.endpoint == "chat_stream"
+]
+
+
+@pytest.mark.skipif(not ARRAYS, reason=f"the recorded exchanges are not at {WIRE}")
+def test_streams_recorded_without_events_are_read_as_if_they_had_any() -> None:
+    for exchange in ARRAYS:
+        objects = json.loads(exchange.body)
+        chunks = heard(*objects, stream_options={"include_usage": True})
+        spoken = GEMINI.spoken(objects)
+        sent_on = [chunk.payload for chunk in chunks if chunk.payload]
+        assert judge.stream_complaints(sent_on, spoken) == [], exchange.id
+        assert chunks[-1].usage == spoken.usage

@@ -80,12 +80,10 @@ class Candidate:
     @property
     def reason(self) -> str | None:
         """Why it ended, in Gemini's word. Raises ProviderError where that is a failure."""
-        reason = self.fields.get("finishReason")
-        if not reason or reason == _UNSPECIFIED:
-            return None
+        reason = str(self.fields.get("finishReason") or _UNSPECIFIED)
         if reason in _GAVE_UP:
             raise ProviderError(ErrorKind.BAD_ANSWER, f"the vendor gave up: {reason}")
-        return str(reason)
+        return None if reason == _UNSPECIFIED else reason
 
     @property
     def parts(self) -> Sequence[Json]:
@@ -182,8 +180,9 @@ def _choice(candidate: Candidate, ids: Ids) -> Choice:
     calls = [called_in(part, ids) for part in candidate.parts if "functionCall" in part]
     said = [said_in(part) for part in candidate.parts if "functionCall" not in part]
     text = "".join(fields.get("content", "") for fields in said)
+    images = [image for fields in said for image in fields.get("images", ())]
     reason = candidate.reason
-    if reason is None and not (text or calls):
+    if reason is None and not (text or calls or images):
         raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with nothing")
     ending = Ending.of(reason or "STOP", ENDINGS)
     return Choice(
@@ -192,7 +191,7 @@ def _choice(candidate: Candidate, ids: Ids) -> Choice:
         calls=calls,
         fields={
             "reasoning_content": "".join(fields.get("reasoning_content", "") for fields in said),
-            "images": [image for fields in said for image in fields.get("images", ())],
+            "images": images,
             "extra_content": _last(fields.get("extra_content") for fields in said),
         },
         more=logprobs_of(candidate.logprobs),

@@ -99,7 +99,7 @@ def parameters_of(body: Mapping[str, Any], asked: Conversation, model: Model) ->
     if asked.stop:
         config["stopSequences"] = [*asked.stop]
     effort = body.get("reasoning_effort")
-    if effort is not None and not (isinstance(effort, str) and effort in LEVELS):
+    if effort and not (isinstance(effort, str) and effort in LEVELS):
         raise faulty("reasoning_effort", f"must be one of {', '.join(LEVELS)}")
     if effort and model.thinks:
         config["thinkingConfig"] = model.thinking(effort)

@@ -46,6 +46,8 @@ class Decoder:
     _usage: Usage | None = field(default=None, init=False)
     # Of each candidate, why it ended.
     _reasons: dict[int, str | None] = field(factory=dict, init=False)
+    # What its text was last signed with, told once, since clients join what comes in pieces.
+    _signatures: dict[int, Any] = field(factory=dict, init=False)
     _logprobs: dict[int, list[Json]] = field(factory=dict, init=False)
     _ended: bool = field(default=False, init=False)
 
@@ -72,11 +74,16 @@ class Decoder:
             self._ids = Ids(self._writer.id)
         candidates = candidates_of(body)
         chunks = [chunk for one in candidates for chunk in self._pieces(one, self._ids)]
-        if not self._reasons and is_blocked(body):
-            self._writer.finish(FILTERED)
-            self._reasons[0] = FILTERED.reason
+        if is_blocked(body):
+            self._block()
         self._ended = self._is_whole()
         return [*chunks, *self._writer.end(self._usage)] if self._ended else chunks
+
+    def _block(self) -> None:
+        """Note that the prompt was refused, be it while it was being answered."""
+        for index in [i for i, reason in self._reasons.items() if reason is None] or [0]:
+            self._reasons[index] = FILTERED.reason
+            self._writer.finish(FILTERED, index)
 
     def _is_whole(self) -> bool:
         reasons = self._reasons.values()
@@ -96,8 +103,12 @@ class Decoder:
                 yield from writer.arguments(number, call.arguments, index)
                 yield from writer.call_ends(number, index)
             elif fields := said_in(part):
-                yield writer.delta(fields, index, content=fields.keys() != {"extra_content"})
+                self._signatures[index] = fields.pop("extra_content", self._signatures.get(index))
+                if fields:
+                    yield writer.delta(fields, index)
         if reason := candidate.reason:
             self._reasons[index] = reason
+            if signature := self._signatures.pop(index, None):
+                yield writer.delta({"extra_content": signature}, index, content=False)
             more = logprobs_of(self._logprobs[index])
             writer.finish(Ending.of(reason, ENDINGS), index, more)
