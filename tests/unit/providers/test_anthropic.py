@@ -1,6 +1,7 @@
 """What becomes of what Anthropic answers: whole, streamed, and where it fails."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import judge
@@ -30,6 +31,8 @@ from anthropic_wire import (
     text,
     use,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelmesh import catalogue
 from modelmesh.connectors import registry
@@ -421,3 +424,39 @@ def test_a_limit_says_when_it_is_over() -> None:
 def test_an_old_model_is_asked_for_what_it_can() -> None:
     assert sent(to=OLD)["max_tokens"] == 4096
     assert lacked(OLD, reasoning_effort="low") == {"reasoning_effort"}
+
+
+KINDS = [
+    *("message_start", "content_block_start", "content_block_delta", "content_block_stop"),
+    *("message_delta", "message_stop", "text", "tool_use", "thinking", "redacted_thinking"),
+    *("text_delta", "input_json_delta", "thinking_delta", "signature_delta", "citations_delta"),
+]
+NAMES = [
+    *("type", "index", "message", "content_block", "delta", "usage", "text", "thinking", "input"),
+    *("partial_json", "id", "name", "citation", "url", "stop_reason", "stop_details", "content"),
+]
+ANYTHING = st.recursive(
+    st.none() | st.integers(-1, 2) | st.sampled_from(KINDS),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5)
+    ),
+    max_leaves=10,
+)
+EVENTS = st.builds(
+    lambda kind, more: {**more, "type": kind},
+    st.sampled_from(KINDS),
+    st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=4),
+)
+
+
+@given(st.lists(EVENTS, max_size=6), st.booleans())
+def test_whatever_events_come_they_are_chunks_that_keep_the_rules(said: Any, by_tool: bool) -> None:
+    asked: dict[str, Any] = {"response_format": FORMAT} if by_tool else {}
+    payloads = [chunk.payload for chunk in heard(said, asking(stream=True, **asked))]
+    assert all(json.loads(payload)["choices"] for payload in payloads if payload)
+
+
+@given(ANYTHING)
+def test_whatever_comes_for_an_answer_it_is_one_or_a_failure(said: Any) -> None:
+    with suppress(ProviderError):
+        assert json.loads(answered(said).body)["choices"]

@@ -252,6 +252,7 @@ def test_a_conversation_without_a_word_is_refused_before_it_is_sent() -> None:
 
 def test_sound_is_refused_before_it_is_sent() -> None:
     part = {"type": "input_audio", "input_audio": {"data": "x", "format": "wav"}}
+    assert lacked(messages=[{"role": "user", "content": [part]}]) == {"messages"}
     with pytest.raises(RequestError):
         sent({"role": "user", "content": [part]})
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field
 
 from modelmesh.connectors.providers._parts import (
     Part,
@@ -24,11 +24,12 @@ from modelmesh.connectors.providers._parts import (
     text_at,
 )
 from modelmesh.connectors.providers._tools import Choice, Tool, choice_of, tools_of
+from modelmesh.values import value
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Call:
     """A call of a function, as an assistant made it; `fields` is the call as it came."""
 
@@ -38,21 +39,21 @@ class Call:
     fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class System:
     """What a system or developer message says, wherever in the conversation it stands."""
 
     parts: Sequence[Part]
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class User:
     """What the user says; no parts where that is nothing."""
 
     parts: Sequence[Part]
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Assistant:
     """What the assistant said, then the calls it made. Either may be empty.
 
@@ -65,7 +66,7 @@ class Assistant:
     fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Result:
     """What came of a call. `name` is that of the function called, "" where no call has this id."""
 
@@ -77,7 +78,7 @@ class Result:
 Turn = System | User | Assistant | Result
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Format:
     """The JSON which the answer has to be; any object where `schema` is None."""
 
@@ -87,7 +88,7 @@ class Format:
     strict: bool | None = None
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Conversation:
     """A chat request.
 
@@ -194,7 +195,7 @@ def _turn(message: Mapping[str, Any], where: str, names: Mapping[str, str], last
     match role:
         case "system" | "developer":
             if not all(isinstance(part, Text) for part in parts):
-                raise faulty(f"{where}.content", "must be text")
+                raise faulty(f"{where}.content", "has to be text")
             return System(parts=parts)
         case "user":
             return User(parts=parts)

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import unquote_to_bytes
 
-from attrs import field, frozen
+from attrs import field
 
 from modelmesh.errors import RequestError
+from modelmesh.values import value
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _DATA_URI: Final = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.ASCII)
@@ -21,7 +22,7 @@ _SOUNDS: Final[Mapping[str, str]] = MappingProxyType({"mp3": "audio/mpeg"})
 _THOUGHTS: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Text:
     """A text; `fields` is the part as it came, in which vendors find what is theirs."""
 
@@ -29,7 +30,7 @@ class Text:
     fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Media:
     """An image, a sound or a file: either its base64 `data`, or where to get it.
 

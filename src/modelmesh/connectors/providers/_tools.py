@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from attrs import field, frozen
+from attrs import field
 
 from modelmesh.connectors.providers._parts import faulty, obj, text_at
+from modelmesh.values import value
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Tool:
     """A function which may be called.
 
@@ -32,7 +33,7 @@ class Tool:
     fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Choice:
     """What is to be called: "required" is at least one tool, and of `names` only, if there are."""
 
@@ -43,8 +44,8 @@ class Choice:
 def tools_of(body: Mapping[str, Any]) -> tuple[Sequence[Tool], Sequence[Mapping[str, Any]]]:
     """Return a request's functions, and its tools which are none, as they came."""
     tools, old = body.get("tools"), body.get("functions")
-    for name, value in (("tools", tools), ("functions", old)):
-        if value is not None and not isinstance(value, list):
+    for name, listed in (("tools", tools), ("functions", old)):
+        if listed is not None and not isinstance(listed, list):
             raise faulty(name, "must be a list")
     if not tools:
         places = enumerate(old or ())

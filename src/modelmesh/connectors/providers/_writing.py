@@ -12,16 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from modelmesh.connectors.providers._conversation import is_legacy
 from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Request, Usage
+from modelmesh.values import value
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Ending:
     """Why a choice ended, in OpenAI's word, and in the vendor's where OpenAI has none for it."""
 
@@ -51,7 +52,7 @@ class Ending:
         return {"finish_reason": reason, **native}
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Called:
     """A call of one of the client's functions; `fields` are further fields of it."""
 
@@ -62,7 +63,7 @@ class Called:
     fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Choice:
     """One answer to a request.
 
@@ -268,13 +269,16 @@ class StreamWriter:
         )
 
 
+_STOP: Final = Ending(reason="stop")
+
+
 @define
 class _OpenChoice:
     """What was written of a choice: of each call, whether any of its arguments were."""
 
     has_role: bool = False
     calls: list[bool] = field(factory=list)
-    ending: Ending = Ending(reason="stop")
+    ending: Ending = _STOP
     more: Mapping[str, Any] = _NOTHING
 
 

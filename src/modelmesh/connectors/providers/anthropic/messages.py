@@ -21,12 +21,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from modelmesh.connectors.providers._conversation import Assistant, Call, Result, System, Turn, User
 from modelmesh.connectors.providers._parts import Media, Part, Text
 from modelmesh.connectors.providers.anthropic.model import Model
 from modelmesh.errors import RequestError
+from modelmesh.values import value
 
 Block = Mapping[str, Any]
 
@@ -40,7 +41,7 @@ _THOUGHTS: Final = {"thinking": ("thinking", "signature"), "redacted_thinking": 
 """The fields of the blocks which hold thoughts, the last one being what only Anthropic can read."""
 
 
-@frozen
+@value
 class _Message:
     role: str
     content: tuple[Block, ...]

@@ -9,9 +9,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import frozen
-
 from modelmesh.catalogue import ModelFacts, find
+from modelmesh.values import value
 
 CONNECTOR: Final = "anthropic.claude.v1"
 
@@ -42,7 +41,7 @@ EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
 """Values of `reasoning_effort` besides "none", each more than the one before."""
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Model:
     """How one model behaves on the wire.
 

@@ -11,13 +11,12 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import frozen
-
 from modelmesh.connectors.providers._conversation import format_of
 from modelmesh.connectors.providers.anthropic.messages import thoughts_in
 from modelmesh.connectors.providers.anthropic.model import EFFORTS, USUAL_OUTPUT, Model
 from modelmesh.connectors.providers.anthropic.schema import native
 from modelmesh.errors import RequestError
+from modelmesh.values import value
 
 TIERS: Final[Mapping[str, str]] = MappingProxyType(
     {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
@@ -64,7 +63,7 @@ _OF_A_TURN: Final = frozenset({"assistant", "tool", "function"})
 """Whose messages belong to one turn of the assistant."""
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Thinking:
     """How to think: the fields of a request which say so, and the parameters not to be heeded."""
 
@@ -75,7 +74,10 @@ class Thinking:
 
 
 def refused(body: Mapping[str, Any], model: Model) -> frozenset[str]:
-    """Return the parameters in a body which the model does not take, whatever their values."""
+    """Return the parameters in a body which the model does not take, whatever their values.
+
+    `messages` is among them where they hold sound, which no model of Anthropic's can be told.
+    """
     thinking = thinking_of(body, model)
     names = (body.keys() - _TAKEN) | thinking.refused
     if body.get("thinking") is not None:
@@ -190,6 +192,13 @@ def _chooses_a_tool(body: Mapping[str, Any]) -> bool:
     return False
 
 
+def _have_sound(messages: Any) -> bool:
+    listed = messages if isinstance(messages, list) else []
+    contents = [m.get("content") for m in listed if isinstance(m, dict)]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return any(isinstance(part, dict) and part.get("type") == "input_audio" for part in parts)
+
+
 def _is_odd_user(user: Any) -> bool:
     """Whether it tells who the user is, which Anthropic does not want to know."""
     return isinstance(user, str) and "@" in user
@@ -220,6 +229,7 @@ def _has_odd_tool(tools: Any) -> bool:
 
 _ODD: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
     {
+        "messages": _have_sound,
         "user": _is_odd_user,
         "metadata": _is_odd_metadata,
         "service_tier": _is_odd_tier,

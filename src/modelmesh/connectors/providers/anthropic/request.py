@@ -40,9 +40,9 @@ def written(
 
     Raises RequestError where it is malformed.
     """
-    body = {name: value for name, value in body.items() if name not in drop}
-    thinking, without = thinking_of(body, model), refused(body, model)
-    body = {name: value for name, value in body.items() if name not in without}
+    body = _without(body, drop)
+    thinking = thinking_of(body, model)
+    body = _without(body, refused(body, model))
     talk = read(body)
     system, messages = messages_of(talk.turns, model, thinks=thinking.on)
     if talk.format and talk.format.schema is None:
@@ -72,6 +72,11 @@ def written(
         for name, value in fields.items()
         if value is not False and value not in ([], {})
     }
+
+
+def _without(body: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
+    """Return the body without these parameters; messages are in it whatever they hold."""
+    return {name: value for name, value in body.items() if name == "messages" or name not in names}
 
 
 def _tools(talk: Conversation, model: Model, *, by_tool: bool) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Decoder:
     _wall: float
     _own: Iterable[Sign] = ()
     _writer: StreamWriter = field(init=False)
-    _blocks: dict[Any, _Block] = field(factory=dict, init=False)
+    _blocks: dict[int, _Block] = field(factory=dict, init=False)
     _counts: dict[str, Any] = field(factory=dict, init=False)
     # What the end of the message told: why it ended, and of a refusal.
     _told: dict[str, Any] = field(factory=dict, init=False)
@@ -113,7 +113,7 @@ class Decoder:
     def _open(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
         """Begin a block. Some come with their first words."""
         block = _Block(dict(_object(body.get("content_block"))), self._text_size)
-        self._blocks[body.get("index")] = block
+        self._blocks[_index(body)] = block
         match block.kind:
             case "text":
                 return self._said(block, str(block.fields.get("text") or ""))
@@ -129,7 +129,7 @@ class Decoder:
         return ()
 
     def _grow(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
-        block, delta = self._blocks.get(body.get("index")), _object(body.get("delta"))
+        block, delta = self._blocks.get(_index(body)), _object(body.get("delta"))
         if block is None or block.kind not in ("text", "tool_use", *THOUGHTS):
             return ()
         kind = delta.get("type")
@@ -165,7 +165,7 @@ class Decoder:
         return [] if self._answered else [self._writer.text(piece)]
 
     def _close(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
-        block = self._blocks.pop(body.get("index"), None)
+        block = self._blocks.pop(_index(body), None)
         if block is None:
             return ()
         match block.kind:
@@ -198,6 +198,11 @@ class Decoder:
         chunks = [self._writer.delta({"refusal": refusal})] if refusal else []
         self._writer.finish(Ending.of(self._told.get("stop_reason"), ENDINGS))
         return [*chunks, *self._writer.end(usage_of(self._counts))]
+
+
+def _index(body: Mapping[str, Any]) -> int:
+    index = body.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _object(value: Any) -> Mapping[str, Any]:
