@@ -266,7 +266,7 @@ def test_groq_has_no_schema_for_streams_or_beside_tools(
 
 def test_mistral_gets_only_the_fields_of_a_message_it_knows() -> None:
     echoed = {"role": "assistant", "content": "Hi", "refusal": None, "reasoning_content": "…"}
-    tool = {"role": "tool", "content": "1", "tool_call_id": "x", "name": "f"}
+    tool = {"role": "tool", "content": "1", "tool_call_id": "a1B2c3D4e", "name": "f"}
     clean = sent("mistral", {"messages": [{**USER, "name": "ada"}, echoed, tool, "odd"]})
     assert clean["messages"] == [USER, {"role": "assistant", "content": "Hi"}, tool, "odd"]
 

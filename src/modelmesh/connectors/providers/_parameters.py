@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._messages import Messages
+
 SAMPLING: Final = frozenset({"temperature", "top_p"})
 
 _NOTHING_ASKED: Final[Mapping[str, Any]] = MappingProxyType(
@@ -26,47 +28,6 @@ _NOTHING_ASKED: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 """Values which say what holds anyway, so that leaving the parameter out changes nothing."""
-
-
-@frozen(kw_only=True)
-class Messages:
-    """What a vendor refuses within the messages of a conversation.
-
-    Attributes:
-        takes: the fields that a role's messages may have; other roles' may have any.
-        refuses: fields which no message may have.
-        takes_null: whether an assistant's message may have fields which are null.
-
-    """
-
-    takes: Mapping[str, frozenset[str]] = MappingProxyType({})
-    refuses: frozenset[str] = frozenset()
-    takes_null: bool = True
-
-    def cleaned(self, messages: Any) -> Any:
-        """Return the messages without what is refused: the same object where nothing is."""
-        if not isinstance(messages, list) or not (
-            self.takes or self.refuses or not self.takes_null
-        ):
-            return messages
-        clean = [self._cleaned(message) for message in messages]
-        same = all(new is old for new, old in zip(clean, messages, strict=True))
-        return messages if same else clean
-
-    def _cleaned(self, message: Any) -> Any:
-        if not isinstance(message, dict):
-            return message
-        role = message.get("role")
-        taken = self.takes.get(role) if isinstance(role, str) else None
-        null_too = self.takes_null or role != "assistant"
-        clean = {
-            name: value
-            for name, value in message.items()
-            if (taken is None or name in taken)
-            and name not in self.refuses
-            and (null_too or value is not None)
-        }
-        return message if len(clean) == len(message) else clean
 
 
 @frozen(kw_only=True)
@@ -101,11 +62,12 @@ def adapted(
     renamed: Mapping[str, str],
     messages: Messages,
     functions: frozenset[str],
+    words: Mapping[str, Mapping[str, str]],
 ) -> Mapping[str, Any]:
     """Return the body a vendor takes: the same object where nothing has to change.
 
-    `functions` are the fields which a tool's function is not to have. Where both the old and the
-    new name of a parameter are there, the new one holds.
+    `functions` are the fields which a tool's function is not to have, `words` other words for what
+    a parameter says. Where both the old and the new name of a parameter are there, the new holds.
     """
     clean: dict[str, Any] = {}
     said, tools = body.get("messages"), body.get("tools")
@@ -113,6 +75,10 @@ def adapted(
         clean["messages"] = kept
     if (kept := _cleaned_tools(tools, functions)) is not tools:
         clean["tools"] = kept
+    for name, others in words.items():
+        told = body.get(name)
+        if isinstance(told, str) and told in others:
+            clean[name] = others[told]
     if not clean and without.isdisjoint(body) and renamed.keys().isdisjoint(body):
         return body
     doubled = {old for old, new in renamed.items() if body.get(new) is not None}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from modelmesh.connectors.providers._errors import Sign, failure_in_stream
@@ -23,11 +23,20 @@ _CONTENT: Final = (
     "audio",
     "function_call",
 )
-# What must be looked at even in the middle of a stream: an error, an end, usage. Null is none.
-_NOTABLE: Final = re.compile(
-    rb'"(?:error|usage|finish_reason|detail|errors|message|object)"\s*:\s*+'
-    rb'(?!null\b|"chat\.completion\.chunk")'
-)
+
+
+def notable(keys: bytes = b"", *, otherwise: bytes = b"") -> re.Pattern[bytes]:
+    """Return the pattern of what must be looked at even in the middle of a stream.
+
+    That is an error, an end, usage, and further `keys`, unless they are null. What follows a
+    quotation mark may fit `otherwise`, too.
+    """
+    keys = rb"error|usage|finish_reason|detail|errors|message|object" + keys
+    usual = rb'(?:%b)"\s*:\s*+(?!null\b|"chat\.completion\.chunk")' % keys
+    return re.compile(rb'"(?:%b%b)' % (usual, otherwise))
+
+
+_NOTABLE: Final = notable()
 
 _BROKEN: Final = {
     "error": ErrorKind.SERVER_ERROR,
@@ -43,28 +52,43 @@ class Decoder:
     may tell of an error, the end or usage; the others count as content unread.
     """
 
-    def __init__(self, own: Iterable[Sign] = ()) -> None:
+    def __init__(self, own: Iterable[Sign] = (), *, choices: int = 1) -> None:
+        """`choices` is how many answers were asked for, each of which has an end."""
         self._own = own
+        self._choices = choices
+        self._ended: set[str] = set()
+        self._notable: Callable[[bytes], object] = _NOTABLE.search
         self._flowing = False
 
     def feed(self, event: Event) -> Sequence[Chunk]:
-        """Return the chunk an event stands for, or none; raise ProviderError for a failure."""
+        """Return the chunks an event stands for, or none; raise ProviderError for a failure."""
         payload = event.data.replace(b"\n", b" ").strip()
-        if self._flowing and _passes(event.name, payload):
+        whole = payload.startswith(b"{") and payload.endswith(b"}") and event.name != "error"
+        if self._flowing and whole and not self._notable(payload):
             return (Chunk(payload=payload, content=True),)
         if not payload or payload.startswith(b":"):
             return ()
         if payload == _DONE:
-            return (Chunk(finished=True),)
-        body = self._read(event.name, payload)
+            return self._at_done()
+        return self._chunks(payload, self._read(event.name, payload))
+
+    def _chunks(self, payload: bytes, body: Mapping[str, Any]) -> Sequence[Chunk]:
+        """Return the chunks for an event that was read."""
+        choices = choices_of(body)
+        ends = [str(choice.get("index")) for choice in choices if choice.get("finish_reason")]
+        self._ended.update(ends)
         chunk = Chunk(
             payload=payload,
-            content=_has_content(body),
-            finished=any(choice.get("finish_reason") for choice in choices_of(body)),
+            content=any(map(has_content, choices)),
+            finished=bool(ends) and len(self._ended) >= self._choices,
             usage=usage_of(body),
         )
         self._flowing = self._flowing or chunk.content
         return (chunk,)
+
+    def _at_done(self) -> Sequence[Chunk]:
+        """Return the chunks for the end marker."""
+        return (Chunk(finished=True),)
 
     def _read(self, name: str, payload: bytes) -> Mapping[str, Any]:
         try:
@@ -95,16 +119,9 @@ def raise_if_broken(body: Mapping[str, Any], own: Iterable[Sign] = ()) -> None:
             raise ProviderError(_BROKEN[reason], f"the vendor gave up: finish_reason {reason!r}")
 
 
-def _passes(name: str, payload: bytes) -> bool:
-    whole = payload.startswith(b"{") and payload.endswith(b"}")
-    return whole and name != "error" and not _NOTABLE.search(payload)
-
-
-def _has_content(body: Mapping[str, Any]) -> bool:
-    for choice in choices_of(body):
-        delta = choice.get("delta")
-        if isinstance(delta, dict) and any(delta.get(name) for name in _CONTENT):
-            return True
-        if choice.get("message") or choice.get("text"):
-            return True
-    return False
+def has_content(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice of a chunk brings something of the answer."""
+    delta = choice.get("delta")
+    if isinstance(delta, dict) and any(delta.get(name) for name in _CONTENT):
+        return True
+    return bool(choice.get("message") or choice.get("text"))

@@ -20,8 +20,8 @@ _CACHED: Final = (
 
 def usage_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the usage in a reply or a chunk; None where it has none."""
-    counts = body.get("usage") or _inner(body, "x_groq").get("usage")
-    if not isinstance(counts, dict):
+    counts = counts_of(body)
+    if counts is None:
         return None
     prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
     if not prompt and not completion:
@@ -39,6 +39,37 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
         cached=min(cached, prompt),
         reasoning=min(reasoning, completion),
     )
+
+
+def counts_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return a vendor's own counts in a reply or a chunk; None where there are none."""
+    counts = body.get("usage") or _inner(body, "x_groq").get("usage")
+    return counts if isinstance(counts, dict) and counts else None
+
+
+def restated(counts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a vendor's counts with OpenAI's figures in OpenAI's places: the same if they are so.
+
+    Whatever else the vendor counts, such as a cost, stays.
+    """
+    usage = usage_of({"usage": counts})
+    if usage is None:
+        return counts
+    new = {
+        **counts,
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+    }
+    parts = (
+        ("prompt_tokens_details", "cached_tokens", usage.cached),
+        ("completion_tokens_details", "reasoning_tokens", usage.reasoning),
+    )
+    for place, name, count in parts:
+        inner = _inner(counts, place)
+        if count or inner.get(name):
+            new[place] = {**inner, name: count}
+    return counts if new == counts else new
 
 
 def _inner(counts: Mapping[str, Any], name: str) -> Mapping[str, Any]:

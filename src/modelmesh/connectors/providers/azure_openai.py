@@ -11,6 +11,7 @@ from attrs import field, frozen
 from attrs.validators import matches_re, optional
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers.openai import REASONING
 
 _WORD = optional(matches_re(r"[\w.-]+"))
@@ -19,6 +20,7 @@ _WORD = optional(matches_re(r"[\w.-]+"))
 class Provider(openai_compatible.Provider):
     connector = "azure.openai.v1"
     name = "Azure OpenAI"
+    mended = True
     key_names = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
     url_names = ("AZURE_OPENAI_ENDPOINT",)
     option_names = MappingProxyType(
@@ -26,6 +28,7 @@ class Provider(openai_compatible.Provider):
     )
     auth = ("api-key", "{key}")
     reasoning = REASONING
+    messages = Messages(refuses=STATE)
 
     @frozen(kw_only=True)
     class Options:

@@ -1,11 +1,13 @@
 """Cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions."""
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import STATE, Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "cerebras.api.v1"
     name = "Cerebras"
+    mended = True
     base_url = "https://api.cerebras.ai/v1"
     key_names = ("CEREBRAS_API_KEY",)
     models = ("gpt-oss-120b", "qwen-3.8-27b")
@@ -25,3 +27,4 @@ class Provider(openai_compatible.Provider):
             "web_search_options",
         }
     )
+    messages = Messages(refuses=STATE - {"reasoning"}, developer=False)

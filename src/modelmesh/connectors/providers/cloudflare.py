@@ -11,6 +11,7 @@ from attrs.validators import matches_re, optional
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._messages import Messages
 from modelmesh.errors import ErrorKind
 
 _API = "https://api.cloudflare.com/client/v4/accounts"
@@ -19,9 +20,11 @@ _API = "https://api.cloudflare.com/client/v4/accounts"
 class Provider(openai_compatible.Provider):
     connector = "cloudflare.workersai.v1"
     name = "Cloudflare Workers AI"
+    mended = True
     key_names = ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")
     option_names = MappingProxyType({"account_id": "CLOUDFLARE_ACCOUNT_ID"})
     models = ("@cf/google/gemma-4-26b-a4b-it", "@cf/openai/gpt-oss-20b")
+    messages = Messages(developer=False)
     signs = (
         Sign(ErrorKind.QUOTA_EXHAUSTED, {429}, words={"3036"}),
         Sign(ErrorKind.OVERLOADED, {429}, words={"3040"}),

@@ -3,13 +3,20 @@
 from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import STATE, Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "deepseek.api.v1"
     name = "DeepSeek"
+    mended = True
     base_url = "https://api.deepseek.com"
     key_names = ("DEEPSEEK_API_KEY",)
     models = ("deepseek-v4-flash", "deepseek-v4-pro")
     unsupported = frozenset({"n"})
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
+    messages = Messages(
+        refuses=STATE - {"reasoning_content"},
+        needs=MappingProxyType({"reasoning_content": ""}),
+        developer=False,
+    )

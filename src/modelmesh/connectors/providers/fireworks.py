@@ -6,13 +6,14 @@ from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._parameters import Messages
+from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
     connector = "fireworks.api.v1"
     name = "Fireworks AI"
+    mended = True
     base_url = "https://api.fireworks.ai/inference/v1"
     key_names = ("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY")
     models = (
@@ -21,7 +22,8 @@ class Provider(openai_compatible.Provider):
         "accounts/fireworks/models/qwen3-embedding-8b",
     )
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
-    messages = Messages(refuses=frozenset({"cache_control"}))
+    words = MappingProxyType({"tool_choice": MappingProxyType({"required": "any"})})
+    messages = Messages(refuses=STATE - {"reasoning_content"} | {"cache_control"}, developer=False)
     signs = (Sign(ErrorKind.QUOTA_EXHAUSTED, {412}), Sign(ErrorKind.BAD_KEY, {403}))
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:

@@ -5,13 +5,14 @@ from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._parameters import Messages
+from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
     connector = "groq.api.v1"
     name = "Groq"
+    mended = True
     base_url = "https://api.groq.com/openai/v1"
     key_names = ("GROQ_API_KEY",)
     url_names = ("GROQ_API_BASE",)
@@ -32,7 +33,7 @@ class Provider(openai_compatible.Provider):
             "web_search_options",
         }
     )
-    messages = Messages(refuses=frozenset({"name"}), takes_null=False)
+    messages = Messages(refuses=STATE | {"name"}, takes_null=False)
     # The model wrote a tool call which the server cannot read; another may do better.
     signs = (Sign(ErrorKind.BAD_ANSWER, words={"tool_use_failed"}),)
 

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "lmstudio.local.v1"
     name = "LM Studio"
+    mended = True
     base_url = "http://localhost:1234/v1"
     local = True
     key_names = ("LM_STUDIO_API_KEY", "LMSTUDIO_API_KEY")
     url_names = ("LM_STUDIO_API_BASE",)
+    messages = Messages(developer=False)
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
         """Refuse JSON without a schema."""

@@ -4,13 +4,14 @@ from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._parameters import Messages
+from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
     connector = "mistral.api.v1"
     name = "Mistral"
+    mended = True
     base_url = "https://api.mistral.ai/v1"
     key_names = ("MISTRAL_API_KEY",)
     models = ("mistral-small-latest", "mistral-large-latest", "mistral-embed")
@@ -42,6 +43,7 @@ class Provider(openai_compatible.Provider):
     )
     implied = frozenset({"stream_options"})
     renamed = MappingProxyType({"seed": "random_seed", "max_completion_tokens": "max_tokens"})
+    words = MappingProxyType({"tool_choice": MappingProxyType({"required": "any"})})
     messages = Messages(
         takes=MappingProxyType(
             {
@@ -50,10 +52,14 @@ class Provider(openai_compatible.Provider):
                 "assistant": frozenset({"role", "content", "tool_calls", "prefix"}),
                 "tool": frozenset({"role", "content", "tool_call_id", "name"}),
             }
-        )
+        ),
+        refuses=STATE,
+        developer=False,
+        short_ids=True,
     )
     signs = (
         Sign(ErrorKind.RATE_LIMIT, {429}, words={"1300"}),
         Sign(ErrorKind.OVERLOADED, {429}, words={"3505"}),
         Sign(ErrorKind.MODEL_NOT_FOUND, {400}, words={"1500"}),
     )
+    finishes = MappingProxyType({"model_length": "length"})

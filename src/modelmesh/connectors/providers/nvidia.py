@@ -4,10 +4,13 @@ The catalogue knows none of its models, so its own list says which there are.
 """
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "nvidia.nim.v1"
     name = "NVIDIA NIM"
+    mended = True
     base_url = "https://integrate.api.nvidia.com/v1"
     key_names = ("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY", "NGC_API_KEY")
+    messages = Messages(developer=False)

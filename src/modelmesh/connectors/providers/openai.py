@@ -6,6 +6,7 @@ from types import MappingProxyType
 from attrs import frozen
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._parameters import SAMPLING, Reasoning
 
 REASONING = Reasoning(
@@ -28,6 +29,7 @@ class Provider(openai_compatible.Provider):
     )
     models = ("gpt-6-luna", "text-embedding-3-small", "gpt-image-2", "gpt-transcribe")
     reasoning = REASONING
+    messages = Messages(refuses=STATE)
 
     @frozen(kw_only=True)
     class Options:

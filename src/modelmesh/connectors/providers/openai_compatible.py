@@ -5,7 +5,7 @@ of them; https://platform.openai.com/docs/api-reference/chat is what they differ
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -13,9 +13,10 @@ from attrs import frozen
 
 from modelmesh.catalogue import ModelFacts, find
 from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
+from modelmesh.connectors.providers._messages import Messages
 from modelmesh.connectors.providers._parameters import (
     SAMPLING,
-    Messages,
     Reasoning,
     adapted,
     asks_something,
@@ -25,7 +26,7 @@ from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import loads
+from modelmesh.json_text import dumps, loads
 from modelmesh.types import (
     Answer,
     Endpoint,
@@ -70,12 +71,18 @@ class Provider:
     """Parameters which it refuses because it does what they ask for anyway."""
     renamed: ClassVar[Mapping[str, str]] = _NONE
     """Parameters which it knows by another name."""
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
+    """Parameters which it has other words for, and these."""
     reasoning: ClassVar[Reasoning] = Reasoning()
     messages: ClassVar[Messages] = Messages()
     functions_refuse: ClassVar[frozenset[str]] = frozenset()
     """Fields which a tool's function may not have."""
     signs: ClassVar[tuple[Sign, ...]] = ()
     """What failures look like here and nowhere else."""
+    mended: ClassVar[bool] = False
+    """Its answers depart from OpenAI's, and are mended where they do."""
+    finishes: ClassVar[Mapping[str, str]] = _NONE
+    """Reasons to finish which it has words of its own for, in OpenAI's words."""
 
     @frozen(kw_only=True)
     class Options:
@@ -92,12 +99,18 @@ class Provider:
         """Raise ValueError where there is no address, or none can be made from the options."""
         self.id = id
         self.options: Any = options or self.Options()
+        self._finishes = {**WORDS, **self.finishes}
         self._url = self.completed(base_url or self.address()).rstrip("/")
         own = {**self.required_headers, **self.option_headers(), **headers}
         self._headers = {name.lower(): text for name, text in own.items()}
         # One for each model that is configured, and one for each key.
         self._wires: dict[str, _Wire] = {}
         self._by_key: dict[Secret | None, Mapping[str, str]] = {}
+
+    @property
+    def endpoints(self) -> Collection[Endpoint]:
+        """What it translates."""
+        return self.paths.keys()
 
     def address(self) -> str:
         """Return where the vendor is if the configuration does not say."""
@@ -136,6 +149,7 @@ class Provider:
             renamed=wire.renamed,
             messages=self.messages,
             functions=self.functions_refuse,
+            words=self.words,
         )
         sent = spliced(request.raw, model) if new is body else None
         return HttpRequest(
@@ -145,8 +159,8 @@ class Provider:
             stream=request.stream,
         )
 
-    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:  # noqa: ARG002 - the reply says it all
-        """Return the reply's bytes as they are, if they hold an answer."""
+    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
+        """Return the reply's bytes, if they hold an answer; mended where the vendor needs it."""
         if reply.status not in range(200, 300):
             raise self.error(reply, wall=wall)
         try:
@@ -161,11 +175,21 @@ class Provider:
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
             raise _bad_answer("no choices")
-        return Answer(body=reply.body, usage=usage_of(body))
+        answer = reply.body
+        if self.mended:
+            new = mended_answer(body, words=self._finishes, request=request, wall=wall)
+            answer = answer.lstrip() if new == body else dumps(new)
+        return Answer(body=answer, usage=usage_of(body))
 
-    def decoder(self, *, request: Request, wall: float) -> StreamDecoder:  # noqa: ARG002 - as above
+    def decoder(self, *, request: Request, wall: float) -> StreamDecoder:
         """Return the decoder for one stream."""
-        return Decoder(self.signs)
+        wanted = request.body.get("n")
+        choices = wanted if isinstance(wanted, int) else 1
+        if not self.mended:
+            return Decoder(self.signs, choices=choices)
+        return MendingDecoder(
+            self.signs, choices=choices, words=self._finishes, request=request, wall=wall
+        )
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""

@@ -6,12 +6,14 @@ behind it is out of breath, the key is not to blame.
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._messages import Messages
 from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
     connector = "openrouter.api.v1"
     name = "OpenRouter"
+    mended = True
     base_url = "https://openrouter.ai/api/v1"
     key_names = ("OPENROUTER_API_KEY",)
     models = ("deepseek/deepseek-v4-flash", "google/gemini-3.1-flash-lite")
@@ -19,3 +21,4 @@ class Provider(openai_compatible.Provider):
         Sign(ErrorKind.OVERLOADED, {429}, text="rate-limited upstream"),
         Sign(ErrorKind.QUOTA_EXHAUSTED, {402, 403}, text="key limit exceeded"),
     )
+    messages = Messages(refuses=frozenset({"extra_content", "thinking_blocks", "tool_plan"}))

@@ -1,11 +1,13 @@
 """Perplexity, whose models search the web. https://docs.perplexity.ai/api-reference."""
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import STATE, Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "perplexity.api.v1"
     name = "Perplexity"
+    mended = True
     base_url = "https://api.perplexity.ai"
     key_names = ("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY", "PPLX_API_KEY")
     models = ("sonar", "sonar-pro", "pplx-embed-v1-0.6b")
@@ -13,3 +15,4 @@ class Provider(openai_compatible.Provider):
     unsupported = frozenset(
         {"logit_bias", "logprobs", "n", "seed", "tool_choice", "tools", "top_logprobs"}
     )
+    messages = Messages(refuses=STATE, developer=False)

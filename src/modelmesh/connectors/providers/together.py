@@ -6,11 +6,13 @@ Its errors are at https://docs.together.ai/docs/error-codes: a prompt that is to
 from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._messages import Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "together.api.v1"
     name = "Together AI"
+    mended = True
     base_url = "https://api.together.ai/v1"
     key_names = ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")
     models = ("openai/gpt-oss-120b", "Qwen/Qwen3.8-Flash", "BAAI/bge-base-en-v1.5")
@@ -28,3 +30,5 @@ class Provider(openai_compatible.Provider):
     )
     implied = frozenset({"stream_options"})
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
+    finishes = MappingProxyType({"eos": "stop"})
+    messages = Messages(developer=False)

@@ -4,12 +4,14 @@ A wrong key is a 400 here, and spent credits are a 403 or a 429; their wording t
 """
 
 from modelmesh.connectors.providers import openai_compatible
-from modelmesh.connectors.providers._parameters import Messages, Reasoning
+from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._parameters import Reasoning
 
 
 class Provider(openai_compatible.Provider):
     connector = "xai.api.v1"
     name = "xAI"
+    mended = True
     base_url = "https://api.x.ai/v1"
     key_names = ("XAI_API_KEY",)
     url_names = ("XAI_API_BASE",)
@@ -19,5 +21,5 @@ class Provider(openai_compatible.Provider):
         refuses=frozenset({"stop", "presence_penalty", "frequency_penalty"}),
         prefixes=("grok-4",),
     )
-    messages = Messages(refuses=frozenset({"name"}))
+    messages = Messages(refuses=STATE - {"reasoning_content"} | {"name"})
     functions_refuse = frozenset({"strict"})

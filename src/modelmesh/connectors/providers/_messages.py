@@ -1,0 +1,136 @@
+"""What a vendor does not take within the messages of a conversation, and the messages without it.
+
+A client sends back what an answer held, so a conversation carries the state of every vendor that
+had a part in it: what a model thought, signatures, plans. Each vendor gets back its own. To others
+it is worthless, and some refuse the request for it.
+"""
+
+import re
+from base64 import b32encode
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import count
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import field
+
+from modelmesh.values import value
+
+STATE: Final = frozenset(
+    {
+        "extra_content",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+        "thinking_blocks",
+        "tool_plan",
+    }
+)
+"""Fields in which vendors hand out state; `extra_content` is that of a single call as well."""
+
+_NINE: Final = re.compile(r"[a-zA-Z0-9]{9}")
+_NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@value(kw_only=True)
+class Messages:
+    """What a vendor takes and refuses.
+
+    Attributes:
+        takes: the fields that a role's messages may have; other roles' may have any.
+        refuses: fields which no message may have, and no call in it.
+        needs: fields which an assistant's message must have, and what stands in for each.
+        takes_null: whether an assistant's message may have fields which are null.
+        developer: whether the role is known; else what a developer says, the system says.
+        short_ids: whether ids of calls have to be nine letters and digits.
+
+    """
+
+    takes: Mapping[str, frozenset[str]] = MappingProxyType({})
+    refuses: frozenset[str] = frozenset()
+    needs: Mapping[str, str] = MappingProxyType({})
+    takes_null: bool = True
+    developer: bool = True
+    short_ids: bool = False
+    _idle: bool = field(init=False)
+
+    @_idle.default
+    def _takes_all(self) -> bool:
+        refuses = self.takes or self.refuses or self.needs or self.short_ids
+        return not refuses and self.takes_null and self.developer
+
+    def cleaned(self, messages: Any) -> Any:
+        """Return the messages as the vendor takes them: the same object where nothing changes."""
+        if self._idle or not isinstance(messages, list):
+            return messages
+        ids = _short_ids(messages) if self.short_ids else _NO_IDS
+        clean = [self._cleaned(message, ids) for message in messages]
+        same = all(new is old for new, old in zip(clean, messages, strict=True))
+        return messages if same else clean
+
+    def _cleaned(self, message: Any, ids: Mapping[str, str]) -> Any:
+        if not isinstance(message, dict):
+            return message
+        role = message.get("role")
+        if role == "developer" and not self.developer:
+            message = {**message, "role": (role := "system")}
+        taken = self.takes.get(role) if isinstance(role, str) else None
+        if role == "user" and taken is None and self.refuses.isdisjoint(message):
+            return message  # most are
+        null_too = self.takes_null or role != "assistant"
+        clean = {
+            name: told
+            for name, told in message.items()
+            if (taken is None or name in taken)
+            and name not in self.refuses
+            and (null_too or told is not None)
+        }
+        if role == "assistant":
+            clean = {**self.needs, **clean}
+        if isinstance(clean.get("tool_calls"), list):
+            clean["tool_calls"] = [self._cleaned_call(call, ids) for call in clean["tool_calls"]]
+        if "tool_call_id" in clean:
+            clean["tool_call_id"] = _shortened(clean["tool_call_id"], ids)
+        return message if clean == message else clean
+
+    def _cleaned_call(self, call: Any, ids: Mapping[str, str]) -> Any:
+        if not isinstance(call, dict):
+            return call
+        clean = {name: told for name, told in call.items() if name not in self.refuses}
+        if "id" in clean:
+            clean["id"] = _shortened(clean["id"], ids)
+        return clean
+
+
+def _shortened(id_: Any, ids: Mapping[str, str]) -> Any:
+    return ids.get(id_, id_) if isinstance(id_, str) else id_
+
+
+def _short_ids(messages: Sequence[Any]) -> Mapping[str, str]:
+    """Return a short id for each long one in a conversation, the same in every turn of it."""
+    ids = dict.fromkeys(_ids(messages))
+    taken = {id_ for id_ in ids if _NINE.fullmatch(id_)}
+    short: dict[str, str] = {}
+    for id_ in ids:
+        if not _NINE.fullmatch(id_):
+            short[id_] = next(drawn for drawn in _drawn(id_) if drawn not in taken)
+            taken.add(short[id_])
+    return short
+
+
+def _drawn(id_: str) -> Iterator[str]:
+    """Draw short ids, always the same ones for an id."""
+    for number in count():
+        digest = sha256(f"{number} {id_}".encode(errors="replace")).digest()
+        yield b32encode(digest)[:9].decode()
+
+
+def _ids(messages: Sequence[Any]) -> Iterator[str]:
+    for message in messages:
+        if not isinstance(message, dict):
+            continue
+        calls = message.get("tool_calls")
+        called = calls if isinstance(calls, list) else ()
+        ids = [call.get("id") for call in called if isinstance(call, dict)]
+        yield from (id_ for id_ in (*ids, message.get("tool_call_id")) if isinstance(id_, str))
