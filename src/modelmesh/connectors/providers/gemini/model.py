@@ -13,8 +13,9 @@ from modelmesh.catalogue import find
 CONNECTOR: Final = "google.gemini.v1"
 
 _VERSION: Final = re.compile(r"(?:models/)?gemini-(\d+)(?:\.(\d+))?")
+# Of a name nobody has described, or one that moves on, what the newest do is expected.
 _NEWEST: Final = (99, 0)
-_UNKNOWN: Final = (0, 0)
+_GEMMA: Final = (0, 0)
 
 BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
     {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
@@ -43,7 +44,7 @@ class Model:
     """How one model behaves on the wire.
 
     Attributes:
-        version: of Gemini; a high one for names that move on, such as `gemini-flash-latest`.
+        version: of Gemini; the newest for names without one, such as `gemini-flash-latest`.
         thinks: how it is told how much to think; "" where it cannot be.
         levels: the levels it knows.
         budget: the least and the most tokens it takes as a budget.
@@ -61,8 +62,11 @@ class Model:
 
     @property
     def signs(self) -> bool:
-        """It refuses calls of its own without the signature it gave them."""
-        return self.version >= (3, 0)
+        """It signs its calls, and may refuse those which come back without.
+
+        From 3.0 on it does; before, it did not always (Mirrowel/LLM-API-Key-Proxy#160).
+        """
+        return self.version >= (2, 5)
 
     @property
     def mixes(self) -> bool:
@@ -115,4 +119,4 @@ def _version(name: str) -> tuple[int, int]:
     found = _VERSION.match(name)
     if found:
         return int(found[1]), int(found[2] or 0)
-    return _NEWEST if "gemini-" in name else _UNKNOWN
+    return _GEMMA if "gemma" in name else _NEWEST
