@@ -83,7 +83,7 @@ def model_of(name: str) -> Model:
         and (known is None or known.supports("reasoning") is not False),
         adaptive=quirks.get("supports_adaptive_thinking") is True,
         always_thinks=always,
-        efforts=tuple(quirks.get("reasoning_effort_values", EFFORTS[1:4])),
+        efforts=_efforts(quirks),
         sampling=quirks.get("supports_sampling_params") is not False,
         prefill=quirks.get("supports_assistant_prefill") is True,
         later_system=quirks.get("supports_mid_conversation_system") is True,
@@ -96,6 +96,11 @@ def _quirks(name: str, known: ModelFacts | None) -> Mapping[str, Any]:
     if known and known.quirks:
         return known.quirks
     return _OLD_QUIRKS if _OLD.match(name) else _NEW_QUIRKS
+
+
+def _efforts(quirks: Mapping[str, Any]) -> tuple[str, ...]:
+    known = quirks.get("reasoning_effort_values", ())
+    return tuple(effort for effort in EFFORTS if effort in known) or EFFORTS[1:4]
 
 
 def _max_output(name: str) -> int | None:
