@@ -113,6 +113,7 @@ FAILURES = [
     ({"object": "error", "message": "died", "code": 500}, ErrorKind.SERVER_ERROR),
     ({"detail": "Too many requests", "code": 429}, ErrorKind.RATE_LIMIT),
     ({"choices": [{"error": {"code": 503, "message": "x"}}]}, ErrorKind.OVERLOADED),
+    (chunk(x_groq={"id": "q", "error": "over capacity"}), ErrorKind.OVERLOADED),
     (chunk(finish="error"), ErrorKind.SERVER_ERROR),
     (chunk(finish="insufficient_system_resource"), ErrorKind.OVERLOADED),
     (b"oops", ErrorKind.BAD_ANSWER),

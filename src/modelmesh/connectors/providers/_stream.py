@@ -110,10 +110,14 @@ def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def raise_if_broken(body: Mapping[str, Any], own: Iterable[Sign] = ()) -> None:
-    """Raise ProviderError if a choice has an error, or ended because its vendor gave up."""
+    """Raise ProviderError if a choice has an error, or ended because its vendor gave up.
+
+    Groq has a field of its own for why a stream stopped early (`XGroq` in its SDK).
+    """
+    for part in (body.get("x_groq"), *choices_of(body)):
+        if isinstance(part, dict) and part.get("error"):
+            raise failure_in_stream(json.dumps({"error": part["error"]}).encode(), own=own)
     for choice in choices_of(body):
-        if choice.get("error"):
-            raise failure_in_stream(json.dumps({"error": choice["error"]}).encode(), own=own)
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason in _BROKEN:
             raise ProviderError(_BROKEN[reason], f"the vendor gave up: finish_reason {reason!r}")
