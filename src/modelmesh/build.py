@@ -158,6 +158,7 @@ def _targets(
                 provider=provider,
                 key=key,
                 key_subject=entry.quota_group or subject,
+                space=_space(model, upstream),
                 card=card,
                 weight=model.weight,
                 connect=entry.timeouts.connect,
@@ -165,6 +166,13 @@ def _targets(
                 idle=entry.timeouts.idle,
                 total=entry.timeouts.total or entry.timeout,
             )
+
+
+def _space(model: schema.Model, upstream: str) -> str:
+    """Name what a model's embeddings can be compared with: it depends on their size as well."""
+    name = model.embedding_space or upstream.rpartition("/")[2].lower()
+    size = model.constraints.dimensions
+    return f"{name} of {size}" if size else name
 
 
 def _models(

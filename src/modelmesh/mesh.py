@@ -19,7 +19,8 @@ from modelmesh.probe import Asked, Prober
 from modelmesh.router import Reply, Router
 from modelmesh.state import State
 from modelmesh.transport.choose import choose
-from modelmesh.types import Provider, Request, Secret, Target, Transport
+from modelmesh.transport.protocol import Transport
+from modelmesh.types import Provider, Request, Secret, Target
 from modelmesh.walk import Walk
 
 log: Final = logging.getLogger("modelmesh")

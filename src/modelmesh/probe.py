@@ -14,7 +14,8 @@ from modelmesh.errors import RULES, ErrorKind, as_failure
 from modelmesh.pool import Pool
 from modelmesh.stream import read_whole
 from modelmesh.timers import Timers
-from modelmesh.types import HttpReply, HttpRequest, Provider, Secret, Target, Transport
+from modelmesh.transport.protocol import Transport
+from modelmesh.types import HttpReply, HttpRequest, Provider, Secret, Target
 
 PATIENCE: Final = 5.0
 """Seconds a vendor has for its list."""

@@ -1,16 +1,16 @@
 """The hot path: one request, the pool's targets in order, until one of them answers."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from attrs import define, field
 
 from modelmesh.clock import Clock
 from modelmesh.errors import Attempt, ProviderError, RequestError, as_failure
 from modelmesh.pool import OpenAttempt, Pool
-from modelmesh.stream import Stream, read_whole
+from modelmesh.stream import Stream, read_whole, splitter
 from modelmesh.timers import Timers
-from modelmesh.types import Answer, HttpReply, Request, Target, Transport, TransportReply
+from modelmesh.transport.protocol import Transport
+from modelmesh.types import Answer, HttpReply, Request, Target
 from modelmesh.values import value
 from modelmesh.walk import Step, Walk
 
@@ -110,32 +110,32 @@ class Router:
     async def _ask(
         self, walk: Walk, step: Step, outcome: OpenAttempt, timers: Timers
     ) -> Answer | Stream:
-        """Translate, send, and wait for an answer or for the first content of one."""
+        """Translate, and ask until there is an answer or the first content of one."""
         target, provider, request = step.target, step.target.provider, walk.request
         sent = provider.request(request, model=target.upstream, key=target.key, drop=step.drop)
-        timer, incoming = self._clock.timer(), None
-        try:
+        timer = self._clock.timer()
+        while True:
             with timer.until(timers.first):
                 incoming = await self._transport.send(sent, connect=timers.connect)
-                streams = request.stream and _is_stream(incoming)
-                body = b"" if streams else await read_whole(incoming, self._clock, timers, timer)
-            if streams:
-                decoder = provider.decoder(request=request, wall=self._clock.wall())
-                stream = Stream(incoming, decoder, self._clock, timers, timer, outcome)
-                await stream.begin()
-                return stream
-        except BaseException:
-            if incoming:
+            wall = self._clock.wall()
+            try:
+                if split := splitter(request, incoming):
+                    decoder = provider.decoder(request=request, wall=wall)
+                    stream = Stream(incoming, split, decoder, self._clock, timers, timer, outcome)
+                    await stream.begin()
+                    return stream
+                with timer.until(timers.first):
+                    body = await read_whole(incoming, self._clock, timers, timer)
+            except BaseException:
                 await incoming.close()
-            raise
-        await incoming.close()
-        whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
-        if request.stream:
-            raise provider.error(whole, wall=self._clock.wall())
-        return provider.answer(whole, request=request, wall=self._clock.wall())
-
-
-def _is_stream(incoming: TransportReply) -> bool:
-    """Whether a reply to a request for a stream is one; a JSON document is not."""
-    kind = incoming.headers.get("content-type", "").lower()
-    return incoming.status == HTTPStatus.OK and not kind.startswith("application/json")
+                raise
+            await incoming.close()
+            whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
+            if request.stream:
+                raise provider.error(whole, wall=wall)
+            answer = provider.answer(whole, request=request, wall=wall)
+            if isinstance(answer, Answer):
+                return answer
+            sent = answer.request
+            with timer.until(timers.first):
+                await self._clock.sleep(answer.pause)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from modelmesh.types import ModelCard
+from modelmesh.types import Endpoint, ModelCard, Request
 from modelmesh.values import value
 
 # Text usually has fewer characters a token. With more nothing is turned away that might fit; what
@@ -28,6 +28,13 @@ _ASKED: Final[Mapping[str, str]] = {
 }
 _UNASKED: Final[Sequence[Any]] = (None, False, [])
 
+# What each endpoint is for, in a word and by the capabilities it serves.
+_SERVED: Final[Mapping[Endpoint, tuple[str, tuple[str, ...]]]] = {
+    "embeddings": ("embed", ("representation.",)),
+    "speech": ("speak", ("generation.audio-generation",)),
+    "transcriptions": ("transcribe", ("understanding.audio-understanding",)),
+    "images": ("make images", ("generation.image-generation",)),
+}
 # What models do at endpoints of their own; all else is asked for in a chat.
 _ELSEWHERE: Final = (
     "evaluation.content-moderation",
@@ -42,6 +49,7 @@ _ELSEWHERE: Final = (
 DECISIVE: Final = frozenset(
     {
         "audio",
+        "dimensions",
         "function_call",
         "functions",
         "logprobs",
@@ -50,6 +58,8 @@ DECISIVE: Final = frozenset(
         "n",
         "prediction",
         "response_format",
+        "stream_format",
+        "timestamp_granularities",
         "tool_choice",
         "tools",
         "top_logprobs",
@@ -66,13 +76,17 @@ A vendor lacks `messages` where they hold what it cannot be told, such as a file
 class Shape:
     """What a request needs: features by their names in the configuration, and tokens at least."""
 
-    features: frozenset[str]
-    tokens: int
+    features: frozenset[str] = frozenset()
+    tokens: int = 0
     stream: bool
+    endpoint: Endpoint = "chat"
 
 
-def shape_of(body: Mapping[str, Any]) -> Shape:
-    """Return what a chat request asks of a model. A malformed body asks nothing; vendors judge."""
+def shape_of(request: Request) -> Shape:
+    """Return what a request asks of a model. A malformed body asks nothing; vendors judge."""
+    if request.endpoint != "chat":
+        return Shape(stream=request.stream, endpoint=request.endpoint)
+    body = request.body
     kinds, characters = _said(body)
     features = {_PARTS[kind] for kind in _PARTS.keys() & kinds}
     answer_format = body.get("response_format")
@@ -86,14 +100,15 @@ def shape_of(body: Mapping[str, Any]) -> Shape:
     return Shape(
         features=frozenset(features),
         tokens=characters // _CHARACTERS_PER_TOKEN,
-        stream=body.get("stream") is True,
+        stream=request.stream,
     )
 
 
 def misfit(shape: Shape, card: ModelCard) -> str | None:
-    """Say why a model is known not to be able to serve a chat; None where it may be."""
-    if not _may_chat(card.capabilities):
-        return f"it does not chat but does {', '.join(map(_last, sorted(card.capabilities)))}"
+    """Say why a model is known not to be able to serve a request; None where it may be."""
+    if not _may_serve(shape.endpoint, card.capabilities):
+        verb, _ = _SERVED.get(shape.endpoint, ("chat", ()))
+        return f"it does not {verb} but does {', '.join(map(_last, sorted(card.capabilities)))}"
     if shape.features:
         for feature in sorted(shape.features):
             if card.features.get(feature) is False:
@@ -106,8 +121,14 @@ def misfit(shape: Shape, card: ModelCard) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _may_chat(capabilities: frozenset[str]) -> bool:
-    return not capabilities or not all(has.startswith(_ELSEWHERE) for has in capabilities)
+def _may_serve(endpoint: Endpoint, capabilities: frozenset[str]) -> bool:
+    """Whether one of the capabilities is for an endpoint. Who has none may have any."""
+    if not capabilities:
+        return True
+    if endpoint == "chat":
+        return not all(has.startswith(_ELSEWHERE) for has in capabilities)
+    _, served = _SERVED[endpoint]
+    return any(has.startswith(served) for has in capabilities)
 
 
 def _last(capability: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from math import inf
 from typing import Final, Protocol, Self
 
@@ -12,7 +13,8 @@ from modelmesh.clock import Clock, Timer
 from modelmesh.errors import ErrorKind, ProviderError, TransportError, as_failure
 from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
-from modelmesh.types import Event, StreamDecoder, TransportReply, Usage
+from modelmesh.transport.protocol import TransportReply
+from modelmesh.types import Event, Request, StreamDecoder, Usage
 
 MAX_WHOLE: Final = 256 << 20
 """Bytes of a plain reply."""
@@ -29,6 +31,46 @@ class Outcome(Protocol):
     def succeed(self, now: float) -> None: ...
     def fail(self, now: float, error: ProviderError) -> None: ...
     def cancel(self) -> None: ...
+
+
+class Splitter(Protocol):
+    """Splits a body that arrives into events."""
+
+    def feed(self, piece: bytes) -> list[Event]: ...
+    def end(self) -> list[Event]:
+        """Return what the end of the body makes complete."""
+        ...
+
+
+class EventSplitter(Decoder):
+    """Server-sent events. Of one without a blank line behind it, only a whole one counts."""
+
+    def end(self) -> list[Event]:
+        return [event for event in super().end() if _whole(event)]
+
+
+class PieceSplitter:
+    """What is no events: each piece is one as it is. An empty one stands for the end."""
+
+    def feed(self, piece: bytes) -> list[Event]:
+        return [Event("", piece)]
+
+    def end(self) -> list[Event]:
+        return [Event("", b"")]
+
+
+def splitter(request: Request, reply: TransportReply) -> Splitter | None:
+    """Return what splits a reply into events; None for one that is to be read whole.
+
+    Only what was asked for as a stream is one, and a JSON document never is.
+    """
+    if not (request.stream or request.raw_stream) or reply.status != HTTPStatus.OK:
+        return None
+    kind = reply.headers.get("content-type", "").lower()
+    if kind.startswith("application/json"):
+        return None
+    raw = request.raw_stream and not kind.startswith("text/event-stream")
+    return PieceSplitter() if raw else EventSplitter()
 
 
 async def read_whole(reply: TransportReply, clock: Clock, timers: Timers, timer: Timer) -> bytes:
@@ -53,13 +95,14 @@ async def read_whole(reply: TransportReply, clock: Clock, timers: Timers, timer:
 
 @define(eq=False)
 class Stream:
-    """Iterates over the JSON of the chunks a client is to get, one `bytes` each.
+    """Iterates over the payloads of the chunks a client is to get, one `bytes` each.
 
     `b""` stands for "nothing yet", where a heartbeat was asked for. It raises ProviderError if the
     answer breaks off. It is over when it is closed, which whoever has it does on every path.
     """
 
     _reply: TransportReply
+    _split: Splitter
     _decoder: StreamDecoder
     _clock: Clock
     _timers: Timers
@@ -67,7 +110,6 @@ class Stream:
     _outcome: Outcome
     usage: Usage | None = field(default=None, init=False)
     _pieces: AsyncIterator[bytes] = field(init=False)
-    _sse: Decoder = field(factory=Decoder, init=False)
     _ready: deque[bytes] = field(factory=deque, init=False)
     # What broke the stream off, to be raised once everything before it was given.
     _broken: ProviderError | None = field(default=None, init=False)
@@ -80,6 +122,11 @@ class Stream:
 
     def __attrs_post_init__(self) -> None:
         self._pieces = self._reply.chunks()
+
+    @property
+    def content_type(self) -> str:
+        """What the vendor calls it."""
+        return self._reply.headers.get("content-type", "")
 
     async def begin(self) -> None:
         """Wait for the first content, or for an end without any.
@@ -159,11 +206,11 @@ class Stream:
         piece = await anext(self._pieces, None)
         try:
             if piece is not None:
-                return self._sse.feed(piece)
+                return self._split.feed(piece)
         except EventTooLarge as error:
             raise ProviderError(ErrorKind.BAD_ANSWER, str(error)) from None
         self._at_end = True
-        return [event for event in self._sse.end() if _whole(event)]
+        return self._split.end()
 
     def _take(self, events: list[Event]) -> bool:
         """Keep what the events bring for the client; whether it is part of the answer."""

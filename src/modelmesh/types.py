@@ -3,7 +3,7 @@
 Values and protocols only. Nothing here does anything.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from attrs import field
@@ -54,16 +54,26 @@ class Secret:
 
 
 @value(kw_only=True)
+class Upload:
+    """A file that a client sent along."""
+
+    name: str
+    content_type: str = "application/octet-stream"
+    content: bytes = field(repr=False)
+
+
+@value(kw_only=True)
 class Request:
     """What a client asked for.
 
     Attributes:
         id: names the request in logs, headers and errors.
         model: the name the client sent: a pool id, a capability, or a model where exposed.
-        body: the parsed JSON object, in OpenAI's shape.
+        body: the parsed JSON object, in OpenAI's shape; of a form, its fields.
         raw: the body's bytes as they came, from which vendors' bodies are spliced; empty where the
             request was made in process.
         headers: those of the client's headers which may go to a vendor; names in lower case.
+        upload: the file of a form.
         timeout: seconds the client gives all attempts together; None: the pool's own limit.
 
     """
@@ -74,11 +84,20 @@ class Request:
     raw: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     endpoint: Endpoint = "chat"
+    upload: Upload | None = None
     timeout: float | None = None
 
     @property
     def stream(self) -> bool:
+        """Whether the answer is to come as events."""
+        if self.endpoint == "speech":
+            return self.body.get("stream_format") == "sse"
         return self.body.get("stream") is True
+
+    @property
+    def raw_stream(self) -> bool:
+        """Whether the answer is passed on as it arrives, and is no events: speech is."""
+        return self.endpoint == "speech" and not self.stream
 
 
 @value(kw_only=True)
@@ -113,10 +132,19 @@ class Usage:
 
 @value(kw_only=True)
 class Answer:
-    """A whole answer, as JSON in OpenAI's shape."""
+    """A whole answer, in OpenAI's shape: JSON, unless its content type says something else."""
 
     body: bytes = field(repr=False)
+    content_type: str = "application/json"
     usage: Usage | None = None
+
+
+@value(kw_only=True)
+class Further:
+    """What has to be asked next, after a pause in seconds, before there is an answer."""
+
+    request: HttpRequest
+    pause: float = 0.0
 
 
 @value(kw_only=True)
@@ -124,8 +152,8 @@ class Chunk:
     """One piece of a streamed answer.
 
     Attributes:
-        payload: the JSON of one chunk in OpenAI's shape, without line breaks; empty for a sign
-            which clients are not shown, such as the vendor's end marker.
+        payload: the JSON of one chunk in OpenAI's shape, without line breaks, or a piece of what
+            is no events; empty for a sign which clients are not shown, as the vendor's end marker.
         content: it brings something of the answer: text, a tool call, reasoning, a refusal.
         finished: with it the answer is known to be complete.
 
@@ -179,6 +207,11 @@ class Provider(Protocol):
         """
         ...
 
+    @property
+    def endpoints(self) -> Collection[Endpoint]:
+        """What it translates."""
+        ...
+
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
         ...
@@ -189,14 +222,17 @@ class Provider(Protocol):
         """Translate a request for the vendor's `model`, leaving out the parameters in `drop`."""
         ...
 
-    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
-        """Translate a whole reply. Raises ProviderError for anything but a sound answer.
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | Further:
+        """Translate a whole reply, or say what to ask next where it is only a step on the way.
 
-        `request` is what the client asked for; `wall` the time of day, in seconds since 1970.
+        `request` is what the client asked for, `model` the vendor's model that was asked, `wall`
+        the time of day in seconds since 1970. Raises ProviderError for anything else.
         """
         ...
 
-    def decoder(self, *, request: Request, wall: float) -> StreamDecoder:
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder for one stream; the arguments are those of `answer`."""
         ...
 
@@ -206,50 +242,6 @@ class Provider(Protocol):
 
     def models_request(self, key: Secret | None) -> HttpRequest | None:
         """Return an unbilled request for the vendor's list of models; None where there is none."""
-        ...
-
-
-class TransportReply(Protocol):
-    """A reply whose body is still to be read. Whoever gets it closes it, on every path."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case, repeated ones joined by a comma; none about the body's framing."""
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Give the body, decompressed, in the pieces that arrive.
-
-        Waiting for the next piece may be cancelled and taken up again. Raises TransportError.
-        """
-        ...
-
-    async def close(self, *, drain: bool = False) -> None:
-        """Give the connection back if the body was read to its end, else end it. Never raises.
-
-        With `drain`, for a body whose end marker was seen, what little is left is read first.
-        """
-        ...
-
-
-class Transport(Protocol):
-    """The one part that opens sockets. It follows no redirect and keeps no cookie."""
-
-    async def send(self, request: HttpRequest, *, connect: float) -> TransportReply:
-        """Send a request and return when the reply's head is there.
-
-        A request which went out on a reused connection that turned out to be closed is sent once
-        more, over a new one. `connect` is the seconds which finding or opening a connection may
-        take; the caller limits all other waiting by cancelling.
-
-        Raises:
-            TransportError: there was no connection, or no sound reply.
-            RequestError: a header cannot be sent, as it holds a line break.
-
-        """
-        ...
-
-    async def close(self) -> None:
-        """End every connection."""
         ...
 
 
@@ -275,6 +267,7 @@ class Target:
         model: the model's id in the configuration.
         upstream: the model's name at the vendor.
         provider: the provider's translator.
+        space: names what its embeddings can be compared with.
         key_subject: names whose quota a request counts against: the key's, or its group's.
         connect, first_token, idle, total: seconds to wait, see `timers`; None: the default.
 
@@ -286,6 +279,7 @@ class Target:
     provider: Provider = field(repr=False)
     key: Secret | None = field(default=None, repr=False)
     key_subject: str = ""
+    space: str = field(default="", repr=False)
     card: ModelCard = field(factory=ModelCard, repr=False)
     weight: float = 1.0
     connect: float | None = field(default=None, repr=False)

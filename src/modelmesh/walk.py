@@ -55,6 +55,8 @@ class Walk:
     _last: Step | None = field(default=None, init=False)
     # Set once nothing else is to be tried.
     _over: bool = field(default=False, init=False)
+    # Only targets whose embeddings are comparable help; None: any may.
+    _space: str | None = field(default=None, init=False)
     # Only a target with a larger context window than this helps; None: any may.
     _too_small: int | None = field(default=None, init=False)
 
@@ -62,7 +64,10 @@ class Walk:
         total = self.pool.settings.timeouts.total or TOTAL
         own = self.request.timeout
         self.deadline = self.started + (total if own is None else min(own, total))
-        self._shape = shape_of(self.request.body)
+        self._shape = shape_of(self.request)
+        if self._shape.endpoint == "embeddings" and not self.pool.settings.mix_embeddings:
+            fit = (one for one in self.pool.targets if not misfit(self._shape, one.card))
+            self._space = next((one.space for one in fit), None)
 
     @classmethod
     def start(cls, pool: Pool, request: Request, now: float) -> Self:
@@ -164,7 +169,7 @@ class Walk:
 
     def _consider(self, target: Target, now: float) -> tuple[Step | None, Obstacle | None]:
         """Say how to try a target, or what stands in the way."""
-        reason = misfit(self._shape, target.card)
+        reason = misfit(self._shape, target.card) or self._unserved(target)
         if reason:
             code = "context_length_exceeded" if "context" in reason else "unsupported_by_model"
             return None, Obstacle(target=target.id, reason=reason, code=code)
@@ -190,6 +195,14 @@ class Walk:
                 until=max(health.until, now),
             )
         return Step(target=target, drop=lacks), None
+
+    def _unserved(self, target: Target) -> str | None:
+        endpoint = self.request.endpoint
+        if endpoint not in target.provider.endpoints:
+            return f"its vendor is not asked for {endpoint}"
+        if self._space not in (None, target.space):
+            return f"its embeddings cannot be compared with those of {self._space}"
+        return None
 
     def _has_room(self, target: Target) -> bool:
         return self._too_small is None or (target.card.context or 0) > self._too_small

@@ -17,7 +17,8 @@ from test_transport import deaf_port
 from modelmesh.errors import ErrorKind, TransportError
 from modelmesh.testing.fake_provider import FakeProvider
 from modelmesh.transport.direct import DirectTransport
-from modelmesh.types import HttpRequest, TransportReply
+from modelmesh.transport.protocol import TransportReply
+from modelmesh.types import HttpRequest
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 ENDLESS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n"

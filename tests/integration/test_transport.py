@@ -21,7 +21,8 @@ from modelmesh.testing.fake_provider import Exchange, FakeProvider
 from modelmesh.timers import Timers
 from modelmesh.transport.aiohttp import AiohttpTransport
 from modelmesh.transport.direct import DirectTransport
-from modelmesh.types import HttpRequest, Transport, TransportReply
+from modelmesh.transport.protocol import Transport, TransportReply
+from modelmesh.types import HttpRequest
 
 Making: TypeAlias = Callable[..., Transport]
 

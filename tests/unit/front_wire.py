@@ -12,7 +12,8 @@ from modelmesh.clock import SystemClock
 from modelmesh.proxy.direct.connection import Connection
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.responder import Responder
-from modelmesh.types import HttpRequest, TransportReply
+from modelmesh.transport.protocol import TransportReply
+from modelmesh.types import HttpRequest
 
 TURNS = 60
 """Turns of the event loop in which everything that can happen has happened."""

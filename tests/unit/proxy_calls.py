@@ -11,7 +11,8 @@ from modelmesh.config.schema import MeshConfig, Model, Pool, Provider, Proxy
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.endpoints import Endpoints, Incoming, Outgoing
 from modelmesh.proxy.gate import Gate
-from modelmesh.types import HttpRequest, TransportReply
+from modelmesh.transport.protocol import TransportReply
+from modelmesh.types import HttpRequest
 
 CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}

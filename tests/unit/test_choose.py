@@ -11,7 +11,7 @@ from modelmesh.transport import choose as choosing
 from modelmesh.transport.aiohttp import AiohttpTransport
 from modelmesh.transport.choose import choose
 from modelmesh.transport.direct import DirectTransport
-from modelmesh.types import Transport
+from modelmesh.transport.protocol import Transport
 
 PROVIDER = {"connector": "openai-compatible", "base_url": "http://127.0.0.1:1/v1"}
 

@@ -169,15 +169,6 @@ async def test_there_is_nothing_at_an_unknown_path(path: str) -> None:
     assert (await ask(endpoints(), "GET", path)).status == 404
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/v1/embeddings", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/images/generations"],
-)
-async def test_endpoints_of_a_later_version_say_so(path: str) -> None:
-    came = await ask(endpoints(), path=path)
-    assert (came.status, error(came)["code"]) == (501, "not_implemented")
-
-
 async def test_only_the_endpoints_configured_are_served() -> None:
     served = endpoints(endpoints=("/v1/models",))
     assert (await ask(served)).status == 404

@@ -8,7 +8,7 @@ from attrs import define, field
 from scene import DONE, ROLE, STOP, chunk, clock, provider, text, words_of
 
 from modelmesh.errors import ErrorKind, ProviderError, TransportError
-from modelmesh.stream import Stream, read_whole
+from modelmesh.stream import EventSplitter, Stream, read_whole
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import (
     ScriptedReply,
@@ -67,7 +67,7 @@ class Scene:
         return self.clock.now() - START
 
 
-async def scene(steps: Sequence[Step], **timers: Any) -> Scene:
+async def scene(steps: Sequence[Step], split: EventSplitter | None = None, **timers: Any) -> Scene:
     time, noted = clock(), Noted()
     transport = ScriptedTransport([stream(steps)], time)
     reply = await transport.send(HttpRequest(url="http://a.test/v1", headers={}), connect=5)
@@ -75,6 +75,7 @@ async def scene(steps: Sequence[Step], **timers: Any) -> Scene:
     return Scene(
         Stream(
             reply,
+            split or EventSplitter(),
             provider("a").decoder(request=ASKED, wall=0.0),
             time,
             Timers(**within),
@@ -232,11 +233,8 @@ async def test_nothing_behind_the_end_marker_is_given_or_waited_for() -> None:
     assert told.seconds() == 0
 
 
-async def test_an_event_that_is_too_large_breaks_the_stream_off(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told = await scene([text("x"), b"data: " + b"x" * 3000])
-    monkeypatch.setattr(told.stream._sse, "_max", 1000)
+async def test_an_event_that_is_too_large_breaks_the_stream_off() -> None:
+    told = await scene([text("x"), b"data: " + b"x" * 3000], EventSplitter(max_event=1000))
     await told.stream.begin()
     await anext(told.stream)
     with pytest.raises(ProviderError, match="larger than 1000 bytes") as raised:

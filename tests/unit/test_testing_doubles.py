@@ -20,7 +20,8 @@ from modelmesh.testing.transport import (
     stream,
     until,
 )
-from modelmesh.types import HttpRequest, Transport, TransportReply
+from modelmesh.transport.protocol import Transport, TransportReply
+from modelmesh.types import HttpRequest
 
 HERE = HttpRequest(url="http://vendor.test/v1/chat/completions", headers={}, body=b"{}")
 ELSEWHERE = HttpRequest(url="http://other.test/v1/chat/completions", headers={}, body=b"{}")

@@ -8,8 +8,8 @@ from attrs import define, field
 
 from modelmesh.errors import TransportError
 from modelmesh.transport.connection import Connection
+from modelmesh.transport.protocol import TransportReply
 from modelmesh.transport.reply import DirectReply
-from modelmesh.types import TransportReply
 
 
 class Wire(asyncio.Transport):

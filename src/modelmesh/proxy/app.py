@@ -74,7 +74,7 @@ class _Sending:
         await self._in_time(self.response.write_eof())
 
     async def break_off(self, error: MeshError) -> None:
-        if self.outgoing.stream is None:
+        if self.outgoing.stream is None or not self.outgoing.of_events:
             self.abort()
             return
         await self._in_time(self.response.write(error_event(error)))

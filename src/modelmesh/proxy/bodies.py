@@ -1,23 +1,17 @@
-"""The body of a request: read within its limit, decompressed, parsed once, checked."""
+"""The body of a request: read within its limit, decompressed, parsed once."""
 
 import json
 import zlib
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Collection, Mapping
 from typing import Any, Final, NoReturn
 
 from modelmesh.json_text import loads
 from modelmesh.proxy.errors import Refused
 
-_JSON: Final = "application/json"
+JSON: Final = "application/json"
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
 _RAW_DEFLATE: Final = -zlib.MAX_WBITS
-
-# SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
-# client send the operator's keys wherever it likes.
-_NOT_THE_CLIENTS: Final = frozenset(
-    {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
-)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -27,15 +21,16 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def check_headers(headers: Mapping[str, str], limit: int, *, json_only: bool) -> None:
-    """Refuse by its headers a body which need not be read."""
+def check_headers(headers: Mapping[str, str], limit: int, kinds: Collection[str]) -> None:
+    """Refuse by its headers a body which need not be read. Of no kinds at all, any will do."""
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
     if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
         raise Refused(415, "The body may be compressed with gzip or deflate, with nothing else.")
-    if json_only and not _says_json(headers):
-        raise Refused(415, f"The header must be `Content-Type: {_JSON}`.")
+    if kinds and _kind(headers) not in kinds:
+        allowed = " or ".join(f"`Content-Type: {kind}`" for kind in kinds)
+        raise Refused(415, f"The header must be {allowed}.")
 
 
 async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
@@ -70,28 +65,14 @@ def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _unreadable(raw: bytes, headers: Mapping[str, str], place: str = "") -> Refused:
-    looks_right = _says_json(headers) or raw.lstrip()[:1] in (b"{", b"[")
-    hint = "" if looks_right else f" Is the header `Content-Type: {_JSON}` missing?"
+    looks_right = _kind(headers) == JSON or raw.lstrip()[:1] in (b"{", b"[")
+    hint = "" if looks_right else f" Is the header `Content-Type: {JSON}` missing?"
     wrong = f"not valid JSON{place}" if raw.strip() else "empty"
     return Refused(400, f"The request body is {wrong}.{hint}")
 
 
 def _read_strictly(raw: bytes) -> Any:
     return _DECODER.decode(raw.decode())
-
-
-def check_chat(body: Mapping[str, Any]) -> None:
-    """Refuse what no vendor could make sense of. What is left is for vendors to judge."""
-    if not _NOT_THE_CLIENTS.isdisjoint(body):
-        name = next(name for name in body if name in _NOT_THE_CLIENTS)
-        raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
-    model, messages, stream = body.get("model"), body.get("messages"), body.get("stream")
-    if not isinstance(model, str) or not model:
-        raise Refused(400, "`model` must be the name of a pool, as a string.", param="model")
-    if not isinstance(messages, list) or not messages:
-        raise Refused(400, "`messages` must be a list with at least one message.", param="messages")
-    if stream is not None and not isinstance(stream, bool):
-        raise Refused(400, "`stream` must be true or false.", param="stream")
 
 
 def _decompress(body: bytes, encoding: str, limit: int) -> bytes:
@@ -108,8 +89,8 @@ def _decompress(body: bytes, encoding: str, limit: int) -> bytes:
     return plain
 
 
-def _says_json(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-type", "").partition(";")[0].strip().lower() == _JSON
+def _kind(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _too_large(limit: int) -> Refused:

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from attrs import define, field
@@ -16,44 +16,40 @@ from attrs import define, field
 from modelmesh.clock import Clock
 from modelmesh.config.schema import Proxy
 from modelmesh.errors import MeshError
-from modelmesh.proxy import bodies
+from modelmesh.proxy import asked, bodies
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.errors import (
     InternalError,
     Refused,
     ShuttingDown,
     error_body,
-    error_event,
     error_headers,
 )
 from modelmesh.proxy.gate import Gate
+from modelmesh.proxy.pieces import EVENT_HEADERS, Bytes, Events
 from modelmesh.report import report
-from modelmesh.types import FORWARDED_HEADERS, Request
+from modelmesh.types import FORWARDED_HEADERS, Endpoint, Request
 
 if TYPE_CHECKING:
     from modelmesh.mesh import ModelMesh
     from modelmesh.router import Reply
-    from modelmesh.stream import Stream
 
 log = logging.getLogger("modelmesh.proxy")
 
 PROBES: Final = frozenset({"/health", "/livez", "/readyz"})
 """Paths by which others watch the server; they are always there, and are no work of its own."""
 
-_NOT_YET: Final = {
-    "/v1/embeddings": "Embeddings",
-    "/v1/audio/speech": "Speech",
-    "/v1/audio/transcriptions": "Transcriptions",
-    "/v1/images/generations": "Images",
+_ASKED: Final[Mapping[str, Endpoint]] = {
+    "/v1/chat/completions": "chat",
+    "/v1/embeddings": "embeddings",
+    "/v1/audio/speech": "speech",
+    "/v1/audio/transcriptions": "transcriptions",
+    "/v1/images/generations": "images",
 }
-_EVENT_HEADERS: Final = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",
+# An upload is a form, and may be JSON as well.
+_KINDS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
+    "transcriptions": ("multipart/form-data", bodies.JSON),
 }
-_DONE: Final = b"data: [DONE]\n\n"
-# One line break: a comment alone must not look like the end of an event to a client.
-_PING: Final = b": ping\n"
 _SOUND_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
@@ -76,12 +72,16 @@ class Incoming:
 
 @define(kw_only=True, eq=False)
 class Outgoing:
-    """What goes out: a whole body, or a stream. `close` is awaited once it is out, or cannot be."""
+    """What goes out: a whole body, or a stream. `close` is awaited once it is out, or cannot be.
+
+    Only a stream of events can tell of an error that comes in its midst; any other one is cut.
+    """
 
     status: int = 200
     headers: dict[str, str]
     body: bytes = field(default=b"", repr=False)
     stream: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    of_events: bool = True
     close: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
 
 
@@ -110,13 +110,12 @@ class Endpoints:
         self._access = Access(settings)
         self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
         self._routes: dict[str, tuple[str, _Answer]] = {
-            "/v1/chat/completions": ("POST", self._chat),
+            **dict.fromkeys(_ASKED, ("POST", self._ask)),
             "/v1/models": ("GET", self._models),
             "/v1/models/{id}": ("GET", self._model),
             "/health": ("GET", self._health),
             "/livez": ("GET", self._livez),
             "/readyz": ("GET", self._readyz),
-            **dict.fromkeys(_NOT_YET, ("POST", self._not_yet)),
         }
 
     def request_id(self, headers: Mapping[str, str]) -> str:
@@ -161,33 +160,52 @@ class Endpoints:
             raise Refused(405, message, code="method_not_allowed", headers={"allow": allowed})
         return await answer(call)
 
-    async def _chat(self, call: Incoming) -> Outgoing:
+    async def _ask(self, call: Incoming) -> Outgoing:
+        """Answer what only a model can."""
         started = self._clock.now()
-        request = await self._read_chat(call)
+        request = await self._read(call, _ASKED[call.path])
         heartbeat = self._settings.heartbeat or None
         reply = await self._mesh.send(request, heartbeat=heartbeat if request.stream else None)
         about = self._about(reply, self._clock.now() - started)
-        if reply.stream is not None:
+        if reply.answer is not None:
             return Outgoing(
-                headers={**_EVENT_HEADERS, **about},
-                stream=_Events(reply.stream),
+                headers={"content-type": reply.answer.content_type, **about},
+                body=reply.answer.body,
                 close=reply.close,
             )
-        assert reply.answer is not None
+        stream = reply.stream
+        assert stream is not None
+        if request.stream:
+            headers = {**EVENT_HEADERS, **about}
+            return Outgoing(headers=headers, stream=Events(stream), close=reply.close)
+        kind = stream.content_type or "application/octet-stream"
         return Outgoing(
-            headers={"content-type": "application/json", **about},
-            body=reply.answer.body,
+            headers={"content-type": kind, **about},
+            stream=Bytes(stream),
+            of_events=False,
             close=reply.close,
         )
 
-    async def _read_chat(self, call: Incoming) -> Request:
-        headers, limit = call.headers, self._settings.max_body
-        bodies.check_headers(headers, limit, json_only=self._access.guarded)
+    async def _read(self, call: Incoming, endpoint: Endpoint) -> Request:
+        headers, limit, upload = call.headers, self._settings.max_body, None
+        kinds = _KINDS.get(endpoint, (bodies.JSON,)) if self._access.guarded else ()
+        bodies.check_headers(headers, limit, kinds)
         raw = await bodies.read(call.body, headers, limit)
-        body = bodies.parse(raw, headers)
-        bodies.check_chat(body)
-        forwarded = self._forwarded_headers(headers)
-        return Request(id=call.id, model=body["model"], body=body, raw=raw, headers=forwarded)
+        if endpoint == "transcriptions":
+            body, upload = asked.transcription(raw, headers)
+            raw = b""
+        else:
+            body = bodies.parse(raw, headers)
+        asked.check(endpoint, body)
+        return Request(
+            id=call.id,
+            model=body["model"],
+            body=body,
+            raw=raw,
+            headers=self._forwarded_headers(headers),
+            endpoint=endpoint,
+            upload=upload,
+        )
 
     def _forwarded_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         names = self._forwarded
@@ -234,14 +252,6 @@ class Endpoints:
             raise ShuttingDown
         return _json({"status": "ok"})
 
-    async def _not_yet(self, call: Incoming) -> Outgoing:
-        served = ", ".join(self._served())
-        message = f"{_NOT_YET[call.path]}: not served yet. There are {served}."
-        raise Refused(501, message, code="not_implemented")
-
-    def _served(self) -> list[str]:
-        return [path for path in ("/v1/chat/completions", "/v1/models") if self._serves(path)]
-
     def _serves(self, route: str) -> bool:
         """Whether the configuration lets a route be served."""
         enabled = self._settings.endpoints
@@ -267,30 +277,3 @@ def _json(value: Any) -> Outgoing:
         headers={"content-type": "application/json"},
         body=json.dumps(value, ensure_ascii=False).encode(),
     )
-
-
-@define(eq=False)
-class _Events:
-    """A stream as server-sent events, with one honest end: done, or what went wrong."""
-
-    _stream: "Stream"
-    _ended: bool = field(default=False, init=False)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._ended:
-            raise StopAsyncIteration
-        try:
-            payload = await anext(self._stream)
-        except StopAsyncIteration:
-            self._ended = True
-            return _DONE
-        except MeshError as error:
-            self._ended = True
-            return error_event(error)
-        if not payload:
-            return _PING
-        events = [b"data: %b\n\n" % each for each in (payload, *self._stream.at_hand())]
-        return events[0] if len(events) == 1 else b"".join(events)

@@ -96,6 +96,8 @@ class Responder:
             await self._break_off(call, sending, error)
         except ConnectionError:
             raise
+        except MeshError as error:  # in the midst of what cannot tell of it
+            await self._break_off(call, sending, error)
         except Exception as bug:  # noqa: BLE001 - whatever it is, the client gets an answer
             report(log, f"request {call.id}: the proxy", bug)
             await self._break_off(call, sending, InternalError())

@@ -5,7 +5,7 @@ from typing import Literal
 
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError, Problem
-from modelmesh.types import Transport
+from modelmesh.transport.protocol import Transport
 
 
 def choose(config: MeshConfig) -> Transport:

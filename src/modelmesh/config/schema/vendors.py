@@ -237,3 +237,6 @@ class Model:
     pricing: Pricing | None = None
     # Its share where a strategy weighs targets.
     weight: float = field(default=1.0, validator=positive)
+    # Names what its embeddings can be compared with, where its vendor calls the model otherwise
+    # than others do; the last part of the vendor's name for it where absent.
+    embedding_space: str | None = None

@@ -94,7 +94,7 @@ class DirectSending:
             sink.write(written)
 
     async def break_off(self, error: MeshError) -> None:
-        if self.outgoing.stream is None:
+        if self.outgoing.stream is None or not self.outgoing.of_events:
             self.abort()
             return
         event = error_event(error)

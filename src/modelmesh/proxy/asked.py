@@ -1,0 +1,135 @@
+"""What a request to an endpoint asks for, read from its body and checked. Pure.
+
+What no vendor could make sense of is refused here; what is left is for vendors to judge.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from modelmesh.proxy import bodies, forms
+from modelmesh.proxy.errors import Refused
+from modelmesh.types import Endpoint, Upload
+
+MAX_UPLOAD: Final = 25 << 20
+"""Bytes of a file to transcribe: https://platform.openai.com/docs/guides/speech-to-text."""
+
+# SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
+# client send the operator's keys wherever it likes.
+_NOT_THE_CLIENTS: Final = frozenset(
+    {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
+)
+_DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
+_BOOLEANS: Final = {"true": True, "false": False}
+_NUMBERS: Final = ("temperature",)
+
+
+def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+    """Refuse a body that makes no sense at an endpoint."""
+    if not _NOT_THE_CLIENTS.isdisjoint(body):
+        name = next(name for name in body if name in _NOT_THE_CLIENTS)
+        raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
+    model, stream = body.get("model"), body.get("stream")
+    if not isinstance(model, str) or not model:
+        raise Refused(400, "`model` must be the name of a pool, as a string.", param="model")
+    if stream is not None and not isinstance(stream, bool):
+        raise Refused(400, "`stream` must be true or false.", param="stream")
+    _CHECKS[endpoint](body)
+
+
+def transcription(raw: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Any], Upload]:
+    """Read a request for a transcription: a form, or JSON with the file in base64."""
+    kind = headers.get("content-type", "")
+    if forms.is_form(kind):
+        form = forms.parse(raw, kind)
+        body, upload = _typed(form.fields), form.files.get("file")
+    else:
+        body = bodies.parse(raw, headers)
+        upload = _from_json(body)
+        body = {name: value for name, value in body.items() if name not in ("file", "text")}
+    if upload is None:
+        raise Refused(400, "`file` must be the audio to transcribe.", param="file")
+    if len(upload.content) > MAX_UPLOAD:
+        limit = f"The file is larger than the {MAX_UPLOAD >> 20} MiB allowed."
+        raise Refused(413, limit, param="file")
+    return body, upload
+
+
+def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a form's fields as JSON would have them: all of them came as text."""
+    body = dict(fields)
+    if (told := body.get("stream")) in _BOOLEANS:
+        body["stream"] = _BOOLEANS[told]
+    for name in _NUMBERS:
+        if name in body:
+            try:
+                body[name] = float(body[name])
+            except (TypeError, ValueError):
+                raise Refused(400, f"`{name}` must be a number.", param=name) from None
+    return body
+
+
+def _from_json(body: Mapping[str, Any]) -> Upload | None:
+    """Return the file in a JSON body: base64 or a data URI. As `text` it may be neither."""
+    name = "file" if "file" in body else "text"
+    told = body.get(name)
+    if told is None:
+        return None
+    if not isinstance(told, str) or not told:
+        raise Refused(400, f"`{name}` must be the audio in base64, or a data URI.", param=name)
+    uri = _DATA_URI.match(told)
+    kind = (uri[1] if uri else None) or "application/octet-stream"
+    try:
+        content = base64.b64decode(told[uri.end() :] if uri else told, validate=True)
+    except (binascii.Error, ValueError):
+        if name == "file":
+            raise Refused(400, "`file` is no base64.", param=name) from None
+        content = told.encode(errors="replace")
+    return Upload(name=f"audio.{_ending(kind)}", content_type=kind, content=content)
+
+
+def _ending(kind: str) -> str:
+    ending = kind.rpartition("/")[2].removeprefix("x-")
+    return {"mpeg": "mp3", "octet-stream": "mp3", "mp4": "m4a", "wave": "wav"}.get(ending, ending)
+
+
+def _check_chat(body: Mapping[str, Any]) -> None:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise Refused(400, "`messages` must be a list with at least one message.", param="messages")
+
+
+def _check_embeddings(body: Mapping[str, Any]) -> None:
+    asked = body.get("input")
+    if not asked or not isinstance(asked, str | list):
+        hint = "a text, a list of texts, or tokens"
+        raise Refused(400, f"`input` must be {hint}.", param="input")
+    if body.get("encoding_format") not in (None, "float", "base64"):
+        raise Refused(400, "`encoding_format` must be float or base64.", param="encoding_format")
+
+
+def _check_speech(body: Mapping[str, Any]) -> None:
+    if not isinstance(body.get("input"), str) or not body["input"]:
+        raise Refused(400, "`input` must be the text to speak.", param="input")
+    if body.get("stream_format") not in (None, "audio", "sse"):
+        raise Refused(400, "`stream_format` must be audio or sse.", param="stream_format")
+
+
+def _check_images(body: Mapping[str, Any]) -> None:
+    if not isinstance(body.get("prompt"), str) or not body["prompt"]:
+        raise Refused(400, "`prompt` must be the description of an image.", param="prompt")
+
+
+def _check_nothing(_body: Mapping[str, Any]) -> None:
+    pass
+
+
+_CHECKS: Final[Mapping[Endpoint, Callable[[Mapping[str, Any]], None]]] = {
+    "chat": _check_chat,
+    "embeddings": _check_embeddings,
+    "speech": _check_speech,
+    "transcriptions": _check_nothing,
+    "images": _check_images,
+}
