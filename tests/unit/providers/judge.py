@@ -7,8 +7,11 @@ from a rule, the rule says so. What a vendor adds in fields of its own is nobody
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from functools import reduce
 from typing import Any
 
+from openai.lib.streaming._deltas import accumulate_delta
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel, ValidationError
 from request_rules import request_complaints
@@ -161,6 +164,10 @@ def _piece_complaints(pieces: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if ends and ends[0] != len(pieces) - 1:
         yield f"{len(pieces) - 1 - ends[0]} pieces follow its end"
     yield from _fragment_complaints(pieces)
+    try:
+        reduce(accumulate_delta, deepcopy([piece["delta"] for piece in pieces]))
+    except (RuntimeError, TypeError) as error:
+        yield f"OpenAI's SDK cannot put it together: {error}"[:150]
 
 
 def _fragment_complaints(pieces: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -97,6 +97,9 @@ STREAM_FAULTS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
     "the id is repeated": lambda s: fragment(s, 3).update(id="c"),
     "the name is repeated": lambda s: fragment(s, 3)["function"].update(name="f"),
     "call 1 comes where 0 is due": lambda s: fragment(s, 2).update(index=1),
+    "OpenAI's SDK cannot put it together": lambda s: [
+        chunk["choices"][0]["delta"].update(details=[{"text": "x"}]) for chunk in s[:2]
+    ],
     "a call has no id": lambda s: fragment(s, 2).pop("id"),
     "has the type None": lambda s: fragment(s, 2).pop("type"),
     "begins without a name": lambda s: fragment(s, 2)["function"].pop("name"),

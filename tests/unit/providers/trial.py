@@ -25,11 +25,11 @@ from recordings import (
 from modelmesh.connectors import registry
 from modelmesh.errors import ErrorKind, ProviderError, as_failure
 from modelmesh.shape import DECISIVE
-from modelmesh.stream import Stream
+from modelmesh.stream import EventSplitter, Stream
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import ScriptedTransport, Step, cut, stream
 from modelmesh.timers import Timers
-from modelmesh.types import HttpReply, HttpRequest, Provider, Request, Secret, Usage
+from modelmesh.types import Answer, HttpReply, HttpRequest, Provider, Request, Secret, Usage
 
 BY_MODULE: Final = {
     vendor.__module__.rpartition(".")[2]: id_
@@ -60,9 +60,8 @@ async def complaints(exchange: Exchange) -> list[str]:
 
 def answer_complaints(exchange: Exchange) -> list[str]:
     """Judge what a plain answer is translated to."""
-    reply = HttpReply(status=exchange.status, headers=exchange.headers, body=exchange.body)
     try:
-        answer = provider(exchange).answer(reply, request=asked(exchange), wall=wall(exchange))
+        answer = answer_of(exchange)
     except Exception as raised:  # noqa: BLE001 - whatever a translator raises is told
         return failure_complaints(exchange, raised)
     if exchange.spoken.fails:
@@ -141,7 +140,7 @@ async def broken_complaints(exchange: Exchange) -> list[str]:
 def error_complaints(exchange: Exchange) -> list[str]:
     """Judge what an error reply is taken for."""
     kinds = kinds_of(exchange)
-    reply = HttpReply(status=exchange.status, headers=exchange.headers, body=exchange.body)
+    reply = reply_of(exchange)
     try:
         error = provider(exchange).error(reply, wall=wall(exchange))
     except Exception as raised:  # noqa: BLE001 - as above
@@ -187,6 +186,19 @@ def failure_complaints(exchange: Exchange, raised: Exception) -> list[str]:
     if not exchange.spoken.fails:
         return [f"it fails: {raised.kind}: {raised}"]
     return [] if raised.rule.next_target else [f"{raised.kind} leads to no other target"]
+
+
+def answer_of(exchange: Exchange) -> Answer:
+    """Return what a plain answer is translated to."""
+    made = provider(exchange)
+    answer = made.answer(reply_of(exchange), request=asked(exchange), wall=wall(exchange))
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def reply_of(exchange: Exchange) -> HttpReply:
+    """Return the vendor's reply as the transport gives it."""
+    return HttpReply(status=exchange.status, headers=exchange.headers, body=exchange.body)
 
 
 def provider(exchange: Exchange) -> Provider:
@@ -266,7 +278,7 @@ async def hear(exchange: Exchange, steps: Sequence[Step]) -> Heard:
     timers = Timers(first=60, deadline=600, idle=60)
     try:
         decoder = provider(exchange).decoder(request=asked(exchange), wall=wall(exchange))
-        playing = Stream(reply, decoder, clock, timers, clock.timer(), heard)
+        playing = Stream(reply, EventSplitter(), decoder, clock, timers, clock.timer(), heard)
         await playing.begin()
         async for payload in playing:
             heard.payloads.append(payload)

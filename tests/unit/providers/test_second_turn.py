@@ -1,0 +1,28 @@
+"""What a vendor said goes back to it whole, and to another without what only the first can read."""
+
+import pytest
+import second_turn
+from recordings import Exchange, judged
+
+SAID = [*judged("chat"), *judged("chat_stream")]
+ANSWERED = [one for one in SAID if not one.spoken.fails and one.spoken.voices]
+WITH_STATE = [one for one in ANSWERED if any(second_turn.states(one))]
+
+
+def of(chosen: list[Exchange]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
+
+
+@of(ANSWERED)
+@pytest.mark.parametrize("bare", [False, True], ids=["as-it-came", "bare"])
+async def test_the_next_turn_is_sent_by_the_rules(exchange: Exchange, bare: bool) -> None:
+    assert await second_turn.next_turn_complaints(exchange, bare=bare) == []
+
+
+@of(WITH_STATE)
+async def test_another_vendor_is_not_sent_what_it_cannot_read(exchange: Exchange) -> None:
+    found = {
+        connector: await second_turn.other_vendor_complaints(exchange, connector, model)
+        for connector, model in second_turn.others(exchange)
+    }
+    assert {connector: complaints for connector, complaints in found.items() if complaints} == {}
