@@ -133,11 +133,15 @@ def test_what_google_ran_itself_is_not_shown() -> None:
     assert one["finish_reason"] == "stop"
 
 
-def test_an_image_that_was_made_is_a_data_uri() -> None:
+def test_images_that_were_made_are_data_uris_each_with_its_place() -> None:
     image = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
-    shown = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
-    assert choice(text("Look"), image)["message"]["images"] == shown
-    assert {"images": shown} in deltas(heard(said(candidate(text("Look"), image), **COUNTED)))
+    url = {"url": "data:image/png;base64,AAAA"}
+    shown = [{"index": n, "type": "image_url", "image_url": url} for n in (0, 1)]
+    assert choice(text("Look"), image, image)["message"]["images"] == shown
+    chunks = heard(
+        said(candidate(text("Look"), image, reason=None)), said(candidate(image), **COUNTED)
+    )
+    assert [one for delta in deltas(chunks) for one in delta.get("images", [])] == shown
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def _choice(candidate: Candidate, ids: Ids) -> Choice:
     calls = [called_in(part, ids) for part in candidate.parts if "functionCall" in part]
     said = [said_in(part) for part in candidate.parts if "functionCall" not in part]
     text = "".join(fields.get("content", "") for fields in said)
-    images = [image for fields in said for image in fields.get("images", ())]
+    images = [fields["images"] for fields in said if "images" in fields]
     reason = candidate.reason
     if reason is None and not (text or calls or images):
         raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with nothing")
@@ -191,7 +191,7 @@ def _choice(candidate: Candidate, ids: Ids) -> Choice:
         calls=calls,
         fields={
             "reasoning_content": "".join(fields.get("reasoning_content", "") for fields in said),
-            "images": images,
+            "images": [image_of(url, place) for place, url in enumerate(images)],
             "extra_content": _last(fields.get("extra_content") for fields in said),
         },
         more=logprobs_of(candidate.logprobs),
@@ -199,7 +199,7 @@ def _choice(candidate: Candidate, ids: Ids) -> Choice:
 
 
 def said_in(part: Json) -> dict[str, Any]:
-    """Return what a part adds to a message, as fields of it."""
+    """Return what a part adds to a message, as fields of it; an image as its address."""
     if not _RUN_BY_GOOGLE.isdisjoint(part):
         return {}
     fields = _signed(part)
@@ -208,9 +208,13 @@ def said_in(part: Json) -> dict[str, Any]:
     if isinstance(text, str) and text:
         fields["reasoning_content" if part.get("thought") else "content"] = text
     elif media_type.startswith("image/") and not part.get("thought"):
-        url = f"data:{media_type};base64,{inline.get('data')}"
-        fields["images"] = [{"type": "image_url", "image_url": {"url": url}}]
+        fields["images"] = f"data:{media_type};base64,{inline.get('data')}"
     return fields
+
+
+def image_of(url: str, place: int) -> dict[str, Any]:
+    """Return an image; without its place clients cannot join what comes in pieces."""
+    return {"index": place, "type": "image_url", "image_url": {"url": url}}
 
 
 def called_in(part: Json, ids: Ids) -> Called:

@@ -3,6 +3,7 @@
 Each event is a piece of every candidate, a function call comes whole, and there is no end marker.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from modelmesh.connectors.providers.gemini.answer import (
     called_in,
     candidates_of,
     id_of,
+    image_of,
     is_blocked,
     logprobs_of,
     name_of,
@@ -48,6 +50,7 @@ class Decoder:
     _reasons: dict[int, str | None] = field(factory=dict, init=False)
     # What its text was last signed with, told once, since clients join what comes in pieces.
     _signatures: dict[int, Any] = field(factory=dict, init=False)
+    _images: Counter[int] = field(factory=Counter, init=False)
     _logprobs: dict[int, list[Json]] = field(factory=dict, init=False)
     _ended: bool = field(default=False, init=False)
 
@@ -104,6 +107,9 @@ class Decoder:
                 yield from writer.call_ends(number, index)
             elif fields := said_in(part):
                 self._signatures[index] = fields.pop("extra_content", self._signatures.get(index))
+                if "images" in fields:
+                    fields["images"] = [image_of(fields["images"], self._images[index])]
+                    self._images[index] += 1
                 if fields:
                     yield writer.delta(fields, index)
         if reason := candidate.reason:
