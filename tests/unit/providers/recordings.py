@@ -7,7 +7,7 @@ knows the library's own way of reading them.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -177,16 +177,26 @@ class Exchange:
         return next((reason for holds, reason in reasons if holds), None)
 
 
-def recorded() -> Iterator[Exchange]:
-    """Give all recorded exchanges, in order of their names; none where the folder is absent."""
+@cache
+def recorded() -> Sequence[Exchange]:
+    """Return all recorded exchanges, in order of their names; none where the folder is absent."""
+    return tuple(_recorded())
+
+
+@cache
+def ours() -> Sequence[Exchange]:
+    """Return the replies we wrote: `chat*.json`, `stream*.sse`, `error*.json` of each vendor."""
+    return tuple(_ours())
+
+
+def _recorded() -> Iterator[Exchange]:
     for path in sorted(WIRE.glob("*/*.json")):
         content = json.loads(path.read_bytes())
         if "endpoint" in content:
             yield Exchange(path, content)
 
 
-def ours() -> Iterator[Exchange]:
-    """Give the replies we wrote: `chat*.json`, `stream*.sse`, `error*.json` of each vendor."""
+def _ours() -> Iterator[Exchange]:
     for path in sorted(OURS.glob("*/*")):
         written = path.read_text()
         error = json.loads(written) if path.name.startswith("error") else {}

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Final
 
 import judge
@@ -154,7 +155,7 @@ def sent(connector: str, body: Mapping[str, Any], model: str) -> HttpRequest | N
 
     None where the model cannot take the request, so that it goes to no such target.
     """
-    made: Provider = registry.find("providers", connector)("vendor", base_url=ADDRESS)
+    made = _made(connector)
     named = {**body, "model": model}
     request = Request(id="r", model=model, body=named, raw=json.dumps(named).encode())
     drop = made.lacks(request, model)
@@ -203,8 +204,13 @@ def reply_of(exchange: Exchange) -> HttpReply:
 
 def provider(exchange: Exchange) -> Provider:
     """Return the translator of an exchange's vendor. Raises LookupError where there is none."""
-    found = registry.find("providers", connector_of(exchange))
-    made: Provider = found("vendor", base_url=ADDRESS, headers={}, options=None)
+    return _made(connector_of(exchange))
+
+
+@cache
+def _made(connector: str) -> Provider:
+    """Make a translator; it keeps nothing of what it translates."""
+    made: Provider = registry.find("providers", connector)("vendor", base_url=ADDRESS)
     return made
 
 
