@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from modelmesh.clock import Clock
 from modelmesh.errors import Attempt, ProviderError, RequestError, as_failure
@@ -120,7 +120,7 @@ class Router:
             wall = self._clock.wall()
             try:
                 if split := splitter(request, incoming):
-                    decoder = provider.decoder(request=request, wall=wall)
+                    decoder = provider.decoder(request=request, model=target.upstream, wall=wall)
                     stream = Stream(incoming, split, decoder, self._clock, timers, timer, outcome)
                     await stream.begin()
                     return stream
@@ -133,9 +133,10 @@ class Router:
             whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
             if request.stream:
                 raise provider.error(whole, wall=wall)
-            answer = provider.answer(whole, request=request, wall=wall)
+            answer = provider.answer(whole, request=request, model=target.upstream, wall=wall)
             if isinstance(answer, Answer):
                 return answer
-            sent = answer.request
+            headers = {**sent.headers, **answer.request.headers}
+            sent = evolve(answer.request, headers=headers)
             with timer.until(timers.first):
                 await self._clock.sleep(answer.pause)

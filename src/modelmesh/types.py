@@ -141,7 +141,10 @@ class Answer:
 
 @value(kw_only=True)
 class Further:
-    """What has to be asked next, after a pause in seconds, before there is an answer."""
+    """What has to be asked next, after a pause in seconds, before there is an answer.
+
+    Its headers go over those of the request before, which hold the key.
+    """
 
     request: HttpRequest
     pause: float = 0.0

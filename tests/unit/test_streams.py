@@ -76,7 +76,7 @@ async def scene(steps: Sequence[Step], split: EventSplitter | None = None, **tim
         Stream(
             reply,
             split or EventSplitter(),
-            provider("a").decoder(request=ASKED, wall=0.0),
+            provider("a").decoder(request=ASKED, model="real", wall=0.0),
             time,
             Timers(**within),
             time.timer(),

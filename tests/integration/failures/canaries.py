@@ -33,9 +33,9 @@ class Provider(openai_compatible.Provider):
     def request(self, request, *, model, key, drop):
         self.last = super().request(request, model=model, key=key, drop=drop)
         return self.last
-    def answer(self, reply, *, request, wall):
+    def answer(self, reply, *, request, model, wall):
         raise ValueError(str(self.last.headers))
-    def decoder(self, *, request, wall):
+    def decoder(self, *, request, model, wall):
         raise ValueError(str(self.last.headers))
 """
 

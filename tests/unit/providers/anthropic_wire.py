@@ -101,7 +101,7 @@ def use(id_: str, tool: str = "weather", /, **arguments: Any) -> dict[str, Any]:
 
 def answered(body: Any, request: Request | None = None) -> Answer:
     reply = HttpReply(status=200, headers={}, body=json.dumps(body).encode())
-    return anthropic().answer(reply, request=request or asking(), wall=WALL)
+    return anthropic().chat_answer(reply, request=request or asking(), model="real", wall=WALL)
 
 
 def events(*bodies: Any) -> bytes:
@@ -161,7 +161,7 @@ def heard(body: Any, request: Request | None = None) -> list[Chunk]:
         body = streamed(body)
     raw = body if isinstance(body, bytes) else events(*body)
     split = sse.Decoder()
-    decoder = anthropic().decoder(request=request or asking(stream=True), wall=WALL)
+    decoder = anthropic().decoder(request=request or asking(stream=True), model="real", wall=WALL)
     return [chunk for event in [*split.feed(raw), *split.end()] for chunk in decoder.feed(event)]
 
 

@@ -78,7 +78,7 @@ COUNTED = {"usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 3}}
 
 
 def whole(body: Any, **parameters: Any) -> Answer:
-    return gemini().answer(reply(body), request=asking(**parameters), wall=WALL)
+    return gemini().chat_answer(reply(body), request=asking(**parameters), model="real", wall=WALL)
 
 
 def choice(*parts: Any, **fields: Any) -> Any:
@@ -86,7 +86,7 @@ def choice(*parts: Any, **fields: Any) -> Any:
 
 
 def heard(*bodies: Any, **parameters: Any) -> list[Chunk]:
-    decoder = gemini().decoder(request=asking(stream=True, **parameters), wall=WALL)
+    decoder = gemini().decoder(request=asking(stream=True, **parameters), model="real", wall=WALL)
     events = [Event("", json.dumps(body).encode()) for body in bodies]
     return [chunk for event in events for chunk in decoder.feed(event)]
 

@@ -348,7 +348,7 @@ def test_what_is_no_event_of_anthropics_is_a_bad_answer(junk: bytes) -> None:
 def test_an_answer_which_is_none_is_a_bad_answer(junk: bytes) -> None:
     reply = HttpReply(status=200, headers={}, body=junk)
     with pytest.raises(ProviderError) as failed:
-        anthropic().answer(reply, request=asking(), wall=WALL)
+        anthropic().answer(reply, request=asking(), model="real", wall=WALL)
     assert failed.value.kind is ErrorKind.BAD_ANSWER
 
 

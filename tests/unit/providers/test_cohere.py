@@ -42,7 +42,7 @@ def reply(body: Any, status: int = 200, **headers: str) -> HttpReply:
 def answered(said: Any, finish: Any = "COMPLETE", asked: Request | None = None, **more: Any) -> Any:
     body = {"id": "c-1", "message": said, "finish_reason": finish, "usage": COUNTS, **more}
     asked = asked or asking()
-    answer = cohere().answer(reply(body), request=asked, wall=WALL)
+    answer = cohere().chat_answer(reply(body), request=asked, model="real", wall=WALL)
     assert answer.usage == USAGE
     assert judge.answer_complaints(answer.body) == []
     return json.loads(answer.body)
@@ -138,7 +138,7 @@ def test_tokens_that_are_not_counted_are_those_billed(tokens: Any) -> None:
         "finish_reason": "COMPLETE",
         "usage": {"billed_units": {"input_tokens": 5, "output_tokens": 1}, "tokens": tokens},
     }
-    answer = cohere().answer(reply(body), request=asking(), wall=WALL)
+    answer = cohere().chat_answer(reply(body), request=asking(), model="real", wall=WALL)
     assert answer.usage == Usage(prompt=5, completion=1)
     assert json.loads(answer.body)["id"] == "r-1"
 
@@ -157,7 +157,7 @@ def test_tokens_that_are_not_counted_are_those_billed(tokens: Any) -> None:
 )
 def test_an_answer_that_is_none_is_a_failure(body: Any, kind: ErrorKind) -> None:
     with pytest.raises(ProviderError) as raised:
-        cohere().answer(reply(body), request=asking(), wall=WALL)
+        cohere().chat_answer(reply(body), request=asking(), model="real", wall=WALL)
     assert raised.value.kind is kind
 
 
@@ -184,7 +184,7 @@ GAVE_UP = pytest.mark.parametrize(
 def test_an_answer_which_cohere_gave_up_is_a_failure(fields: Any, kind: ErrorKind) -> None:
     body = {"message": message(content=text("Hal")), **fields}
     with pytest.raises(ProviderError) as raised:
-        cohere().answer(reply(body), request=asking(), wall=WALL)
+        cohere().chat_answer(reply(body), request=asking(), model="real", wall=WALL)
     assert raised.value.kind is kind
     assert fields.get("error", "") in str(raised.value)
 
@@ -210,7 +210,7 @@ START = {"id": "c-1", "type": "message-start", "delta": {"message": {"role": "as
 
 def chunks_of(*events: Any, **parameters: Any) -> list[Chunk]:
     asked = asking(stream=True, **{"stream_options": {"include_usage": True}, **parameters})
-    decoder = cohere().decoder(request=asked, wall=WALL)
+    decoder = cohere().decoder(request=asked, model="real", wall=WALL)
     sent_events = [Event(one["type"], json.dumps(one).encode()) for one in events]
     return [chunk for event in sent_events for chunk in decoder.feed(event)]
 
@@ -290,7 +290,7 @@ def test_usage_is_kept_whether_the_client_asked_for_it_or_not() -> None:
 
 
 def test_only_the_end_of_the_message_is_the_end() -> None:
-    decoder = cohere().decoder(request=asking(stream=True), wall=WALL)
+    decoder = cohere().decoder(request=asking(stream=True), model="real", wall=WALL)
     hello = said("content-delta", content={"text": "Hello"})
     assert [c.finished for c in decoder.feed(Event("", json.dumps(hello).encode()))] == [False]
     assert list(decoder.feed(Event("", b"[DONE]"))) == []
@@ -318,7 +318,7 @@ def test_a_stream_which_cohere_gave_up_is_a_failure(fields: Any, kind: ErrorKind
     ],
 )
 def test_an_event_that_is_none_is_a_failure(event: Event, kind: ErrorKind) -> None:
-    decoder = cohere().decoder(request=asking(stream=True), wall=WALL)
+    decoder = cohere().decoder(request=asking(stream=True), model="real", wall=WALL)
     with pytest.raises(ProviderError) as raised:
         list(decoder.feed(event))
     assert raised.value.kind is kind
@@ -327,7 +327,9 @@ def test_an_event_that_is_none_is_a_failure(event: Event, kind: ErrorKind) -> No
 def test_functions_as_of_old_are_answered_as_of_old() -> None:
     asked = asking(functions=[{"name": "f"}])
     body = {"message": message(tool_calls=[CALLS[0]]), "finish_reason": "TOOL_CALL"}
-    old = json.loads(cohere().answer(reply(body), request=asked, wall=WALL).body)["choices"][0]
+    old = json.loads(
+        cohere().chat_answer(reply(body), request=asked, model="real", wall=WALL).body
+    )["choices"][0]
     assert old["finish_reason"] == "function_call"
     assert old["message"]["function_call"] == {"name": "f", "arguments": '{"a":1}'}
 
@@ -371,13 +373,13 @@ def test_whatever_comes_is_an_answer_or_a_failure(kind: str, body: Any, piece: A
     asked = asking(stream=True)
     event = {"index": body, "logprobs": body, "delta": {"message": piece}, "type": kind}
     ended = {"type": "message-end", "delta": body}
-    decoder = cohere().decoder(request=asked, wall=WALL)
+    decoder = cohere().decoder(request=asked, model="real", wall=WALL)
     for one in (event, ended):
         with contextlib.suppress(ProviderError):
             assert all(json.loads(c.payload) for c in decoder.feed(Event("", _json(one))))
     whole = {"message": piece, "finish_reason": "COMPLETE", "usage": body, "logprobs": body}
     with contextlib.suppress(ProviderError):
-        answer = cohere().answer(reply(_json(whole)), request=asked, wall=WALL)
+        answer = cohere().chat_answer(reply(_json(whole)), request=asked, model="real", wall=WALL)
         assert json.loads(answer.body)["choices"]
 
 

@@ -82,7 +82,7 @@ def test_an_answer_has_the_vendors_id_and_model() -> None:
 
 def test_an_answer_without_id_and_model_has_the_requests() -> None:
     answer = json.loads(whole({"candidates": [candidate(text("Hi"))]}).body)
-    assert (answer["id"], answer["model"]) == ("chatcmpl-r-1", "pool")
+    assert (answer["id"], answer["model"]) == ("chatcmpl-r-1", "real")
 
 
 def test_thoughts_stand_apart_from_what_is_said() -> None:
@@ -345,7 +345,7 @@ def test_an_error_in_a_stream_is_raised(wrapped: bool) -> None:
 
 
 def test_what_is_no_json_is_a_bad_answer_and_nothing_is_nothing() -> None:
-    decoder = gemini().decoder(request=asking(stream=True), wall=WALL)
+    decoder = gemini().decoder(request=asking(stream=True), model="real", wall=WALL)
     assert decoder.feed(Event("", b" ")) == ()
     with pytest.raises(ProviderError) as raised:
         decoder.feed(Event("", b"{"))
@@ -429,7 +429,7 @@ EXCEEDED = "You exceeded your current quota, please check your plan and billing 
 def test_a_failure_has_the_kind_it_means(failed: HttpReply, kind: ErrorKind) -> None:
     assert gemini().error(failed, wall=WALL).kind is kind
     with pytest.raises(ProviderError):
-        gemini().answer(failed, request=asking(), wall=WALL)
+        gemini().answer(failed, request=asking(), model="real", wall=WALL)
 
 
 def test_a_minutes_limit_is_left_alone_as_long_as_google_asks() -> None:

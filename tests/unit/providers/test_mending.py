@@ -38,7 +38,9 @@ def call(arguments: Any, **more: Any) -> dict[str, Any]:
 
 
 def fed(vendor: str, *bodies: Any, body: Mapping[str, Any] = WITH_USAGE) -> list[Chunk]:
-    decoder = provider(vendor).decoder(request=Request(id="r", model="m", body=body), wall=WALL)
+    decoder = provider(vendor).decoder(
+        request=Request(id="r", model="m", body=body), model="real", wall=WALL
+    )
     events = [b if isinstance(b, bytes) else json.dumps(b).encode() for b in bodies]
     return [piece for data in events for piece in decoder.feed(Event("", data))]
 
@@ -56,7 +58,7 @@ def answered(vendor: str, body: Any, prefix: bytes = b"") -> Answer:
     raw = prefix + json.dumps(body).encode()
     request = Request(id="r", model="m", body={"model": "m", "messages": []})
     reply = HttpReply(status=200, headers={}, body=raw)
-    answer: Answer = provider(vendor).answer(reply, request=request, wall=WALL)
+    answer: Answer = provider(vendor).answer(reply, request=request, model="real", wall=WALL)
     return answer
 
 
@@ -152,7 +154,7 @@ def test_names_stay_what_they_were_and_what_comes_before_them_waits() -> None:
 def test_names_which_are_missing_are_made_up() -> None:
     choices = [{"delta": {"content": "x"}, "finish_reason": "stop"}]
     (first, *_) = heard("vllm", {"choices": choices})
-    assert (first["id"], first["created"], first["model"]) == ("chatcmpl-r", int(WALL), "m")
+    assert (first["id"], first["created"], first["model"]) == ("chatcmpl-r", int(WALL), "real")
     answer = answered("vllm", {"choices": [{"message": {"content": "x"}}]})
     assert judge.answer_complaints(answer.body) == []
 

@@ -160,7 +160,7 @@ def answer(body: Any, status: int = 200, vendor: str = "openai_compatible") -> A
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     reply = HttpReply(status=status, headers={}, body=raw)
     return module.Provider("v", base_url="http://vendor.test").answer(
-        reply, request=ASKED, wall=0.0
+        reply, request=ASKED, model="real", wall=0.0
     )
 
 

@@ -192,7 +192,9 @@ def failure_complaints(exchange: Exchange, raised: Exception) -> list[str]:
 def answer_of(exchange: Exchange) -> Answer:
     """Return what a plain answer is translated to."""
     made = provider(exchange)
-    answer = made.answer(reply_of(exchange), request=asked(exchange), wall=wall(exchange))
+    answer = made.answer(
+        reply_of(exchange), request=asked(exchange), model="real", wall=wall(exchange)
+    )
     assert isinstance(answer, Answer)
     return answer
 
@@ -283,7 +285,9 @@ async def hear(exchange: Exchange, steps: Sequence[Step]) -> Heard:
     reply = await ScriptedTransport([stream(steps)], clock).send(sent, connect=1)
     timers = Timers(first=60, deadline=600, idle=60)
     try:
-        decoder = provider(exchange).decoder(request=asked(exchange), wall=wall(exchange))
+        decoder = provider(exchange).decoder(
+            request=asked(exchange), model="real", wall=wall(exchange)
+        )
         playing = Stream(reply, EventSplitter(), decoder, clock, timers, clock.timer(), heard)
         await playing.begin()
         async for payload in playing:

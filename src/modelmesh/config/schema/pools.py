@@ -167,8 +167,8 @@ class Pool:
     # What becomes of parameters a vendor does not take: `strict` passes such targets by, `lenient`
     # leaves the parameters out, `default` leaves out mere hints and passes by for the rest.
     parameters: Literal["strict", "default", "lenient"] = "default"
-    # Whether a request for embeddings may go to any of the models. By default it goes to those alone
-    # whose embeddings can be compared with those of the pool's first.
+    # Whether a request for embeddings may go to any of the models. By default it goes to those
+    # alone whose embeddings can be compared with those of the pool's first.
     mix_embeddings: bool = False
     # What happens at a spent budget: the next target, or an error.
     on_budget_exceeded: Literal["rotate", "error"] = "rotate"

@@ -10,6 +10,8 @@ Errors: https://platform.claude.com/docs/en/api/errors.
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from attrs import evolve
+
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
@@ -31,7 +33,7 @@ class Provider(openai_compatible.Provider):
     key_names = ("ANTHROPIC_API_KEY",)
     url_names = ("ANTHROPIC_BASE_URL",)
     models = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5")
-    paths = MappingProxyType({"chat": "/messages"})
+    chat_path = "/messages"
     models_path = "/models?limit=1000"
     auth = ("x-api-key", "{key}")
     required_headers = MappingProxyType({"anthropic-version": "2023-06-01"})
@@ -45,12 +47,12 @@ class Provider(openai_compatible.Provider):
         """Return an address with its version, which Anthropic's own variable leaves out."""
         return base_url if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/v1"
 
-    def lacks(self, request: Request, model: str) -> frozenset[str]:
+    def chat_lacks(self, request: Request, model: str) -> frozenset[str]:
         body = request.body
         names = refused(body, model_of(model))
         return frozenset(name for name in names if asks_something(name, body[name]))
 
-    def request(
+    def chat_request(
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError where it is malformed."""
@@ -59,7 +61,7 @@ class Provider(openai_compatible.Provider):
         except RecursionError:
             raise RequestError("the request is nested too deeply") from None
         return HttpRequest(
-            url=self._at(self.paths[request.endpoint], model),
+            url=self._at(self.chat_path, model),
             headers={
                 **request.headers,
                 **self._headers_with(key),
@@ -69,7 +71,7 @@ class Provider(openai_compatible.Provider):
             stream=request.stream,
         )
 
-    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
+    def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         if reply.status not in range(200, 300):
             raise self.error(reply, wall=wall)
         try:
@@ -80,7 +82,7 @@ class Provider(openai_compatible.Provider):
             raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no JSON object")
         if tells_of_failure(body):
             raise self.error(reply, wall=wall)
-        return answer_of(body, request=request, wall=wall)
+        return answer_of(body, request=evolve(request, model=model), wall=wall)
 
-    def decoder(self, *, request: Request, wall: float) -> Decoder:
-        return Decoder(request, wall, self.signs)
+    def chat_decoder(self, *, request: Request, model: str, wall: float) -> Decoder:
+        return Decoder(evolve(request, model=model), wall, self.signs)

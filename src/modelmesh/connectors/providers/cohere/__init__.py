@@ -13,8 +13,9 @@ Errors: https://docs.cohere.com/reference/errors.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
+
+from attrs import evolve
 
 from modelmesh.catalogue import find
 from modelmesh.connectors.providers import openai_compatible
@@ -38,7 +39,7 @@ class Provider(openai_compatible.Provider):
     key_names = ("CO_API_KEY", "COHERE_API_KEY")
     url_names = ("CO_API_URL",)
     models = ("command-a-03-2025", "command-r7b-12-2024", "command-a-plus-05-2026")
-    paths = MappingProxyType({"chat": "/v2/chat"})
+    chat_path = "/v2/chat"
     models_path = "/v1/models?page_size=1000"
     accepts = ACCEPTED
     implied = frozenset({"stream_options"})
@@ -61,21 +62,21 @@ class Provider(openai_compatible.Provider):
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
         return clashes_in(body)
 
-    def lacks(self, request: Request, model: str) -> frozenset[str]:
+    def chat_lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model does not take."""
-        body, lacking = request.body, super().lacks(request, model)
+        body, lacking = request.body, super().chat_lacks(request, model)
         if body.get("reasoning_effort") not in (None, "none") and not self._thinks(model):
             lacking |= {"reasoning_effort"}
         if body.get("tool_choice") not in (None, "auto") and model.startswith(_NEVER_CHOOSES):
             lacking |= {"tool_choice"}
         return lacking
 
-    def request(
+    def chat_request(
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError where it is malformed."""
         return HttpRequest(
-            url=self._at(self.paths[request.endpoint], model),
+            url=self._at(self.chat_path, model),
             headers={
                 **request.headers,
                 **self._headers_with(key),
@@ -85,14 +86,14 @@ class Provider(openai_compatible.Provider):
             stream=request.stream,
         )
 
-    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
+    def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         body = sound(reply)
         if body is None:
             raise self.error(reply, wall=wall)
-        return answer_of(body, request=request, wall=wall, own=self.signs)
+        return answer_of(body, request=evolve(request, model=model), wall=wall, own=self.signs)
 
-    def decoder(self, *, request: Request, wall: float) -> Decoder:
-        return Decoder(request, wall, self.signs)
+    def chat_decoder(self, *, request: Request, model: str, wall: float) -> Decoder:
+        return Decoder(evolve(request, model=model), wall, self.signs)
 
     def _thinks(self, model: str) -> bool:
         return self._reasons(find(self.connector, model), model)

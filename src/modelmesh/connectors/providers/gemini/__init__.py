@@ -6,8 +6,9 @@ message back as it came brings along. Thoughts are in `reasoning_content`, image
 `images`.
 """
 
-from types import MappingProxyType
 from urllib.parse import quote, urlsplit
+
+from attrs import evolve
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._conversation import read
@@ -29,7 +30,6 @@ class Provider(openai_compatible.Provider):
     key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     url_names = ("GOOGLE_GEMINI_BASE_URL",)
     models = ("gemini-3.8-flash", "gemini-3.5-flash-lite", "gemini-4-argon")
-    paths = MappingProxyType({"chat": ":generateContent"})
     models_path = "/models?pageSize=1000"
     auth = ("x-goog-api-key", "{key}")
     accepts = TAKEN
@@ -40,14 +40,16 @@ class Provider(openai_compatible.Provider):
         """Return an address with its version, which Google's own variable leaves out."""
         return base_url if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/v1beta"
 
-    def lacks(self, request: Request, model: str) -> frozenset[str]:
+    def chat_lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model does not take.
 
         `messages` among them stands for files which Gemini cannot get at.
         """
-        return super().lacks(request, model) | frozenset(lacking(request.body, model_of(model)))
+        return super().chat_lacks(request, model) | frozenset(
+            lacking(request.body, model_of(model))
+        )
 
-    def request(
+    def chat_request(
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError (400) where it is malformed."""
@@ -67,16 +69,16 @@ class Provider(openai_compatible.Provider):
             stream=request.stream,
         )
 
-    def answer(self, reply: HttpReply, *, request: Request, wall: float) -> Answer:
+    def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Translate a whole reply. Raises ProviderError for anything but a sound answer."""
         body = body_in(reply.body) if reply.status in range(200, 300) else None
         if body is None:
             raise self.error(reply, wall=wall)
-        return answer_of(body, request=request, wall=wall)
+        return answer_of(body, request=evolve(request, model=model), wall=wall)
 
-    def decoder(self, *, request: Request, wall: float) -> Decoder:
+    def chat_decoder(self, *, request: Request, model: str, wall: float) -> Decoder:
         """Return the decoder for one stream."""
-        return Decoder(request=request, wall=wall)
+        return Decoder(request=evolve(request, model=model), wall=wall)
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""

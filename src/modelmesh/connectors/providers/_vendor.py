@@ -1,0 +1,198 @@
+"""A vendor: where it is, how it is greeted, what its failures mean, and who translates for it.
+
+A vendor's file states how it differs. Its class variables say what, and are all there is to most.
+"""
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
+
+from attrs import frozen
+
+from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.errors import ProviderError
+from modelmesh.types import (
+    Answer,
+    Endpoint,
+    Further,
+    HttpReply,
+    HttpRequest,
+    Request,
+    Secret,
+    StreamDecoder,
+)
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@frozen(kw_only=True)
+class Call:
+    """What a translator wants sent: everything but the address and what greets the vendor."""
+
+    path: str
+    body: bytes = b""
+    content_type: str = "application/json"
+    method: str = "POST"
+    headers: Mapping[str, str] = NONE
+
+
+@frozen(kw_only=True)
+class Next:
+    """The call that has to follow, after a pause in seconds, before there is an answer."""
+
+    call: Call
+    pause: float = 0.0
+
+
+class Translator(Protocol):
+    """Translates one endpoint for one vendor, as a `Provider` does: see `types`."""
+
+    def lacks(self, request: Request, model: str) -> frozenset[str]: ...
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call: ...
+
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | Next:
+        """Translate a reply with a status of success. None of its own words are a failure yet."""
+        ...
+
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder: ...
+
+
+class Vendor:
+    """What all vendors have. A translator for each endpoint does the rest."""
+
+    connector: ClassVar[str]
+    name: ClassVar[str]
+    base_url: ClassVar[str] = ""
+    """Where the vendor is, version path included; empty where the configuration has to say."""
+    key_names: ClassVar[tuple[str, ...]] = ()
+    """Environment variables which may hold the key, best first."""
+    url_names: ClassVar[tuple[str, ...]] = ()
+    """Environment variables which may hold the address, best first."""
+    option_names: ClassVar[Mapping[str, str]] = NONE
+    """Environment variables which may hold an option, by the option's name."""
+    models: ClassVar[tuple[str, ...]] = ()
+    """Models used where the configuration names none: chat, best value first, then others."""
+    local: ClassVar[bool] = False
+    """It runs on one's own machines and asks for no key."""
+    models_path: ClassVar[str | None] = None
+    auth: ClassVar[tuple[str, str]] = ("authorization", "Bearer {key}")
+    """The header which holds the key, and how."""
+    required_headers: ClassVar[Mapping[str, str]] = NONE
+    signs: ClassVar[tuple[Sign, ...]] = ()
+    """What failures look like here and nowhere else."""
+    translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType({})
+
+    @frozen(kw_only=True)
+    class Options:
+        """Settings of the vendor's own."""
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - as it is called everywhere
+        *,
+        base_url: str | None = None,
+        headers: Mapping[str, str] = NONE,
+        options: Any = None,
+    ) -> None:
+        """Raise ValueError where there is no address, or none can be made from the options."""
+        self.id = id
+        self.options: Any = options or self.Options()
+        self._url = self.completed(base_url or self.address()).rstrip("/")
+        own = {**self.required_headers, **self.option_headers(), **headers}
+        self._headers = {name.lower(): text for name, text in own.items()}
+        self._by_key: dict[Secret | None, Mapping[str, str]] = {}
+
+    @property
+    def endpoints(self) -> Collection[Endpoint]:
+        """What it translates."""
+        return self.translators.keys()
+
+    def address(self) -> str:
+        """Return where the vendor is if the configuration does not say."""
+        if not self.base_url:
+            raise ValueError(f"{self.connector} needs a base_url")
+        return self.base_url
+
+    def completed(self, base_url: str) -> str:
+        """Return an address with what is left out of it where the vendor's own variable has it."""
+        return base_url
+
+    def option_headers(self) -> Mapping[str, str]:
+        """Return the headers which the vendor's own settings call for."""
+        return {}
+
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
+        """Return those parameters of a request which this model's vendor does not take."""
+        return self.translators[request.endpoint].lacks(request, model)
+
+    def request(
+        self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
+    ) -> HttpRequest:
+        """Translate a request. Raises RequestError (400) where it is malformed."""
+        call = self.translators[request.endpoint].request(request, model=model, drop=drop)
+        return HttpRequest(
+            url=self._at(call.path, model),
+            method=call.method,
+            headers={
+                **request.headers,
+                **self._headers_with(key),
+                "content-type": call.content_type,
+                **call.headers,
+            },
+            body=call.body,
+            stream=request.stream or request.raw_stream,
+        )
+
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | Further:
+        """Translate a whole reply. Raises ProviderError for anything but a sound answer."""
+        if reply.status not in range(200, 300):
+            raise self.error(reply, wall=wall)
+        translator = self.translators[request.endpoint]
+        came = translator.answer(reply, request=request, model=model, wall=wall)
+        if isinstance(came, Answer):
+            return came
+        call = came.call
+        return Further(
+            request=HttpRequest(
+                url=self._at(call.path, model),
+                method=call.method,
+                headers={"content-type": call.content_type, **call.headers},
+                body=call.body,
+            ),
+            pause=came.pause,
+        )
+
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
+        """Return the decoder for one stream."""
+        return self.translators[request.endpoint].decoder(request=request, model=model, wall=wall)
+
+    def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
+        """Say what a reply with an error status, or an error for a body, means."""
+        return failure(reply, wall=wall, own=self.signs)
+
+    def models_request(self, key: Secret | None) -> HttpRequest | None:
+        """Return a request for the list of models, which no vendor bills."""
+        if self.models_path is None:
+            return None
+        headers = dict(self._headers_with(key))
+        del headers["content-type"]
+        return HttpRequest(url=self._at(self.models_path), headers=headers, method="GET")
+
+    def _at(self, path: str, model: str = "") -> str:  # noqa: ARG002 - some have it
+        """Return the URL of a path. Nothing that a client sent is ever part of it."""
+        return f"{self._url}{path}"
+
+    def _headers_with(self, key: Secret | None) -> Mapping[str, str]:
+        """Return the headers of every request with this key and a body."""
+        headers = self._by_key.get(key)
+        if headers is None:
+            name, form = self.auth
+            own = {name: form.format(key=key.reveal())} if key else {}
+            headers = {"content-type": "application/json", **self._headers, **own}
+            self._by_key[key] = headers
+        return headers
