@@ -315,6 +315,18 @@ def test_thoughts_have_one_name_besides_the_vendors_own(vendor: str) -> None:
     assert deltas(chunks)[1] == {"reasoning": "hm", "reasoning_content": "hm"}
 
 
+def test_pieces_of_thoughts_have_a_place_by_which_sdks_put_them_together() -> None:
+    texts = [{"type": "reasoning.text", "text": text} for text in "ab"]
+    hidden = {"type": "reasoning.encrypted", "data": "x"}
+    said = [chunk({"content": "", "reasoning_details": [one]}) for one in (*texts, hidden)]
+    placed = {"type": "reasoning.text", "text": "c", "index": 7}
+    chunks = heard(
+        "openrouter", *said, chunk({"reasoning_details": [placed]}), chunk(finish="stop")
+    )
+    details = [one for delta in deltas(chunks) for one in delta.get("reasoning_details", ())]
+    assert [one["index"] for one in details] == [0, 0, 1, 7]
+
+
 def test_deepseeks_thoughts_pass_untouched() -> None:
     piece = json.dumps(chunk({"content": None, "reasoning_content": "hm"})).encode()
     assert fed("deepseek", SOUND[0], piece, piece)[-1].payload == piece

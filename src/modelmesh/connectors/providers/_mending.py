@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 
 from modelmesh.connectors.providers._calls import Calls
 from modelmesh.connectors.providers._errors import Sign
@@ -35,7 +35,7 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
 _TIERS: Final = frozenset({None, "auto", "default", "flex", "scale", "priority", "fast"})
 _ROLE: Final = {"role": "assistant"}
 _DELTA: Final = b'"delta"'
-_ODD: Final = notable(rb"|role|tool_calls|reasoning", otherwise=rb'|content"\s*:\s*\[')
+_ODD: Final = notable(rb"|role|tool_calls|reasoning(?:_details)?", otherwise=rb'|content"\s*:\s*\[')
 
 
 def mended_answer(body: Object, *, words: Mapping[str, str], request: Request, wall: float) -> Any:
@@ -140,6 +140,8 @@ class MendingDecoder(Decoder):
         said, reason = self._said[number], choice.get("finish_reason")
         ending = Ending.of(reason, self._words) if reason and not said.ended else None
         delta = said.mended(choice.get("delta"), ending)
+        if isinstance(delta.get("reasoning_details"), list):
+            delta["reasoning_details"] = said.placed(delta["reasoning_details"])
         if said.ended and not has_content({"delta": delta}):
             return None
         new = {**choice, "index": number, "delta": delta}
@@ -180,6 +182,7 @@ class _Choice:
     calls: Calls
     began: bool = False
     ended: bool = False
+    _kinds: dict[str, int] = field(factory=dict)
 
     def mended(self, said: Any, ending: Ending | None) -> dict[str, Any]:
         """Return a message, or the next piece of one; `ending` is there with the last."""
@@ -196,6 +199,15 @@ class _Choice:
         if new:
             message["tool_calls"] = new
         return message
+
+    def placed(self, details: Sequence[Any]) -> list[Any]:
+        """Give pieces of thoughts a place each, by which OpenAI's SDKs put lists together."""
+        return [
+            {**one, "index": self._kinds.setdefault(str(one.get("type")), len(self._kinds))}
+            if isinstance(one, dict) and not isinstance(one.get("index"), int)
+            else one
+            for one in details
+        ]
 
 
 def _put_in_texts(message: dict[str, Any]) -> None:
@@ -262,12 +274,17 @@ def _names(body: Object, kind: str, request: Request, wall: float) -> Object:
 def _head_or_marks(names: Object, payload: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     """Return what a stream's chunks begin with, up to the delta, or else what is in them.
 
-    Nearly all vendors write the names first, so that their bytes need be compared only once.
+    Nearly all vendors write the names first, and the others next to each other, so that few bytes
+    need be looked for.
     """
     marks = tuple(_mark(name, names[name], payload) for name in ("id", "created", "model"))
-    head = payload[: payload.find(_DELTA) + len(_DELTA)] if _DELTA in payload else b""
-    if all(mark in head for mark in marks) and not _ODD.search(head):
-        return head, ()
+    begin = min(payload.find(mark) for mark in marks)
+    end = max(payload.find(mark) + len(mark) for mark in marks)
+    delta = payload.find(_DELTA)
+    if 0 <= begin < end <= delta and not _ODD.search(payload[:delta]):
+        return payload[: delta + len(_DELTA)], ()
+    if begin >= 0 and not begin <= delta < end:
+        return b"", (payload[begin:end], _DELTA)
     return b"", (*marks, _DELTA)
 
 
