@@ -17,14 +17,18 @@ from recordings import Exchange
 from modelmesh.connectors import registry
 from modelmesh.errors import RequestError
 
-_ANYBODY: Final = "openai-compatible"
-"""It may be any vendor's server, the first one's as well, so that nothing is kept from it."""
 _BARE: Final = frozenset({"role", "content", "tool_calls", "refusal"})
 _BARE_CALL: Final = frozenset({"id", "type", "function"})
 _SKIPS_CHECK: Final = "skip_thought_signature_validator"
 """What Google documents for a call whose signature is lost: ai.google.dev/gemini-api/docs."""
 
 
+OTHERS: Final = {
+    id_: vendor
+    for id_, vendor in registry.available("providers").items()
+    if id_ != "openai-compatible"
+}
+"""Connectors that lead to another vendor for certain; a server nobody knows may be the first's."""
 _SIGNS: Final = re.compile(r"gemini-([3-9]|\d\d)")
 """Models which refuse a turn whose first call has no signature."""
 
@@ -48,8 +52,9 @@ async def next_turn_complaints(exchange: Exchange, *, bare: bool) -> list[str]:
     return found
 
 
-async def other_vendor_complaints(exchange: Exchange, connector: str, model: str) -> list[str]:
+async def other_vendor_complaints(exchange: Exchange, connector: str) -> list[str]:
     """Judge the next turn at another vendor, which must not be sent what it cannot read."""
+    model = (OTHERS[connector].models or ("some-model",))[0]
     made = trial.sent(connector, await next_request(exchange, bare=False), model)
     if made is None:
         return []
@@ -116,10 +121,3 @@ def _unsigned(body: Mapping[str, Any], signatures: set[str]) -> Iterator[str]:
         calls = [part for part in content["parts"] if "functionCall" in part]
         if calls and calls[0].get("thoughtSignature") not in signatures:
             yield "the first call has neither its signature nor the word for a lost one"
-
-
-def others(exchange: Exchange) -> Iterator[tuple[str, str]]:
-    """Give the other connectors, each with a model."""
-    for connector, vendor in registry.available("providers").items():
-        if connector not in (trial.connector_of(exchange), _ANYBODY):
-            yield connector, (vendor.models or ("some-model",))[0]

@@ -3,6 +3,7 @@
 import pytest
 import second_turn
 from recordings import Exchange, judged
+from trial import connector_of
 
 SAID = [*judged("chat"), *judged("chat_stream")]
 ANSWERED = [one for one in SAID if not one.spoken.fails and one.spoken.voices]
@@ -19,10 +20,11 @@ async def test_the_next_turn_is_sent_by_the_rules(exchange: Exchange, bare: bool
     assert await second_turn.next_turn_complaints(exchange, bare=bare) == []
 
 
-@of(WITH_STATE)
-async def test_another_vendor_is_not_sent_what_it_cannot_read(exchange: Exchange) -> None:
+@pytest.mark.parametrize("connector", sorted(second_turn.OTHERS))
+async def test_a_vendor_is_not_sent_what_only_another_can_read(connector: str) -> None:
     found = {
-        connector: await second_turn.other_vendor_complaints(exchange, connector, model)
-        for connector, model in second_turn.others(exchange)
+        exchange.id: await second_turn.other_vendor_complaints(exchange, connector)
+        for exchange in WITH_STATE
+        if connector_of(exchange) != connector
     }
-    assert {connector: complaints for connector, complaints in found.items() if complaints} == {}
+    assert {id_: complaints for id_, complaints in found.items() if complaints} == {}

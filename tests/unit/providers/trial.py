@@ -193,7 +193,7 @@ def answer_of(exchange: Exchange) -> Answer:
     """Return what a plain answer is translated to."""
     made = provider(exchange)
     answer = made.answer(
-        reply_of(exchange), request=asked(exchange), model="real", wall=wall(exchange)
+        reply_of(exchange), request=asked(exchange), model=exchange.model, wall=wall(exchange)
     )
     assert isinstance(answer, Answer)
     return answer
@@ -286,7 +286,7 @@ async def hear(exchange: Exchange, steps: Sequence[Step]) -> Heard:
     timers = Timers(first=60, deadline=600, idle=60)
     try:
         decoder = provider(exchange).decoder(
-            request=asked(exchange), model="real", wall=wall(exchange)
+            request=asked(exchange), model=exchange.model, wall=wall(exchange)
         )
         playing = Stream(reply, EventSplitter(), decoder, clock, timers, clock.timer(), heard)
         await playing.begin()
