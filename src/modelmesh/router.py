@@ -115,19 +115,21 @@ class Router:
         sent = provider.request(request, model=target.upstream, key=target.key, drop=step.drop)
         timer = self._clock.timer()
         while True:
-            with timer.until(timers.first):
-                incoming = await self._transport.send(sent, connect=timers.connect)
-            wall = self._clock.wall()
+            incoming = None
             try:
-                if split := splitter(request, incoming):
+                with timer.until(timers.first):
+                    incoming = await self._transport.send(sent, connect=timers.connect)
+                    split = splitter(request, incoming)
+                    body = b"" if split else await read_whole(incoming, self._clock, timers, timer)
+                wall = self._clock.wall()
+                if split:
                     decoder = provider.decoder(request=request, model=target.upstream, wall=wall)
                     stream = Stream(incoming, split, decoder, self._clock, timers, timer, outcome)
                     await stream.begin()
                     return stream
-                with timer.until(timers.first):
-                    body = await read_whole(incoming, self._clock, timers, timer)
             except BaseException:
-                await incoming.close()
+                if incoming:
+                    await incoming.close()
                 raise
             await incoming.close()
             whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)

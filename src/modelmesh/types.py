@@ -75,6 +75,7 @@ class Request:
         headers: those of the client's headers which may go to a vendor; names in lower case.
         upload: the file of a form.
         timeout: seconds the client gives all attempts together; None: the pool's own limit.
+        stream: the answer is to come as events.
 
     """
 
@@ -86,12 +87,12 @@ class Request:
     endpoint: Endpoint = "chat"
     upload: Upload | None = None
     timeout: float | None = None
+    stream: bool = field(init=False)
 
-    @property
-    def stream(self) -> bool:
-        """Whether the answer is to come as events."""
+    @stream.default
+    def _streams(self) -> bool:
         if self.endpoint == "speech":
-            return self.body.get("stream_format") == "sse"
+            return bool(self.body.get("stream_format") == "sse")
         return self.body.get("stream") is True
 
     @property

@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/chat is what a vendor's file says it differs from.
 """
 
-import json
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -136,7 +135,7 @@ class Provider(Vendor):
         return HttpRequest(
             url=self._at(self.chat_path, model),
             headers={**request.headers, **headers} if request.headers else headers,
-            body=sent if sent is not None else _encoded({**new, "model": model}),
+            body=sent if sent is not None else dumps({**new, "model": model}),
             stream=request.stream,
         )
 
@@ -235,13 +234,6 @@ class _Wire:
     refuses_thinking: frozenset[str]
     renamed: Mapping[str, str]
     effort: str | None
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
-        return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _bad_answer(what: str) -> ProviderError:
