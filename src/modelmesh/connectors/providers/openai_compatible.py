@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from attrs import evolve, frozen
 
 from modelmesh.catalogue import ModelFacts, find
+from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
 from modelmesh.connectors.providers._messages import Messages
 from modelmesh.connectors.providers._parameters import (
@@ -21,8 +22,9 @@ from modelmesh.connectors.providers._parameters import (
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
+from modelmesh.connectors.providers._transcriptions import Transcriptions
 from modelmesh.connectors.providers._usage import usage_of
-from modelmesh.connectors.providers._vendor import NONE, Vendor
+from modelmesh.connectors.providers._vendor import NONE, Translator, Vendor
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps, loads
 from modelmesh.types import (
@@ -64,6 +66,13 @@ class Provider(Vendor):
     """Its answers depart from OpenAI's, and are mended where they do."""
     finishes: ClassVar[Mapping[str, str]] = NONE
     """Reasons to finish which it has words of its own for, in OpenAI's words."""
+    translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType(
+        {
+            "images": Images(),
+            "transcriptions": Transcriptions(),
+        }
+    )
+    """Any server may have these; a vendor's file says which it has."""
 
     def __init__(
         self,
