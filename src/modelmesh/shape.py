@@ -46,8 +46,14 @@ _ELSEWHERE: Final = (
     "understanding.audio-understanding",
 )
 
+TOKENS: Final = "tokens for an input"
+SO_MANY: Final = "so many inputs"
+WITHIN: Final[Mapping[str, str]] = {TOKENS: "input", SO_MANY: "input"}
+"""What a vendor may lack that is no parameter but what one holds, and which. It always counts."""
+
 DECISIVE: Final = frozenset(
     {
+        *WITHIN,
         "audio",
         "dimensions",
         "function_call",

@@ -12,7 +12,7 @@ from attrs import define, field
 from modelmesh.config.schema import Retry
 from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
 from modelmesh.pool import Pool
-from modelmesh.shape import DECISIVE, Shape, misfit, shape_of
+from modelmesh.shape import DECISIVE, WITHIN, Shape, misfit, shape_of
 from modelmesh.timers import TOTAL
 from modelmesh.types import Provider, Request, Target
 from modelmesh.values import value
@@ -182,7 +182,7 @@ class Walk:
                 target=target.id,
                 reason=f"its vendor does not take {', '.join(sorted(refused))}",
                 code="unsupported_parameter",
-                param=min(refused),
+                param=WITHIN.get(min(refused), min(refused)),
             )
         standing = self.pool.standing(target)
         if not standing.ready(now):
@@ -212,7 +212,7 @@ class Walk:
             case "strict":
                 return lacks
             case "lenient":
-                return frozenset()
+                return lacks & WITHIN.keys()
             case _:
                 return lacks & DECISIVE
 

@@ -108,6 +108,8 @@ def _check_embeddings(body: Mapping[str, Any]) -> None:
         raise Refused(400, f"`input` must be {hint}.", param="input")
     if body.get("encoding_format") not in (None, "float", "base64"):
         raise Refused(400, "`encoding_format` must be float or base64.", param="encoding_format")
+    if body.get("stream"):
+        raise Refused(400, "Embeddings are not streamed.", param="stream")
 
 
 def _check_speech(body: Mapping[str, Any]) -> None:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Protocol
 from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign, failure
-from modelmesh.errors import ProviderError
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.json_text import loads
 from modelmesh.types import (
     Answer,
     Endpoint,
@@ -44,6 +45,18 @@ class Next:
     pause: float = 0.0
 
 
+def object_in(reply: HttpReply) -> Mapping[str, Any]:
+    """Return the JSON object a reply holds. Raises ProviderError where it holds none."""
+    try:
+        body = loads(reply.body)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        message = "the vendor answered with something that is no JSON object"
+        raise ProviderError(ErrorKind.BAD_ANSWER, message)
+    return body
+
+
 class Translator(Protocol):
     """Translates one endpoint for one vendor, as a `Provider` does: see `types`."""
 
@@ -53,8 +66,11 @@ class Translator(Protocol):
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
-    ) -> Answer | Next:
-        """Translate a reply with a status of success. None of its own words are a failure yet."""
+    ) -> Answer | Next | None:
+        """Translate a reply with a status of success; None: it is an error all the same.
+
+        Raises ProviderError where it is neither an answer nor an error.
+        """
         ...
 
     def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder: ...
@@ -154,6 +170,8 @@ class Vendor:
             raise self.error(reply, wall=wall)
         translator = self.translators[request.endpoint]
         came = translator.answer(reply, request=request, model=model, wall=wall)
+        if came is None:
+            raise self.error(reply, wall=wall)
         if isinstance(came, Answer):
             return came
         call = came.call

@@ -1,0 +1,166 @@
+"""Embeddings over OpenAI's wire. https://platform.openai.com/docs/api-reference/embeddings."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import frozen
+
+from modelmesh.connectors.providers._parameters import asks_something
+from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._splice import spliced
+from modelmesh.connectors.providers._vectors import (
+    check_count,
+    check_size,
+    checked,
+    counts_of,
+    inputs_lacking,
+    packed,
+    unpacked,
+    unsound,
+    usage_in,
+)
+from modelmesh.connectors.providers._vendor import NONE, Call, object_in
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.json_text import dumps
+from modelmesh.types import Answer, HttpReply, Request, StreamDecoder
+
+_BOTH: Final = frozenset({"float", "base64"})
+_MEANT: Final = frozenset({"prompt_tokens", "total_tokens"})
+
+
+@frozen(kw_only=True)
+class Embeddings:
+    """OpenAI's own wire, and how a vendor's differs from it.
+
+    Attributes:
+        path: where embeddings are made.
+        refuses: parameters which it does not take.
+        accepts: the only parameters which it takes, where it refuses what it does not know.
+        renamed: parameters which it knows by another name.
+        formats: what it can be told as `encoding_format`; the rest is converted here.
+        number: what its base64 is made of, a kind of `_vectors`.
+        tokens: it takes tokens in place of texts.
+        most: how many inputs it takes at a time; None: nobody says.
+        sizes: how the names of models begin whose embeddings have one size only, and that size.
+
+    """
+
+    path: str = "/embeddings"
+    refuses: frozenset[str] = frozenset()
+    accepts: frozenset[str] | None = None
+    renamed: Mapping[str, str] = NONE
+    formats: frozenset[str] = _BOTH
+    number: str = "f"
+    tokens: bool = True
+    most: int | None = None
+    sizes: Mapping[str, int] = MappingProxyType({})
+
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
+        """Return what this model's vendor does not take of a request."""
+        body, size = request.body, self._only_size(model)
+        idle = {name for name, told in body.items() if not asks_something(name, told)}
+        if size is not None and body.get("dimensions") == size:
+            idle.add("dimensions")
+        return (self._refused(body, model) - idle) | inputs_lacking(
+            body, tokens=self.tokens, most=self.most
+        )
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+        """Translate a request: only the model's name is replaced where that is all it takes."""
+        body, without = request.body, drop | self._refused(request.body, model)
+        if (body.get("encoding_format") or "float") not in self.formats:
+            without |= {"encoding_format"}
+        if without.isdisjoint(body) and self.renamed.keys().isdisjoint(body):
+            sent = spliced(request.raw, model)
+            return Call(path=self.path, body=sent or dumps({**body, "model": model}))
+        kept = {
+            self.renamed.get(name, name): value
+            for name, value in body.items()
+            if name not in without
+        }
+        return Call(path=self.path, body=dumps({**kept, "model": model}))
+
+    def answer(
+        self,
+        reply: HttpReply,
+        *,
+        request: Request,
+        model: str,
+        wall: float,  # noqa: ARG002 - answers name no time
+    ) -> Answer | None:
+        """Return the reply's bytes, if they hold what was asked for as it was asked for.
+
+        Raises ProviderError where embeddings are missing, too many, or no numbers.
+        """
+        body = object_in(reply)
+        if not body.get("data") and tells_of_failure(body):
+            return None
+        entries = _entries(body.get("data"), request)
+        usage = usage_in(body.get("usage"))
+        new = {
+            **body,
+            "object": "list",
+            "data": [
+                {
+                    **entry,
+                    "object": "embedding",
+                    "index": index,
+                    "embedding": self._as_asked(entry.get("embedding"), request),
+                }
+                for index, entry in enumerate(entries)
+            ],
+            "model": body.get("model") or model,
+            "usage": {**counts_of(usage), **_said(body.get("usage"))},
+        }
+        return Answer(body=reply.body.lstrip() if new == body else dumps(new), usage=usage)
+
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - there is none
+        """Raise ProviderError: nobody streams embeddings."""
+        raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with a stream")
+
+    def _refused(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
+        """Return the parameters in the body which are refused, whatever their values."""
+        refused = self.refuses & body.keys()
+        if self.accepts is not None:
+            refused |= body.keys() - self.accepts - self.renamed.keys()
+        if "dimensions" in body and self._only_size(model) is not None:
+            refused |= {"dimensions"}
+        return frozenset(refused) - {"model", "input", "encoding_format"}
+
+    def _only_size(self, model: str) -> int | None:
+        return next((size for name, size in self.sizes.items() if model.startswith(name)), None)
+
+    def _as_asked(self, came: Any, request: Request) -> Any:
+        """Return an embedding as numbers or in base64: the same object if it came like that."""
+        as_base64 = request.body.get("encoding_format") == "base64"
+        numbers = checked(unpacked(came, self.number) if isinstance(came, str) else came)
+        check_size(len(numbers), request)
+        if as_base64:
+            return came if isinstance(came, str) and self.number == "f" else packed(numbers)
+        return numbers
+
+
+def _entries(came: Any, request: Request) -> list[Mapping[str, Any]]:
+    """Return the entries of an answer in the order of the inputs, which their indexes tell.
+
+    Servers which number none of them, or all alike, keep the order.
+    """
+    entries = came if isinstance(came, list) else []
+    check_count(len(entries), request)
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise unsound("something else than embeddings")
+    places = [entry.get("index") for entry in entries]
+    if places.count(places[0]) == len(places):
+        return entries
+    if not all(isinstance(place, int) for place in places) or sorted(places) != list(
+        range(len(places))
+    ):
+        raise unsound("embeddings of which nobody knows whose they are")
+    return sorted(entries, key=lambda entry: int(entry["index"]))
+
+
+def _said(counts: Any) -> Mapping[str, Any]:
+    """Return a vendor's own counts but those it leaves open."""
+    said = counts if isinstance(counts, dict) else {}
+    return {name: count for name, count in said.items() if count is not None or name not in _MEANT}

@@ -1,0 +1,148 @@
+"""What a request wants embedded, and embeddings as numbers and in base64.
+
+In base64 an embedding is its numbers one after the other, each a float of four bytes, the lowest
+first: https://platform.openai.com/docs/api-reference/embeddings/create.
+"""
+
+import base64
+import binascii
+import struct
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any, Final
+
+from modelmesh.connectors.providers._parts import faulty
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.json_text import dumps
+from modelmesh.shape import SO_MANY, TOKENS
+from modelmesh.types import Answer, Request, Usage
+
+_SIZES: Final[Mapping[str, int]] = {"f": 4, "b": 1}
+"""Bytes of a number by its kind: a float, or an integer from -128 to 127."""
+
+
+def inputs_lacking(body: Mapping[str, Any], *, tokens: bool, most: int | None) -> frozenset[str]:
+    """Say what of an input a vendor does not take, in the words of `shape.WITHIN`.
+
+    It takes `most` inputs at a time, and `tokens` in place of texts or not.
+    """
+    wanted = body.get("input")
+    lacking = set()
+    if not tokens and _has_tokens(wanted):
+        lacking.add(TOKENS)
+    if most is not None and count_of(wanted) > most:
+        lacking.add(SO_MANY)
+    return frozenset(lacking)
+
+
+def count_of(wanted: Any) -> int:
+    """Return how many embeddings an input calls for. A list of numbers is one text's tokens."""
+    if not isinstance(wanted, list) or any(isinstance(item, int) for item in wanted):
+        return 1
+    return len(wanted)
+
+
+def texts_of(body: Mapping[str, Any]) -> list[str]:
+    """Return the texts to embed. Raises RequestError (400) where they are something else."""
+    wanted = body.get("input")
+    texts = wanted if isinstance(wanted, list) else [wanted]
+    if any(not isinstance(text, str) for text in texts):
+        raise faulty("input", "must be a text or a list of texts")
+    return list(map(str, texts))
+
+
+def packed(numbers: Sequence[float]) -> str:
+    """Return numbers in base64."""
+    try:
+        content = struct.pack(f"<{len(numbers)}f", *numbers)
+    except (struct.error, OverflowError):
+        raise unsound("numbers that are none") from None
+    return base64.b64encode(content).decode()
+
+
+def unpacked(text: str, kind: str = "f") -> list[float]:
+    """Return the numbers in base64. Their kind is that of `_SIZES`."""
+    try:
+        content = base64.b64decode(text, validate=True)
+        count, rest = divmod(len(content), _SIZES[kind])
+        if rest:
+            raise unsound("base64 that was cut")
+        return list(map(float, struct.unpack(f"<{count}{kind}", content)))
+    except binascii.Error:
+        raise unsound("text that is no base64") from None
+
+
+def checked(numbers: Any) -> Sequence[float]:
+    """Return the numbers of an embedding. Raises ProviderError where they are none."""
+    try:
+        # Adding them up is the quickest way to look at each.
+        sound = isinstance(numbers, list) and bool(numbers) and isfinite(sum(numbers))
+    except (TypeError, OverflowError):
+        sound = False
+    if not sound:
+        raise unsound("no numbers")
+    return numbers  # type: ignore[no-any-return] # looked at above
+
+
+def usage_in(counts: Any) -> Usage | None:
+    """Return the tokens a vendor counted; None where it counted none. Some name only the total."""
+    if not isinstance(counts, dict):
+        return None
+    count = counts.get("prompt_tokens") or counts.get("total_tokens")
+    return Usage(prompt=count) if isinstance(count, int) and count > 0 else None
+
+
+def answer_of(
+    vectors: Sequence[Sequence[float]], *, request: Request, model: str, usage: Usage | None
+) -> Answer:
+    """Write embeddings of native vendors as OpenAI would.
+
+    Raises ProviderError where they are not one for each input, or have more numbers than asked for.
+    """
+    check_count(len(vectors), request)
+    as_base64 = request.body.get("encoding_format") == "base64"
+    for vector in vectors:
+        check_size(len(checked(vector)), request)
+    body = {
+        "object": "list",
+        "data": [
+            {
+                "object": "embedding",
+                "index": index,
+                "embedding": packed(vector) if as_base64 else vector,
+            }
+            for index, vector in enumerate(vectors)
+        ],
+        "model": model,
+        "usage": counts_of(usage),
+    }
+    return Answer(body=dumps(body), usage=usage)
+
+
+def counts_of(usage: Usage | None) -> dict[str, int]:
+    """Return the counts as OpenAI has them. Clients rely on them, so none are zeros."""
+    tokens = usage.prompt if usage else 0
+    return {"prompt_tokens": tokens, "total_tokens": tokens}
+
+
+def check_count(count: int, request: Request) -> None:
+    """Raise ProviderError unless there is one embedding for each input."""
+    wanted = count_of(request.body.get("input"))
+    if count != wanted:
+        raise unsound(f"{count} embeddings for {wanted} inputs")
+
+
+def check_size(size: int, request: Request) -> None:
+    """Raise ProviderError where an embedding has more numbers than were asked for."""
+    wanted = request.body.get("dimensions")
+    if isinstance(wanted, int) and size > wanted:
+        raise unsound(f"embeddings of {size} numbers instead of {wanted}")
+
+
+def _has_tokens(wanted: Any) -> bool:
+    return isinstance(wanted, list) and any(isinstance(item, int | list) for item in wanted)
+
+
+def unsound(what: str) -> ProviderError:
+    """Return the failure of a vendor which answered with something else than asked for."""
+    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
