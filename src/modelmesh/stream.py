@@ -1,6 +1,7 @@
 """A vendor's reply that is still arriving: its first content, its end, its errors, its closing."""
 
 import json
+import re
 from collections import deque
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from modelmesh.errors import ErrorKind, ProviderError, TransportError, as_failur
 from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import TransportReply
-from modelmesh.types import Event, Request, StreamDecoder, Usage
+from modelmesh.types import Event, Piece, Request, StreamDecoder, Usage
 
 MAX_WHOLE: Final = 256 << 20
 """Bytes of a plain reply."""
@@ -53,24 +54,30 @@ class PieceSplitter:
     """What is no events: each piece is one as it is. An empty one stands for the end."""
 
     def feed(self, piece: bytes) -> list[Event]:
-        return [Event("", piece)]
+        return [Piece(piece)]
 
     def end(self) -> list[Event]:
-        return [Event("", b"")]
+        return [Piece(b"")]
+
+
+_EVENTS: Final = "text/event-stream"
+_DOCUMENT: Final = re.compile(r"text/|[^;]*\b(json|xml|html)\b")
 
 
 def splitter(request: Request, reply: TransportReply) -> Splitter | None:
     """Return what splits a reply into events; None for one that is to be read whole.
 
-    Only what was asked for as a stream is one, and a JSON document never is.
+    Only what was asked for as a stream is one, and a JSON document never is. Speech may come as
+    bytes or as events, whichever was asked for; a text in its place is no speech.
     """
     if not (request.stream or request.raw_stream) or reply.status != HTTPStatus.OK:
         return None
     kind = reply.headers.get("content-type", "").lower()
-    if kind.startswith("application/json"):
-        return None
-    raw = request.raw_stream and not kind.startswith("text/event-stream")
-    return PieceSplitter() if raw else EventSplitter()
+    if request.endpoint != "speech":
+        return None if kind.startswith("application/json") else EventSplitter()
+    if kind.startswith(_EVENTS):
+        return EventSplitter()
+    return None if _DOCUMENT.match(kind) else PieceSplitter()
 
 
 async def read_whole(reply: TransportReply, clock: Clock, timers: Timers, timer: Timer) -> bytes:
@@ -109,6 +116,7 @@ class Stream:
     _timer: Timer
     _outcome: Outcome
     usage: Usage | None = field(default=None, init=False)
+    content_type: str = field(init=False)
     _pieces: AsyncIterator[bytes] = field(init=False)
     _ready: deque[bytes] = field(factory=deque, init=False)
     # What broke the stream off, to be raised once everything before it was given.
@@ -122,11 +130,7 @@ class Stream:
 
     def __attrs_post_init__(self) -> None:
         self._pieces = self._reply.chunks()
-
-    @property
-    def content_type(self) -> str:
-        """What the vendor calls it."""
-        return self._reply.headers.get("content-type", "")
+        self.content_type = self._reply.headers.get("content-type", "")
 
     async def begin(self) -> None:
         """Wait for the first content, or for an end without any.
@@ -226,6 +230,7 @@ class Stream:
                 self._finished = self._finished or chunk.finished
                 self._concluded = self._concluded or bool(chunk.finished and chunk.payload)
                 self.usage = chunk.usage or self.usage
+                self.content_type = chunk.content_type or self.content_type
                 if chunk.payload:
                     self._ready.append(chunk.payload)
             if event.data.strip() == _END:

@@ -160,6 +160,7 @@ class Chunk:
             is no events; empty for a sign which clients are not shown, as the vendor's end marker.
         content: it brings something of the answer: text, a tool call, reasoning, a refusal.
         finished: with it the answer is known to be complete.
+        content_type: what the payloads are, where it is not what the vendor calls its answer.
 
     """
 
@@ -167,6 +168,7 @@ class Chunk:
     content: bool = False
     finished: bool = False
     usage: Usage | None = None
+    content_type: str = ""
 
 
 @value
@@ -174,6 +176,14 @@ class Event:
     """A server-sent event: its name, empty for the usual one, and its data."""
 
     name: str
+    data: bytes = field(repr=False)
+
+
+@value
+class Piece(Event):
+    """What stands for an event in a body of bytes: some of them, or none at its end."""
+
+    name: str = field(default="", init=False)
     data: bytes = field(repr=False)
 
 
