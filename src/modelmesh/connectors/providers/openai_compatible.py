@@ -20,6 +20,7 @@ from modelmesh.connectors.providers._parameters import (
     asks_something,
 )
 from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
 from modelmesh.connectors.providers._transcriptions import Transcriptions
@@ -69,6 +70,7 @@ class Provider(Vendor):
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType(
         {
             "images": Images(),
+            "speech": Speech(),
             "transcriptions": Transcriptions(),
         }
     )
