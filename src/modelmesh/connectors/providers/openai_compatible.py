@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from attrs import evolve, frozen
 
 from modelmesh.catalogue import ModelFacts, find
+from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
 from modelmesh.connectors.providers._messages import Messages
@@ -69,6 +70,7 @@ class Provider(Vendor):
     """Reasons to finish which it has words of its own for, in OpenAI's words."""
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType(
         {
+            "embeddings": Embeddings(),
             "images": Images(),
             "speech": Speech(),
             "transcriptions": Transcriptions(),
