@@ -4,7 +4,8 @@ https://platform.openai.com/docs/api-reference/images/create,
 https://platform.openai.com/docs/api-reference/images-streaming for what comes as events.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,37 +13,43 @@ from attrs import define, field, frozen
 
 from modelmesh.connectors.providers._errors import Sign, failure, failure_in_stream
 from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._vendor import NONE, Call
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps, loads
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, Usage
+from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
 
 Json = Mapping[str, Any]
-Sized = Callable[[str], Json | None]
-"""How a vendor is told of a size such as `1024x1536`; None for one which it cannot make."""
 
-_NOTHING_ASKED: Final[Json] = MappingProxyType(
+OPTIONS: Final = frozenset(
     {
-        "background": "auto",
-        "moderation": "auto",
-        "n": 1,
-        "partial_images": 0,
-        "quality": "auto",
-        "size": "auto",
-        "stream": False,
+        "background",
+        "moderation",
+        "output_compression",
+        "partial_images",
+        "quality",
+        "stream",
+        "style",
     }
 )
-"""Values which say what holds anyway."""
+"""Parameters which OpenAI's models have, and hardly any other vendor's."""
 
+_NOTHING_ASKED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType(
+    {
+        "background": ("auto", "opaque"),
+        "moderation": ("auto",),
+        "n": (1,),
+        "partial_images": (0,),
+        "quality": ("auto",),
+        "size": ("auto",),
+        "stream": (False,),
+    }
+)
+"""Values which ask for nothing of a vendor who does not know the parameter."""
+
+_BASE64: Final = "b64_json"
 _DONE: Final = b"[DONE]"
-
-
-def asks_something(name: str, value: Any) -> bool:
-    """Whether a parameter with this value asks for anything that would not happen without it."""
-    if value is None or value == "":
-        return False
-    return name not in _NOTHING_ASKED or bool(_NOTHING_ASKED[name] != value)
 
 
 @frozen(kw_only=True)
@@ -52,80 +59,89 @@ class Images:
     Attributes:
         path: where images are asked for.
         refuses: parameters which it refuses.
+        accepts: the only parameters which it takes, where it has an API of its own.
+        takes: parameters of which it takes these values only.
         words: parameters which it has other words for, and these.
-        sized: how it is told of the size, where that is not by `size`.
-        always_base64: how the names of those models begin which give base64 and nothing else, and
-            refuse to be asked for it.
+        sized: how it is told a size; None from it for one it cannot make. By `size` where absent.
+        base64_only: how the names of those models begin which give base64 and nothing else, and
+            refuse to be told so.
         signs: what failures look like here and nowhere else.
 
     """
 
     path: str = "/images/generations"
     refuses: frozenset[str] = frozenset()
+    accepts: frozenset[str] | None = None
+    takes: Mapping[str, AbstractSet[str]] = MappingProxyType({})
     words: Mapping[str, Mapping[str, str]] = MappingProxyType({})
-    sized: Sized | None = None
-    always_base64: tuple[str, ...] = ()
+    sized: Callable[[Size], Json | None] | None = None
+    base64_only: tuple[str, ...] = ()
     signs: Sequence[Sign] = ()
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
         body = request.body
-        refused = {name for name in self._refused(body, model) if asks_something(name, body[name])}
-        if self._is_told_apart(body) and self._told_size(body) is None:
-            refused.add("size")
-        if self._gives_base64(model) and body.get("response_format") == "b64_json":
-            refused.discard("response_format")
-        return frozenset(refused)
+        lacking = {name for name in self._refused(body, model) if _asks_something(name, body[name])}
+        if body.get("response_format") == _BASE64 and self._gives_base64(model):
+            lacking.discard("response_format")
+        lacking |= {name for name, values in self.takes.items() if _is_none_of(body, name, values)}
+        if self._size(body) == {}:
+            lacking.add("size")
+        return frozenset(lacking)
 
     def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Translate a request: only the model's name is replaced where that is all it takes."""
+        told = self.told(request, model, drop)
+        sent = spliced(request.raw, model) if told == request.body else None
+        return Call(path=self.path, body=sent or dumps({**told, "model": model}))
+
+    def told(self, request: Request, model: str, drop: frozenset[str]) -> dict[str, Any]:
+        """Return what this vendor is told of a request, in its own words."""
         body = request.body
-        without = drop | self._refused(body, model)
-        new = {name: self._worded(name, value) for name, value in body.items()}
-        if self._is_told_apart(body):
-            new |= self._told_size(body) or {}
-        if self.sized:
-            without |= {"size"}
-        new = {name: value for name, value in new.items() if name not in without}
-        sent = spliced(request.raw, model) if new == body else None
-        return Call(path=self.path, body=sent or dumps({**new, "model": model}))
+        size = self._size(body)
+        without = drop | self._refused(body, model) | (set() if size is None else {"size"})
+        kept = {name: value for name, value in body.items() if name not in without}
+        return {**(size or {}), **{name: self._worded(name, kept[name]) for name in kept}}
 
     def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
-        """Return the reply's bytes, if they hold images; mended where a date or counts lack."""
-        try:
-            body = loads(reply.body)
-        except (ValueError, RecursionError):
-            raise _bad_answer("something that is no JSON") from None
-        if not isinstance(body, dict):
-            raise _bad_answer("JSON that is no object")
+        """Return the reply's bytes, if they hold images; mended where they depart from OpenAI's."""
+        body = read(reply.body)
         if tells_of_failure(body):
             raise failure(reply, wall=wall, own=self.signs)
-        made = body.get("data")
-        if not isinstance(made, list) or not made or not all(map(_is_image, made)):
-            raise _bad_answer("no images")
-        new = mended(body, wall)
-        return Answer(body=reply.body if new is body else dumps(new), usage=usage_of(body))
+        data = body.get("data")
+        made = data if isinstance(data, list) else []
+        sound = [image for image in made if _is_sound(image)]
+        if not sound and any(map(_is_filtered, made)):
+            raise filtered("the images were held back")
+        if not sound:
+            raise bad_answer("no images")
+        new = mended({**body, "data": sound}, wall)
+        return Answer(body=reply.body if new == body else dumps(new), usage=usage_of(body))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> "Decoder":  # noqa: ARG002 - as every translator
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - as every translator
         """Return the decoder for one stream."""
         wanted = request.body.get("n")
         return Decoder(self.signs, wanted if isinstance(wanted, int) else 1)
 
     def _refused(self, body: Json, model: str) -> frozenset[str]:
         """Return the parameters in the body which are refused, whatever their values."""
-        refused = self.refuses | ({"response_format"} if self._gives_base64(model) else set())
-        return frozenset(refused & body.keys())
+        refused = self.refuses & body.keys()
+        if self.accepts is not None:
+            refused |= body.keys() - self.accepts - {"model", "prompt"}
+        if self._gives_base64(model):
+            refused |= {"response_format"} & body.keys()
+        return frozenset(refused)
 
     def _gives_base64(self, model: str) -> bool:
-        return bool(self.always_base64) and model.startswith(self.always_base64)
+        return bool(self.base64_only) and model.startswith(self.base64_only)
 
-    def _is_told_apart(self, body: Json) -> bool:
-        """Whether there is a size that this vendor is told of in a way of its own."""
-        return self.sized is not None and asks_something("size", body.get("size"))
-
-    def _told_size(self, body: Json) -> Json | None:
-        assert self.sized is not None
-        return self.sized(str(body["size"]))
+    def _size(self, body: Json) -> Json | None:
+        """Return how the size is told; None where it is by `size`, and {} where it cannot be."""
+        said = body.get("size")
+        if self.sized is None or not _asks_something("size", said):
+            return None
+        size = size_of(said) if isinstance(said, str) else None
+        return (size and self.sized(size)) or {}
 
     def _worded(self, name: str, value: Any) -> Any:
         words = self.words.get(name, NONE)
@@ -139,39 +155,43 @@ class Decoder:
     A sketch is something of the answer. The events' bytes pass through as they are.
     """
 
-    _own: Iterable[Sign]
+    _own: Sequence[Sign]
     _wanted: int
     _completed: int = field(default=0, init=False)
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for, or none; raise ProviderError for a failure."""
         payload = event.data.replace(b"\n", b" ").strip()
-        if not payload:
+        if not payload or payload == _DONE:
             return ()
-        if payload == _DONE:
-            return (Chunk(finished=self._completed > 0),)
-        body = self._read(event.name, payload)
-        kind = str(body.get("type") or event.name)
-        self._completed += kind.endswith(".completed")
+        body = read(payload)
+        if event.name == "error" or tells_of_failure(body):
+            raise failure_in_stream(payload, own=self._own)
+        self._completed += str(body.get("type")).endswith(".completed")
         return (
             Chunk(
                 payload=payload,
-                content=bool(body.get("b64_json") or body.get("url")),
+                content=bool(body.get(_BASE64) or body.get("url")),
                 finished=self._completed >= self._wanted,
                 usage=usage_of(body),
             ),
         )
 
-    def _read(self, name: str, payload: bytes) -> Json:
-        try:
-            body = loads(payload)
-        except (ValueError, RecursionError):
-            body = None
-        if name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
-            raise failure_in_stream(payload, own=self._own)
-        if not isinstance(body, dict):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
-        return body
+
+def read(text: bytes) -> Json:
+    """Return the object which a vendor answered with. Raises ProviderError where it is none."""
+    try:
+        body = loads(text)
+    except (ValueError, RecursionError):
+        raise bad_answer("something that is no JSON") from None
+    if not isinstance(body, dict):
+        raise bad_answer("JSON that is no object")
+    return body
+
+
+def written(images: Sequence[str], *, wall: float, **more: Any) -> bytes:
+    """Return an answer with these images in base64, for vendors who answer in another way."""
+    return dumps({"created": int(wall), "data": [{_BASE64: image} for image in images], **more})
 
 
 def usage_of(body: Json) -> Usage | None:
@@ -179,34 +199,54 @@ def usage_of(body: Json) -> Usage | None:
     counts = body.get("usage")
     if not isinstance(counts, dict):
         return None
-    prompt, completion = _count(counts, "input_tokens"), _count(counts, "output_tokens")
+    prompt, completion = (
+        count if isinstance(count := counts.get(name), int) else 0
+        for name in ("input_tokens", "output_tokens")
+    )
     return Usage(prompt=prompt, completion=completion) if prompt or completion else None
 
 
 def mended(body: Json, wall: float) -> Json:
-    """Return an answer with a date, and with counts that clients can read: the same if it has.
+    """Return an answer with a date, and with counts that clients can read.
 
-    xAI and Together date nothing. xAI counts no tokens but costs, which stay.
+    xAI and Together date nothing. xAI counts no tokens but a cost, which stays.
     """
-    new = dict(body)
-    if not isinstance(body.get("created"), int):
-        new["created"] = int(wall)
+    dated = body if isinstance(body.get("created"), int) else {**body, "created": int(wall)}
     counts = body.get("usage")
-    if isinstance(counts, dict) and "input_tokens" not in counts:
-        parts = {"image_tokens": 0, "text_tokens": 0}
-        none = {"input_tokens": 0, "input_tokens_details": parts, "output_tokens": 0}
-        new["usage"] = {**none, "total_tokens": 0, **counts}
-    return body if new == body else new
+    if not isinstance(counts, dict) or "input_tokens" in counts:
+        return dated
+    none = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    return {
+        **dated,
+        "usage": {**none, "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}, **counts},
+    }
 
 
-def _is_image(made: Any) -> bool:
-    return isinstance(made, dict) and bool(made.get("url") or made.get("b64_json"))
-
-
-def _count(counts: Json, name: str) -> int:
-    count = counts.get(name)
-    return max(0, count) if isinstance(count, int) else 0
-
-
-def _bad_answer(what: str) -> ProviderError:
+def bad_answer(what: str) -> ProviderError:
+    """Return the failure of a vendor who answered with something else than images."""
     return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
+
+
+def filtered(why: str) -> ProviderError:
+    """Return the failure of a prompt, or an image, which a vendor's policy forbids."""
+    return ProviderError(ErrorKind.CONTENT_FILTERED, f"the vendor's content policy: {why}")
+
+
+def _asks_something(name: str, value: Any) -> bool:
+    """Whether a parameter with this value asks for anything that would not happen without it."""
+    return value is not None and value != "" and value not in _NOTHING_ASKED.get(name, ())
+
+
+def _is_none_of(body: Json, name: str, values: AbstractSet[str]) -> bool:
+    value = body.get(name)
+    return _asks_something(name, value) and not (isinstance(value, str) and value in values)
+
+
+def _is_sound(image: Any) -> bool:
+    has = isinstance(image, dict) and bool(image.get("url") or image.get(_BASE64))
+    return has and not _is_filtered(image)
+
+
+def _is_filtered(image: Any) -> bool:
+    """Whether an image was held back, as xAI says it: https://github.com/vercel/ai/issues/19168."""
+    return isinstance(image, dict) and image.get("respect_moderation") is False
