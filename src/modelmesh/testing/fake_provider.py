@@ -9,36 +9,51 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Self
+from types import ModuleType
+from typing import Any, Final, Self
 
-from modelmesh.testing import fake_faults, fake_variants
+from modelmesh.testing import fake_faults, fake_speech, fake_variants
 from modelmesh.testing.fake_answers import encode, error, model_list
 from modelmesh.testing.fake_wire import HEAD_LIMIT, Exchange, Fault, Received, read_request
 
 __all__ = ["CATALOGUE", "Exchange", "FakeProvider", "Fault", "Received", "select"]
 
-CATALOGUE: dict[str, Callable[..., Awaitable[None]]] = {
-    name.replace("_", "-"): function
-    for module in (fake_variants, fake_faults)
-    for name, function in inspect.getmembers(module, inspect.iscoroutinefunction)
-    if not name.startswith("_")
-}
+Catalogue = Mapping[str, Callable[..., Awaitable[None]]]
+
+
+def _public(*modules: ModuleType) -> Catalogue:
+    return {
+        name.replace("_", "-"): function
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+
+
+CATALOGUE: Final = _public(fake_variants, fake_faults)
 """Every fault by its name."""
 
+SPEECH: Final = {**_public(fake_faults), **_public(fake_speech)}
+"""Those which a vendor that speaks has; the ones that answer without a word are the same."""
+
 _BY_KEY = "fault:"
+_SERVED: Final[Mapping[str, Catalogue]] = {
+    "POST /v1/chat/completions": CATALOGUE,
+    "POST /v1/audio/speech": SPEECH,
+}
 
 
-def select(name: str) -> Fault:
+def select(name: str, catalogue: Catalogue = CATALOGUE) -> Fault:
     """Find the fault which a name like ``stall-mid~after=3@label`` stands for.
 
     Raises LookupError for a fault nobody knows and ValueError for a setting it does not take.
     """
     kind, *settings = re.sub("@[^~]*", "", name).split("~")
-    if kind not in CATALOGUE:
+    if kind not in catalogue:
         raise LookupError(f"The model `{name}` does not exist: it names no fault.")
     known = {
         key.rstrip("_").replace("_", "-"): parameter
-        for key, parameter in inspect.signature(CATALOGUE[kind]).parameters.items()
+        for key, parameter in inspect.signature(catalogue[kind]).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
     options: dict[str, Any] = {}
@@ -50,7 +65,7 @@ def select(name: str) -> Fault:
             options[known[key].name] = known[key].annotation(text)
         except ValueError:
             raise ValueError(f"{kind}~{key}: {text!r} is not a number.") from None
-    return partial(CATALOGUE[kind], **options)
+    return partial(catalogue[kind], **options)
 
 
 class FakeProvider:
@@ -183,18 +198,19 @@ class FakeProvider:
         own = self._faults.get(request.model or "")
         if own is not None and asked.startswith("POST ") and not request.key.startswith(_BY_KEY):
             return own
-        if asked != "POST /v1/chat/completions":
+        catalogue = _SERVED.get(asked)
+        if catalogue is None:
             return _refusal(404, f"Invalid URL ({asked})")
         if not isinstance(request.json, dict) or request.model is None:
             return _refusal(400, "The body must be a JSON object with a model.")
-        return self._named(_selector(request).removeprefix(_BY_KEY))
+        return self._named(_selector(request).removeprefix(_BY_KEY), catalogue)
 
-    def _named(self, name: str) -> Fault:
+    def _named(self, name: str, catalogue: Catalogue) -> Fault:
         try:
-            return select(name)
+            return select(name, catalogue)
         except LookupError as unknown:
             if name in self._models:
-                return fake_variants.ok
+                return catalogue["ok"]
             return _refusal(404, str(unknown), "model_not_found")
         except ValueError as mistaken:
             return _refusal(400, str(mistaken))
