@@ -1,6 +1,6 @@
 """What a request asks of whoever serves it: abilities, room, parameters. Pure, and cheap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ DECISIVE: Final = frozenset(
     {
         *WITHIN,
         "audio",
+        "background",
         "dimensions",
         "function_call",
         "functions",
@@ -62,8 +63,11 @@ DECISIVE: Final = frozenset(
         "messages",
         "modalities",
         "n",
+        "output_format",
         "prediction",
         "response_format",
+        "size",
+        "stream",
         "stream_format",
         "timestamp_granularities",
         "tool_choice",
@@ -124,6 +128,15 @@ def misfit(shape: Shape, card: ModelCard) -> str | None:
     if shape.stream and card.streaming is False:
         return "it does not stream"
     return None
+
+
+def endpoint_of(capabilities: Iterable[str]) -> Endpoint:
+    """Return where those capabilities are asked for, which is a chat unless it is elsewhere."""
+    for capability in capabilities:
+        for endpoint, (_, served) in _SERVED.items():
+            if f"{capability}.".startswith(served):
+                return endpoint
+    return "chat"
 
 
 @lru_cache(maxsize=1024)

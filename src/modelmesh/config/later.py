@@ -24,7 +24,6 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "assemblyai.stt.v1",
             "azure.speech.v1",
             "cartesia.tts.v1",
-            "stability.image.v1",
             "fal.image.v1",
             "replicate.api.v1",
             "voyage.api.v1",

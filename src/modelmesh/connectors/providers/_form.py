@@ -1,4 +1,4 @@
-"""Writing a form with one file, byte for byte. https://datatracker.ietf.org/doc/html/rfc7578."""
+"""Writing a form, a file in it byte for byte. https://datatracker.ietf.org/doc/html/rfc7578."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,8 +23,8 @@ class Form:
     content_type: str
 
 
-def form(fields: Mapping[str, Any], file: Upload, *, seed: str) -> Form:
-    """Return a form of fields and a `file`; the same `seed` gives the same bytes.
+def form(fields: Mapping[str, Any], file: Upload | None = None, *, seed: str) -> Form:
+    """Return a form of fields, and of a `file`; the same `seed` gives the same bytes.
 
     A list becomes a field for each of its items, `name[]`; an object one for each of its keys,
     `name[key]`, which is how OpenAI's SDKs send them.
@@ -34,7 +34,8 @@ def form(fields: Mapping[str, Any], file: Upload, *, seed: str) -> Form:
         for field, value in fields.items()
         for name, text in _pairs(field, value)
     ]
-    parts.append((_head("file", file), file.content))
+    if file:
+        parts.append((_head("file", file), file.content))
     boundary = _boundary(seed, parts)
     pieces: list[bytes] = []
     for head, content in parts:

@@ -64,7 +64,7 @@ class Images:
         words: parameters which it has other words for, and these.
         sized: how it is told a size; None from it for one it cannot make. By `size` where absent.
         base64_only: how the names of those models begin which give base64 and nothing else, and
-            refuse to be told so.
+            refuse to be told so; `("",)` for all.
         signs: what failures look like here and nowhere else.
 
     """

@@ -6,6 +6,7 @@ message back as it came brings along. Thoughts are in `reasoning_content`, image
 `images`.
 """
 
+from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
 from attrs import evolve
@@ -14,6 +15,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._conversation import read
 from modelmesh.connectors.providers.gemini.answer import answer_of, body_in
 from modelmesh.connectors.providers.gemini.failures import SIGNS, failed
+from modelmesh.connectors.providers.gemini.images import GeminiImages
 from modelmesh.connectors.providers.gemini.messages import contents_of
 from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.gemini.parameters import TAKEN, lacking, parameters_of
@@ -35,6 +37,7 @@ class Provider(openai_compatible.Provider):
     accepts = TAKEN
     implied = frozenset({"stream_options"})
     signs = SIGNS
+    translators = MappingProxyType({"images": GeminiImages(signs=SIGNS)})
 
     def completed(self, base_url: str) -> str:
         """Return an address with its version, which Google's own variable leaves out."""
