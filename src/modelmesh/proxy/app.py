@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestPayloadError
 from attrs import define, field
 
 from modelmesh.errors import MeshError
+from modelmesh.proxy.cut import reset
 from modelmesh.proxy.endpoints import Outgoing
 from modelmesh.proxy.errors import Refused, error_event
 from modelmesh.proxy.responder import Responder
@@ -75,6 +76,8 @@ class _Sending:
 
     async def break_off(self, error: MeshError) -> None:
         if self.outgoing.stream is None or not self.outgoing.of_events:
+            if self.request.version < HttpVersion11 and self.request.transport is not None:
+                reset(self.request.transport)
             self.abort()
             return
         await self._in_time(self.response.write(error_event(error)))

@@ -61,9 +61,10 @@ async def reset_mid(exchange: Exchange, *, after: int = 2) -> None:
     exchange.abort()
 
 
-async def error_mid(exchange: Exchange, *, after: int = 2) -> None:
+async def error_mid(exchange: Exchange, *, after: int = 2, gap: float = 0.1) -> None:
     """Send `after` pieces, then tell of an error, which only events can."""
     await _start(exchange, after)
+    await exchange.sleep(gap)
     if _wants_events(exchange.request.json):
         failed = {"error": {"message": "It broke.", "type": "server_error"}}
         await exchange.send(b"data: %b\n\n" % encode(failed))

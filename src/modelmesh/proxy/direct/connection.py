@@ -7,6 +7,7 @@ from typing import Final, Protocol, cast
 
 from attrs import define, field
 
+from modelmesh.proxy.cut import reset
 from modelmesh.proxy.direct.reading import Asked, Reading
 from modelmesh.proxy.direct.sending import DirectSending
 from modelmesh.proxy.direct.writing import CONTINUE
@@ -153,6 +154,9 @@ class Connection(asyncio.Protocol):
             return
         self._resume()
         self._transport.write_eof()
+
+    def reset(self) -> None:
+        reset(self._transport)
 
     def abort(self) -> None:
         self._transport.abort()

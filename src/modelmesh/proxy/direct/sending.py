@@ -35,6 +35,10 @@ class Sink(Protocol):
         """Wait until the client takes more; end the connection if it does not within that."""
         ...
 
+    def reset(self) -> None:
+        """Have the end of the connection be a reset."""
+        ...
+
     def abort(self) -> None:
         """End the connection at once."""
         ...
@@ -95,6 +99,8 @@ class DirectSending:
 
     async def break_off(self, error: MeshError) -> None:
         if self.outgoing.stream is None or not self.outgoing.of_events:
+            if not self._asked.chunked:
+                self._sink.reset()
             self.abort()
             return
         event = error_event(error)
