@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelmesh.errors import RequestError
-from modelmesh.types import FORWARDED_HEADERS, Request
+from modelmesh.types import FORWARDED_HEADERS, Endpoint, Request, Upload
 
 
 def build(
@@ -17,6 +17,8 @@ def build(
     id_: str,
     default_model: str | None,
     forwarded: Iterable[str] = (),
+    endpoint: Endpoint = "chat",
+    upload: Upload | None = None,
 ) -> Request:
     """Return the request that a call with these parameters asks for.
 
@@ -37,12 +39,16 @@ def build(
     if not isinstance(model, str):
         raise RequestError("say which model is to answer: model=…", param="model")
     sent = {name: plain(value, name) for name, value in body.items() if not _omitted(value)}
-    if not isinstance(sent.get("messages", []), list):
-        raise RequestError(
-            'messages must be a list, such as [{"role": "user", "content": "Hello!"}]',
-            param="messages",
-        )
-    return Request(id=id_, model=model, body=sent, headers=headers, timeout=timeout)
+    _check_messages(sent.get("messages", []))
+    return Request(
+        id=id_,
+        model=model,
+        body=sent,
+        headers=headers,
+        endpoint=endpoint,
+        upload=upload,
+        timeout=timeout,
+    )
 
 
 def plain(value: Any, place: str) -> Any:
@@ -67,6 +73,14 @@ def plain(value: Any, place: str) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | memoryview):
         return [plain(item, f"{place}[{number}]") for number, item in enumerate(value)]
     raise RequestError(f"{place}: {type(value).__name__} cannot be sent as JSON", param=place)
+
+
+def _check_messages(messages: Any) -> None:
+    if not isinstance(messages, list):
+        raise RequestError(
+            'messages must be a list, such as [{"role": "user", "content": "Hello!"}]',
+            param="messages",
+        )
 
 
 def _omitted(value: Any) -> bool:

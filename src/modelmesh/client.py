@@ -5,27 +5,27 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from attrs import frozen
 
-from modelmesh import arguments
-from modelmesh.clock import request_id
-from modelmesh.completions import AsyncCompletions, Completions
 from modelmesh.config.detect import detect
 from modelmesh.config.load import Source, load
 from modelmesh.config.schema import MeshConfig
 from modelmesh.mesh import ModelMesh
 from modelmesh.portal import Portal
-from modelmesh.results import ModelList
-from modelmesh.types import Request
+from modelmesh.resources.asking import Asking, AsyncAsking, Terms
+from modelmesh.resources.completions import AsyncCompletions, Completions
+from modelmesh.resources.embeddings import AsyncEmbeddings, Embeddings
+from modelmesh.resources.images import AsyncImages, Images
+from modelmesh.resources.models import AsyncModels, Models
+from modelmesh.resources.speech import AsyncSpeech, Speech
+from modelmesh.resources.transcriptions import AsyncTranscriptions, Transcriptions
+from modelmesh.types import Endpoint
 
-if TYPE_CHECKING:
-    from openai.types import Model
-
-C = TypeVar("C")
-T = TypeVar("T")
+Completing = TypeVar("Completing")
+Speaking = TypeVar("Speaking")
+Transcribing = TypeVar("Transcribing")
 
 
 def create(
@@ -103,9 +103,12 @@ class MeshClient:
 
     def __init__(self, make: Callable[[], ModelMesh], *, model: str | None = None) -> None:
         self._portal = Portal(make)
-        self._ask = partial(_ask, self._portal.resident.config, model)
-        self.chat = Chat(Completions(self._portal, self._ask))
-        self.models = Models(self._portal)
+        self._asking = asking = Asking(self._portal, Terms.of(self.mesh, model))
+        self.chat = Chat(Completions(asking))
+        self.embeddings = Embeddings(asking)
+        self.audio = Audio(Speech(asking), Transcriptions(asking))
+        self.images = Images(asking)
+        self.models = Models(asking)
 
     @property
     def mesh(self) -> ModelMesh:
@@ -113,24 +116,27 @@ class MeshClient:
 
     def pool_status(self) -> dict[str, Any]:
         """Return, by pool, the strategy, the target in front and how each target fares."""
-        return _tell(self._portal, ModelMesh.pool_status)
+        return self._asking.tell(ModelMesh.pool_status)
 
     def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""
-        return _tell(self._portal, ModelMesh.active_providers)
+        return self._asking.tell(ModelMesh.active_providers)
 
     def describe(self) -> str:
         """Return the pools with their targets, for people to read."""
-        return _tell(self._portal, ModelMesh.describe)
+        return self._asking.tell(ModelMesh.describe)
 
     def rotate(self, pool: str) -> str:
         """Put a pool's next target in front; return its id."""
-        return _tell(self._portal, ModelMesh.rotate, pool)
+        return self._asking.tell(ModelMesh.rotate, pool)
 
-    def explain(self, **parameters: Any) -> list[dict[str, Any]]:
-        """Return the targets such a request would be tried at, and why not, asking none."""
-        request = self._ask(**parameters)
-        return _tell(self._portal, ModelMesh.explain, request.model, request.body)
+    def explain(self, endpoint: Endpoint | None = None, **parameters: Any) -> list[dict[str, Any]]:
+        """Return the targets such a request would be tried at, and why not, asking none.
+
+        Without an `endpoint`, such as "embeddings", it is the one which the pool is for.
+        """
+        request = self._asking.request("chat", parameters)
+        return self._asking.tell(ModelMesh.explain, request.model, request.body, endpoint)
 
     def close(self) -> None:
         """Cancel what is under way and end every connection."""
@@ -148,35 +154,39 @@ class AsyncMeshClient:
 
     def __init__(self, mesh: ModelMesh, *, model: str | None = None) -> None:
         self.mesh = mesh
-        self._ask = partial(_ask, mesh.config, model)
-        self._closed = False
-        self.chat = Chat(AsyncCompletions(self._open, self._ask))
-        self.models = AsyncModels(self._open)
+        self._asking = asking = AsyncAsking(mesh, Terms.of(mesh, model))
+        self.chat = Chat(AsyncCompletions(asking))
+        self.embeddings = AsyncEmbeddings(asking)
+        self.audio = Audio(AsyncSpeech(asking), AsyncTranscriptions(asking))
+        self.images = AsyncImages(asking)
+        self.models = AsyncModels(asking)
 
     async def pool_status(self) -> dict[str, Any]:
         """Return, by pool, the strategy, the target in front and how each target fares."""
-        return await _told(self._open(), ModelMesh.pool_status)
+        return await self._asking.tell(ModelMesh.pool_status)
 
     async def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""
-        return await _told(self._open(), ModelMesh.active_providers)
+        return await self._asking.tell(ModelMesh.active_providers)
 
     async def describe(self) -> str:
         """Return the pools with their targets, for people to read."""
-        return await _told(self._open(), ModelMesh.describe)
+        return await self._asking.tell(ModelMesh.describe)
 
     async def rotate(self, pool: str) -> str:
         """Put a pool's next target in front; return its id."""
-        return await _told(self._open(), ModelMesh.rotate, pool)
+        return await self._asking.tell(ModelMesh.rotate, pool)
 
-    async def explain(self, **parameters: Any) -> list[dict[str, Any]]:
-        """Return the targets such a request would be tried at, and why not, asking none."""
-        request = self._ask(**parameters)
-        return await _told(self._open(), ModelMesh.explain, request.model, request.body)
+    async def explain(
+        self, endpoint: Endpoint | None = None, **parameters: Any
+    ) -> list[dict[str, Any]]:
+        """Return the targets such a request would be tried at: see `MeshClient.explain`."""
+        request = self._asking.request("chat", parameters)
+        return await self._asking.tell(ModelMesh.explain, request.model, request.body, endpoint)
 
     async def close(self) -> None:
         """End every connection. Streams that are still open break off."""
-        self._closed = True
+        self._asking.closed = True
         await self.mesh.close()
 
     aclose = close  # what contextlib.aclosing calls
@@ -187,47 +197,20 @@ class AsyncMeshClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _open(self) -> ModelMesh:
-        if self._closed:
-            raise RuntimeError("the client is closed")
-        return self.mesh
-
 
 @frozen(eq=False)
-class Chat(Generic[C]):
+class Chat(Generic[Completing]):
     """`client.chat`."""
 
-    completions: C
+    completions: Completing
 
 
 @frozen(eq=False)
-class Models:
-    """`client.models`."""
+class Audio(Generic[Speaking, Transcribing]):
+    """`client.audio`."""
 
-    _portal: Portal[ModelMesh]
-
-    def list(self) -> ModelList:
-        """Return the pools, and the models where they are exposed."""
-        return ModelList.of(_tell(self._portal, ModelMesh.models))
-
-    def retrieve(self, model: str) -> "Model":
-        """Return one of them. Raises RequestError where there is none of that name."""
-        return ModelList.of(_tell(self._portal, ModelMesh.models)).find(model)
-
-
-@frozen(eq=False)
-class AsyncModels:
-    """`client.models`."""
-
-    _open: Callable[[], ModelMesh]
-
-    async def list(self) -> ModelList:
-        """Return the pools, and the models where they are exposed."""
-        return ModelList.of(await _told(self._open(), ModelMesh.models))
-
-    async def retrieve(self, model: str) -> "Model":
-        """Return one of them. Raises RequestError where there is none of that name."""
-        return ModelList.of(await _told(self._open(), ModelMesh.models)).find(model)
+    speech: Speaking
+    transcriptions: Transcribing
 
 
 def _settings(
@@ -251,22 +234,3 @@ def _usual_pool(settings: MeshConfig) -> str | None:
     return (
         pools[0] if len(pools) == 1 else "chat-completion" if "chat-completion" in pools else None
     )
-
-
-def _ask(config: MeshConfig, default_model: str | None, **parameters: Any) -> Request:
-    return arguments.build(
-        parameters,
-        id_=request_id(),
-        default_model=default_model,
-        forwarded=config.proxy.forward_headers,
-    )
-
-
-def _tell(portal: Portal[ModelMesh], function: Callable[..., T], *args: Any) -> T:
-    return portal.run(_told(portal.resident, function, *args))
-
-
-async def _told(mesh: ModelMesh, function: Callable[..., T], *args: Any) -> T:
-    """Return what a mesh says of itself once it knows its models."""
-    await mesh.start()
-    return function(mesh, *args)

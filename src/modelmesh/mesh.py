@@ -17,10 +17,11 @@ from modelmesh.notices import notices
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.router import Reply, Router
+from modelmesh.shape import endpoint_of
 from modelmesh.state import State
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
-from modelmesh.types import Provider, Request, Secret, Target
+from modelmesh.types import Endpoint, Provider, Request, Secret, Target
 from modelmesh.walk import Walk
 
 log: Final = logging.getLogger("modelmesh")
@@ -188,15 +189,20 @@ class ModelMesh:
             raise RequestError(f"Pool {found.id!r} has no targets yet")
         return found.rotate().id
 
-    def explain(self, model: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def explain(
+        self, model: str, body: Mapping[str, Any], endpoint: Endpoint | None = None
+    ) -> list[dict[str, Any]]:
         """Return the targets a request would be tried at, in order, and why not, asking none.
+
+        Without an endpoint it is the one which the pool is for.
 
         Raises:
             RequestError: there is no such pool.
 
         """
         pool, now = self.pool(model), self._clock.now()
-        request = Request(id="", model=model, body=body)
+        endpoint = endpoint or endpoint_of(pool.capabilities)
+        request = Request(id="", model=model, body=body, endpoint=endpoint)
         walk = Walk(pool, request, now, iter(pool.preview(request, now)))
         return [
             {

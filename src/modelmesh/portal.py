@@ -160,7 +160,9 @@ class BlockingIterator(Iterator[T]):
         self._ended = False
         self._task: asyncio.Task[None] | None = None
         future.add_done_callback(items.put)  # the last item is the future itself
-        self._task = self._take()
+        # What the source opened into.
+        self.source: Any
+        self._task, self.source = self._take()
 
     def __next__(self) -> T:
         if self._ended:
@@ -221,7 +223,7 @@ async def _pump(
     room: asyncio.Semaphore,
 ) -> None:
     async with source as opened:
-        items.put(asyncio.current_task())
+        items.put((asyncio.current_task(), opened))
         async for item in opened:
             await room.acquire()
             items.put(item)

@@ -5,71 +5,13 @@ beyond the schema are kept. Asking for a field that is neither there nor in the 
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeAlias, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn
 
-from attrs import field, frozen
+from modelmesh.schemas import NOTHING, Schema
 
-from modelmesh.errors import RequestError
-
-if TYPE_CHECKING:
-    from openai.types import Model
-
-Schema: TypeAlias = dict[str, "Schema"]
-"""The fields that OpenAI's schema gives an object, and for each those of what is in it."""
-
-_NOTHING: Final[Schema] = {}
 _LONGEST_TEXT: Final = 72
 _MOST_ITEMS: Final = 3
-
-
-def _schema(plain: str, **objects: Schema) -> Schema:
-    return dict.fromkeys(plain.split(), _NOTHING) | objects
-
-
-_TOKEN = _schema("token bytes logprob", top_logprobs=_schema("token bytes logprob"))
-_LOGPROBS = _schema("", content=_TOKEN, refusal=_TOKEN)
-_FUNCTION = _schema("name arguments")
-_USAGE = _schema(
-    "prompt_tokens completion_tokens total_tokens",
-    prompt_tokens_details=_schema(
-        "audio_tokens cache_write_tokens cached_tokens image_tokens text_tokens"
-    ),
-    completion_tokens_details=_schema(
-        "accepted_prediction_tokens audio_tokens reasoning_tokens rejected_prediction_tokens"
-        " text_tokens"
-    ),
-)
-_VERDICT = _schema("categories category_applied_input_types category_scores flagged model type")
-_MODERATION = _schema("code message model type", results=_VERDICT)
-_COMMON = _schema(
-    "id object created model service_tier system_fingerprint",
-    usage=_USAGE,
-    moderation=_schema("", input=_MODERATION, output=_MODERATION),
-)
-_MESSAGE = _schema(
-    "role content refusal",
-    annotations=_schema("type", url_citation=_schema("start_index end_index title url")),
-    audio=_schema("id data expires_at transcript"),
-    function_call=_FUNCTION,
-    tool_calls=_schema("id type", function=_FUNCTION, custom=_schema("name input")),
-)
-_DELTA = _schema(
-    "role content refusal",
-    audio=_schema("id data expires_at transcript"),
-    function_call=_FUNCTION,
-    tool_calls=_schema("index id type", function=_FUNCTION),
-)
-
-COMPLETION: Final = _COMMON | _schema(
-    "metadata",
-    choices=_schema("finish_reason index", logprobs=_LOGPROBS, message=_MESSAGE),
-)
-CHUNK: Final = _COMMON | _schema(
-    "obfuscation",
-    choices=_schema("finish_reason index", logprobs=_LOGPROBS, delta=_DELTA),
-)
-MODEL: Final = _schema("id object created owned_by shutdown_date")
 
 
 class Result(Mapping[str, Any]):
@@ -83,7 +25,7 @@ class Result(Mapping[str, Any]):
     _fields: dict[str, Any]
     _schema: Schema
 
-    def __init__(self, fields: Mapping[str, Any], schema: Schema = _NOTHING) -> None:
+    def __init__(self, fields: Mapping[str, Any], schema: Schema = NOTHING) -> None:
         object.__setattr__(self, "_fields", dict(fields))
         object.__setattr__(self, "_schema", schema)
 
@@ -129,7 +71,7 @@ class Result(Mapping[str, Any]):
         value = self._fields[name]
         if isinstance(value, dict | list):
             # Most of an answer is never looked at, so what is within is made when it is.
-            value = self._fields[name] = _wrap(value, self._schema.get(name, _NOTHING))
+            value = self._fields[name] = _wrap(value, self._schema.get(name, NOTHING))
         return value
 
     def __iter__(self) -> Iterator[str]:
@@ -147,33 +89,6 @@ class Result(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.to_dict(), self._schema)
-
-
-@frozen
-class ModelList:
-    """What can be asked for. Iterates over the models."""
-
-    data: list["Model"]
-    object: str = field(default="list", init=False)
-
-    @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
-        return cls([cast("Model", Result(row, MODEL)) for row in rows])
-
-    def find(self, id_: str) -> "Model":
-        for model in self.data:
-            if model.id == id_:
-                return model
-        raise RequestError(
-            f"The model {id_!r} does not exist", status=404, code="model_not_found", param="model"
-        )
-
-    def __iter__(self) -> Iterator["Model"]:
-        return iter(self.data)
-
-    async def __aiter__(self) -> AsyncIterator["Model"]:
-        for model in self.data:
-            yield model
 
 
 class _Wrapped(list[Any]):

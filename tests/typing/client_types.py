@@ -7,8 +7,8 @@ from openai.types import CompletionUsage, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
 import modelmesh
-from modelmesh.completions import AsyncChunkStream, ChunkStream
-from modelmesh.results import ModelList
+from modelmesh.resources.arriving import AsyncEventStream, EventStream
+from modelmesh.resources.models import ModelList
 
 
 def synchronous(stream: bool) -> None:
@@ -22,14 +22,14 @@ def synchronous(stream: bool) -> None:
         assert_type(answer.to_dict()["id"], object)
 
         chunks = client.chat.completions.create(model="chat", messages=messages, stream=True)
-        assert_type(chunks, ChunkStream)
+        assert_type(chunks, EventStream[ChatCompletionChunk])
         with chunks:
             for chunk in chunks:
                 assert_type(chunk, ChatCompletionChunk)
                 assert_type(chunk.choices[0].delta.content, str | None)
 
         either = client.chat.completions.create(messages=messages, stream=stream)
-        assert_type(either, ChatCompletion | ChunkStream)
+        assert_type(either, ChatCompletion | EventStream[ChatCompletionChunk])
 
         assert_type(client.models.list(), ModelList)
         assert_type(client.models.list().data, list[Model])
@@ -56,7 +56,7 @@ async def asynchronous() -> None:
         assert_type(answer, ChatCompletion)
 
         chunks = await client.chat.completions.create(messages=messages, stream=True)
-        assert_type(chunks, AsyncChunkStream)
+        assert_type(chunks, AsyncEventStream[ChatCompletionChunk])
         async with chunks:
             async for chunk in chunks:
                 assert_type(chunk, ChatCompletionChunk)

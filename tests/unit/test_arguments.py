@@ -9,7 +9,8 @@ from openai.types.chat import ChatCompletionMessage
 
 from modelmesh.arguments import build
 from modelmesh.errors import RequestError
-from modelmesh.results import COMPLETION, Result
+from modelmesh.results import Result
+from modelmesh.schemas import COMPLETION
 from modelmesh.types import Request
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]

@@ -33,7 +33,7 @@ FLOORS = [
     {"router", "walk", "probe"},
     {"build"},
     {"mesh", "check"},
-    {"proxy", "client", "testing", "arguments", "completions", "results"},
+    {"proxy", "client", "testing", "arguments", "resources", "results", "schemas"},
 ]
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS, 1) for part in parts}
 

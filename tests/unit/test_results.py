@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmesh.results import CHUNK, COMPLETION, MODEL, Result, Schema
+from modelmesh.results import Result
+from modelmesh.schemas import CHUNK, COMPLETION, MODEL, Schema
 
 BODY = {
     "id": "chatcmpl-1",
