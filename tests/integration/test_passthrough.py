@@ -98,7 +98,9 @@ def vendor(running_vendor: FakeProvider) -> FakeProvider:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def proxy(running_vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     config = {
-        "providers": {"fake": {"connector": "openai-compatible", "base_url": running_vendor.url}},
+        "providers": {
+            "fake": {"connector": "openai.llm.v1", "base_url": running_vendor.url, "api_key": "k"}
+        },
         "models": {
             "ok": {"provider": "fake", "capabilities": ["chat-completion"]},
             "recorded": {"provider": "fake", "capabilities": ["chat-completion"]},

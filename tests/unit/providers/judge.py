@@ -115,8 +115,10 @@ def _typed(model: type[BaseModel], bodies: Sequence[bytes]) -> list[str]:
         try:
             model.model_validate_json(body, strict=True)
         except ValidationError as error:
+            # Annotations of a sort of its own (OpenRouter's `file`) are what a vendor adds.
+            faults = [one for one in error.errors() if "annotations" not in one["loc"]]
             # A call is typed as one of a function or a custom one; the first is what is meant.
-            for fault in error.errors()[:1]:
+            for fault in faults[:1]:
                 place = ".".join(map(str, fault["loc"]))
                 got = json.dumps(fault["input"])[:60]
                 found.setdefault(

@@ -15,6 +15,7 @@ from openai.lib.streaming._deltas import accumulate_delta
 from recordings import Exchange
 
 from modelmesh.connectors import registry
+from modelmesh.connectors.providers import openai_compatible
 from modelmesh.errors import RequestError
 
 _BARE: Final = frozenset({"role", "content", "tool_calls", "refusal"})
@@ -26,7 +27,7 @@ _SKIPS_CHECK: Final = "skip_thought_signature_validator"
 OTHERS: Final = {
     id_: vendor
     for id_, vendor in registry.available("providers").items()
-    if id_ != "openai-compatible"
+    if id_ != "openai-compatible" and issubclass(vendor, openai_compatible.Provider)
 }
 """Connectors that lead to another vendor for certain; a server nobody knows may be the first's."""
 _SIGNS: Final = re.compile(r"gemini-([3-9]|\d\d)")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._messages import FOREIGN, STATE, Messages
 from modelmesh.types import Request
 
 SIGNED = {"google": {"thought_signature": "c2ln"}}
@@ -56,7 +56,7 @@ def arrived(vendor: str, messages: Sequence[Any]) -> Any:
         ("xai", {"reasoning_content"}),
         ("fireworks", {"reasoning_content"}),
         ("openrouter", {"reasoning", "reasoning_content", "reasoning_details"}),
-        ("vllm", STATE),
+        ("vllm", STATE - FOREIGN),
         ("openai_compatible", STATE),
     ],
 )

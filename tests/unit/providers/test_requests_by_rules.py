@@ -11,8 +11,13 @@ from recordings import CONNECTORS, Exchange, recorded
 from request_rules import body_complaints
 
 from modelmesh.connectors import registry
+from modelmesh.connectors.providers import openai_compatible
 
-VENDORS = registry.available("providers")
+VENDORS = {
+    id_: vendor
+    for id_, vendor in registry.available("providers").items()
+    if issubclass(vendor, openai_compatible.Provider)  # others do not chat
+}
 ASKED = [one for one in recorded() if one.left_out is None and one.endpoint != "error"]
 RECORDED = [one for one in ASKED if isinstance(one.asked, dict)]
 MORE_LENIENT = {

@@ -170,8 +170,8 @@ MESSAGE = {"role": "assistant", "content": ""}
 def test_an_empty_text_and_leading_space_are_sound() -> None:
     body = {"choices": [{"message": MESSAGE, "finish_reason": "stop"}]}
     raw = b"\n\n   " + json.dumps(body).encode()
-    assert answer(raw).body == raw
-    assert answer(raw).usage is None
+    assert answer(raw, vendor="openai").body == raw
+    assert answer(raw, vendor="openai").usage is None
 
 
 @pytest.mark.parametrize(

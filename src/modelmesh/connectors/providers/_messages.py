@@ -29,6 +29,9 @@ STATE: Final = frozenset(
 )
 """Fields in which vendors hand out state; `extra_content` is that of a single call as well."""
 
+FOREIGN: Final = frozenset({"extra_content", "thinking_blocks", "tool_plan"})
+"""Those of vendors with an API of their own, which nobody else can read."""
+
 _NINE: Final = re.compile(r"[a-zA-Z0-9]{9}")
 _NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 

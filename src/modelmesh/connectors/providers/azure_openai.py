@@ -11,8 +11,9 @@ from attrs import field, frozen
 from attrs.validators import matches_re, optional
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._messages import STATE, Messages
-from modelmesh.connectors.providers.openai import REASONING
+from modelmesh.connectors.providers.openai import IMAGES, REASONING
 
 _WORD = optional(matches_re(r"[\w.-]+"))
 
@@ -20,7 +21,6 @@ _WORD = optional(matches_re(r"[\w.-]+"))
 class Provider(openai_compatible.Provider):
     connector = "azure.openai.v1"
     name = "Azure OpenAI"
-    mended = True
     key_names = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
     url_names = ("AZURE_OPENAI_ENDPOINT",)
     option_names = MappingProxyType(
@@ -29,6 +29,13 @@ class Provider(openai_compatible.Provider):
     auth = ("api-key", "{key}")
     reasoning = REASONING
     messages = Messages(refuses=STATE)
+    translators = MappingProxyType(
+        {
+            **openai_compatible.Provider.translators,
+            "embeddings": Embeddings(most=2048),
+            "images": IMAGES,
+        }
+    )
 
     @frozen(kw_only=True)
     class Options:

@@ -1,5 +1,7 @@
 """Cerebras. https://inference-docs.cerebras.ai/api-reference/chat-completions."""
 
+from types import MappingProxyType
+
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._messages import STATE, Messages
 
@@ -7,7 +9,6 @@ from modelmesh.connectors.providers._messages import STATE, Messages
 class Provider(openai_compatible.Provider):
     connector = "cerebras.api.v1"
     name = "Cerebras"
-    mended = True
     base_url = "https://api.cerebras.ai/v1"
     key_names = ("CEREBRAS_API_KEY",)
     models = ("gpt-oss-120b", "qwen-3.8-27b")
@@ -28,3 +29,4 @@ class Provider(openai_compatible.Provider):
         }
     )
     messages = Messages(refuses=STATE - {"reasoning"}, developer=False)
+    translators = MappingProxyType({})

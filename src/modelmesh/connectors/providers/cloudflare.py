@@ -10,8 +10,9 @@ from attrs import field, frozen
 from attrs.validators import matches_re, optional
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._messages import Messages
+from modelmesh.connectors.providers._messages import FOREIGN, Messages
 from modelmesh.errors import ErrorKind
 
 _API = "https://api.cloudflare.com/client/v4/accounts"
@@ -20,11 +21,13 @@ _API = "https://api.cloudflare.com/client/v4/accounts"
 class Provider(openai_compatible.Provider):
     connector = "cloudflare.workersai.v1"
     name = "Cloudflare Workers AI"
-    mended = True
     key_names = ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")
     option_names = MappingProxyType({"account_id": "CLOUDFLARE_ACCOUNT_ID"})
     models = ("@cf/google/gemma-4-26b-a4b-it", "@cf/openai/gpt-oss-20b")
-    messages = Messages(developer=False)
+    messages = Messages(refuses=FOREIGN, developer=False)
+    translators = MappingProxyType(
+        {"embeddings": Embeddings(accepts=frozenset(), formats=frozenset(), tokens=False, most=100)}
+    )
     signs = (
         Sign(ErrorKind.QUOTA_EXHAUSTED, {429}, words={"3036"}),
         Sign(ErrorKind.OVERLOADED, {429}, words={"3040"}),

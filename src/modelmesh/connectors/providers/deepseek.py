@@ -9,7 +9,6 @@ from modelmesh.connectors.providers._messages import STATE, Messages
 class Provider(openai_compatible.Provider):
     connector = "deepseek.api.v1"
     name = "DeepSeek"
-    mended = True
     base_url = "https://api.deepseek.com"
     key_names = ("DEEPSEEK_API_KEY",)
     models = ("deepseek-v4-flash", "deepseek-v4-pro")
@@ -20,3 +19,4 @@ class Provider(openai_compatible.Provider):
         needs=MappingProxyType({"reasoning_content": ""}),
         developer=False,
     )
+    translators = MappingProxyType({})

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.errors import ErrorKind
@@ -13,7 +14,6 @@ from modelmesh.errors import ErrorKind
 class Provider(openai_compatible.Provider):
     connector = "fireworks.api.v1"
     name = "Fireworks AI"
-    mended = True
     base_url = "https://api.fireworks.ai/inference/v1"
     key_names = ("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY")
     models = (
@@ -24,6 +24,15 @@ class Provider(openai_compatible.Provider):
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
     words = MappingProxyType({"tool_choice": MappingProxyType({"required": "any"})})
     messages = Messages(refuses=STATE - {"reasoning_content"} | {"cache_control"}, developer=False)
+    translators = MappingProxyType(
+        {
+            "embeddings": Embeddings(
+                accepts=frozenset({"dimensions", "normalize", "prompt_template", "return_logits"}),
+                formats=frozenset(),
+                tokens=False,
+            )
+        }
+    )
     signs = (Sign(ErrorKind.QUOTA_EXHAUSTED, {412}), Sign(ErrorKind.BAD_KEY, {403}))
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:

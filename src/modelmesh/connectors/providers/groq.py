@@ -12,7 +12,6 @@ from modelmesh.errors import ErrorKind
 class Provider(openai_compatible.Provider):
     connector = "groq.api.v1"
     name = "Groq"
-    mended = True
     base_url = "https://api.groq.com/openai/v1"
     key_names = ("GROQ_API_KEY",)
     url_names = ("GROQ_API_BASE",)

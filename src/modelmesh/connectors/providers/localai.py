@@ -1,14 +1,13 @@
 """LocalAI, https://localai.io, which has no variable for its address; LOCALAI_HOST is ours."""
 
 from modelmesh.connectors.providers import openai_compatible
-from modelmesh.connectors.providers._messages import Messages
+from modelmesh.connectors.providers._messages import FOREIGN, Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "localai.local.v1"
     name = "LocalAI"
-    mended = True
     base_url = "http://localhost:8080/v1"
     local = True
     url_names = ("LOCALAI_HOST",)
-    messages = Messages(developer=False)
+    messages = Messages(refuses=FOREIGN, developer=False)

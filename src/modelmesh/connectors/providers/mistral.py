@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.errors import ErrorKind
@@ -11,7 +12,6 @@ from modelmesh.errors import ErrorKind
 class Provider(openai_compatible.Provider):
     connector = "mistral.api.v1"
     name = "Mistral"
-    mended = True
     base_url = "https://api.mistral.ai/v1"
     key_names = ("MISTRAL_API_KEY",)
     models = ("mistral-small-latest", "mistral-large-latest", "mistral-embed")
@@ -56,6 +56,17 @@ class Provider(openai_compatible.Provider):
         refuses=STATE,
         developer=False,
         short_ids=True,
+    )
+    translators = MappingProxyType(
+        {
+            **openai_compatible.Provider.translators,
+            "embeddings": Embeddings(
+                accepts=frozenset({"metadata", "output_dimension", "output_dtype"}),
+                renamed=MappingProxyType({"dimensions": "output_dimension"}),
+                tokens=False,
+                sizes=MappingProxyType({"mistral-embed": 1024, "mistral-embed-2312": 1024}),
+            ),
+        }
     )
     signs = (
         Sign(ErrorKind.RATE_LIMIT, {429}, words={"1300"}),

@@ -6,6 +6,8 @@ from types import MappingProxyType
 from attrs import frozen
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._parameters import SAMPLING, Reasoning
 
@@ -16,6 +18,9 @@ REASONING = Reasoning(
     prefixes=("o1", "o3", "o4", "gpt-5", "gpt-6"),
 )
 """OpenAI's reasoning models, at OpenAI and at Azure."""
+
+IMAGES = Images(refuses=frozenset({"style"}), base64_only=("gpt-image", "chatgpt-image"))
+"""OpenAI's models that make images: https://platform.openai.com/docs/guides/image-generation."""
 
 
 class Provider(openai_compatible.Provider):
@@ -28,8 +33,18 @@ class Provider(openai_compatible.Provider):
         {"organization": "OPENAI_ORG_ID", "project": "OPENAI_PROJECT_ID"}
     )
     models = ("gpt-6-luna", "text-embedding-3-small", "gpt-image-2", "gpt-transcribe")
+    mended = False
     reasoning = REASONING
     messages = Messages(refuses=STATE)
+    translators = MappingProxyType(
+        {
+            **openai_compatible.Provider.translators,
+            "embeddings": Embeddings(
+                most=2048, sizes=MappingProxyType({"text-embedding-ada-002": 1536})
+            ),
+            "images": IMAGES,
+        }
+    )
 
     @frozen(kw_only=True)
     class Options:

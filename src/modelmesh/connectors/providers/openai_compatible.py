@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from modelmesh.catalogue import ModelFacts, find
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._images import Images
-from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
+from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, is_plain, mended_answer
 from modelmesh.connectors.providers._messages import Messages
 from modelmesh.connectors.providers._parameters import (
     SAMPLING,
@@ -64,8 +64,8 @@ class Provider(Vendor):
     messages: ClassVar[Messages] = Messages()
     functions_refuse: ClassVar[frozenset[str]] = frozenset()
     """Fields which a tool's function may not have."""
-    mended: ClassVar[bool] = False
-    """Its answers depart from OpenAI's, and are mended where they do."""
+    mended: ClassVar[bool] = True
+    """Its answers may depart from OpenAI's, and are mended where they do."""
     finishes: ClassVar[Mapping[str, str]] = NONE
     """Reasons to finish which it has words of its own for, in OpenAI's words."""
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType(
@@ -176,7 +176,7 @@ class Provider(Vendor):
         if not isinstance(choices, list) or not choices:
             raise _bad_answer("no choices")
         answer = reply.body
-        if self.mended:
+        if self.mended and not is_plain(body):
             new = mended_answer(
                 body, words=self._finishes, request=evolve(request, model=model), wall=wall
             )

@@ -4,16 +4,18 @@ Its errors are at https://openrouter.ai/docs/api/reference/errors-and-debugging.
 behind it is out of breath, the key is not to blame.
 """
 
+from types import MappingProxyType
+
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._messages import Messages
+from modelmesh.connectors.providers._messages import FOREIGN, Messages
 from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
     connector = "openrouter.api.v1"
     name = "OpenRouter"
-    mended = True
     base_url = "https://openrouter.ai/api/v1"
     key_names = ("OPENROUTER_API_KEY",)
     models = ("deepseek/deepseek-v4-flash", "google/gemini-3.1-flash-lite")
@@ -21,4 +23,5 @@ class Provider(openai_compatible.Provider):
         Sign(ErrorKind.OVERLOADED, {429}, text="rate-limited upstream"),
         Sign(ErrorKind.QUOTA_EXHAUSTED, {402, 403}, text="key limit exceeded"),
     )
-    messages = Messages(refuses=frozenset({"extra_content", "thinking_blocks", "tool_plan"}))
+    messages = Messages(refuses=FOREIGN)
+    translators = MappingProxyType({"embeddings": Embeddings()})

@@ -1,13 +1,15 @@
 """Perplexity, whose models search the web. https://docs.perplexity.ai/api-reference."""
 
+from types import MappingProxyType
+
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._messages import STATE, Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "perplexity.api.v1"
     name = "Perplexity"
-    mended = True
     base_url = "https://api.perplexity.ai"
     key_names = ("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY", "PPLX_API_KEY")
     models = ("sonar", "sonar-pro", "pplx-embed-v1-0.6b")
@@ -16,3 +18,15 @@ class Provider(openai_compatible.Provider):
         {"logit_bias", "logprobs", "n", "seed", "tool_choice", "tools", "top_logprobs"}
     )
     messages = Messages(refuses=STATE, developer=False)
+    translators = MappingProxyType(
+        {
+            "embeddings": Embeddings(
+                path="/v1/embeddings",
+                accepts=frozenset({"dimensions"}),
+                formats=frozenset(),
+                number="b",
+                tokens=False,
+                most=512,
+            )
+        }
+    )

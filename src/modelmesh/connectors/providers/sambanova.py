@@ -1,17 +1,25 @@
 """SambaNova Cloud. https://docs.sambanova.ai/cloud/api-reference."""
 
+from types import MappingProxyType
+
 from modelmesh.connectors.providers import openai_compatible
-from modelmesh.connectors.providers._messages import Messages
+from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._messages import FOREIGN, Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "sambanova.api.v1"
     name = "SambaNova Cloud"
-    mended = True
     base_url = "https://api.sambanova.ai/v1"
     key_names = ("SAMBANOVA_API_KEY",)
     models = ("gpt-oss-120b", "Meta-Llama-3.3-70B-Instruct")
     unsupported = frozenset(
         {"frequency_penalty", "logit_bias", "logprobs", "n", "presence_penalty", "top_logprobs"}
     )
-    messages = Messages(developer=False)
+    messages = Messages(refuses=FOREIGN, developer=False)
+    translators = MappingProxyType(
+        {
+            **openai_compatible.Provider.translators,
+            "embeddings": Embeddings(accepts=frozenset(), formats=frozenset(), tokens=False),
+        }
+    )

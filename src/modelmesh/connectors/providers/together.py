@@ -6,13 +6,22 @@ Its errors are at https://docs.together.ai/docs/error-codes: a prompt that is to
 from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
-from modelmesh.connectors.providers._messages import Messages
+from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._images import OPTIONS, Images
+from modelmesh.connectors.providers._messages import FOREIGN, Messages
+
+# https://docs.together.ai/reference/post-images-generations
+_IMAGES = Images(
+    refuses=OPTIONS | {"user"},
+    takes=MappingProxyType({"output_format": frozenset({"jpeg", "png"})}),
+    words=MappingProxyType({"response_format": MappingProxyType({"b64_json": "base64"})}),
+    sized=lambda size: {"width": size.width, "height": size.height},
+)
 
 
 class Provider(openai_compatible.Provider):
     connector = "together.api.v1"
     name = "Together AI"
-    mended = True
     base_url = "https://api.together.ai/v1"
     key_names = ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")
     models = ("openai/gpt-oss-120b", "Qwen/Qwen3.8-Flash", "BAAI/bge-base-en-v1.5")
@@ -31,4 +40,11 @@ class Provider(openai_compatible.Provider):
     implied = frozenset({"stream_options"})
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
     finishes = MappingProxyType({"eos": "stop"})
-    messages = Messages(developer=False)
+    messages = Messages(refuses=FOREIGN, developer=False)
+    translators = MappingProxyType(
+        {
+            **openai_compatible.Provider.translators,
+            "embeddings": Embeddings(accepts=frozenset(), formats=frozenset(), tokens=False),
+            "images": _IMAGES,
+        }
+    )

@@ -3,15 +3,54 @@
 A wrong key is a 400 here, and spent credits are a 403 or a 429; their wording tells.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._images import OPTIONS, Images
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._parameters import Reasoning
+from modelmesh.connectors.providers._sizes import Size
+from modelmesh.errors import ErrorKind
+
+_SIGNS: Final = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"content moderation"),)
+_RATIOS: Final = (
+    "1:1",
+    "3:4",
+    "4:3",
+    "9:16",
+    "16:9",
+    "2:3",
+    "3:2",
+    "9:19.5",
+    "19.5:9",
+    "9:20",
+    "20:9",
+    "1:2",
+    "2:1",
+)
+
+
+def _sized(size: Size) -> Mapping[str, str] | None:
+    ratio = size.nearest(_RATIOS)
+    resolution = "1k" if size.resolution == "1k" else "2k"
+    return {"aspect_ratio": ratio, "resolution": resolution} if ratio else None
+
+
+# https://docs.x.ai/developers/model-capabilities/images/generation
+_IMAGES: Final = Images(
+    refuses=OPTIONS - {"quality"} | {"output_format"},
+    words=MappingProxyType({"quality": {"auto": "medium", "xhigh": "high", "max": "high"}}),
+    sized=_sized,
+    signs=_SIGNS,
+)
 
 
 class Provider(openai_compatible.Provider):
     connector = "xai.api.v1"
     name = "xAI"
-    mended = True
     base_url = "https://api.x.ai/v1"
     key_names = ("XAI_API_KEY",)
     url_names = ("XAI_API_BASE",)
@@ -23,3 +62,5 @@ class Provider(openai_compatible.Provider):
     )
     messages = Messages(refuses=STATE - {"reasoning_content"} | {"name"})
     functions_refuse = frozenset({"strict"})
+    signs = _SIGNS
+    translators = MappingProxyType({**openai_compatible.Provider.translators, "images": _IMAGES})
