@@ -15,7 +15,7 @@ from modelmesh.errors import ErrorKind, ProviderError, TransportError, as_failur
 from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import TransportReply
-from modelmesh.types import Event, Piece, Request, StreamDecoder, Usage
+from modelmesh.types import Event, Request, StreamDecoder, Usage
 
 MAX_WHOLE: Final = 256 << 20
 """Bytes of a plain reply."""
@@ -50,14 +50,18 @@ class EventSplitter(Decoder):
         return [event for event in super().end() if _whole(event)]
 
 
+class Piece(Event):
+    """What stands for an event where there are none: some bytes of a body, or none at its end."""
+
+
 class PieceSplitter:
-    """What is no events: each piece is one as it is. An empty one stands for the end."""
+    """What is no events."""
 
     def feed(self, piece: bytes) -> list[Event]:
-        return [Piece(piece)]
+        return [Piece("", piece)]
 
     def end(self) -> list[Event]:
-        return [Piece(b"")]
+        return [Piece("", b"")]
 
 
 _EVENTS: Final = "text/event-stream"

@@ -179,14 +179,6 @@ class Event:
     data: bytes = field(repr=False)
 
 
-@value
-class Piece(Event):
-    """What stands for an event in a body of bytes: some of them, or none at its end."""
-
-    name: str = field(default="", init=False)
-    data: bytes = field(repr=False)
-
-
 class StreamDecoder(Protocol):
     """Turns the events of one vendor's stream into chunks. Lives as long as that stream."""
 

@@ -15,11 +15,12 @@ from modelmesh.connectors.providers._errors import Sign, failure, failure_in_str
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
-from modelmesh.connectors.providers._transcriptions import usage_of
+from modelmesh.connectors.providers._subtitles import usage_of
 from modelmesh.connectors.providers._vendor import NONE, Call
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps, loads
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Piece, Request, StreamDecoder
+from modelmesh.stream import Piece
+from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
 
 TYPES: Final[Mapping[str, str]] = {
     "mp3": "audio/mpeg",
@@ -103,14 +104,14 @@ class Speech:
         voice, made = body.get("voice"), format_of(body, self.formats)
         if isinstance(voice, str) and voice in self.voices:
             changed["voice"] = self.voices[voice]
-        if made != (body.get("response_format") or USUAL):
+        if self.formats and made != (body.get("response_format") or USUAL):
             changed["response_format"] = made
         return changed
 
 
 def format_of(body: Mapping[str, Any], formats: Sequence[str] = ()) -> str:
     """Return the format of the audio that a vendor makes: what is asked for, or what it can."""
-    asked = body.get("response_format") or USUAL
+    asked = str(body.get("response_format") or USUAL)
     return asked if not formats or asked in formats else formats[0]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from modelmesh.connectors.providers._errors import Sign, failure
 from modelmesh.errors import ErrorKind, ProviderError
@@ -103,7 +103,12 @@ class Vendor:
 
     @frozen(kw_only=True)
     class Options:
-        """Settings of the vendor's own."""
+        """Settings of the vendor's own.
+
+        `voices` are those it is asked for in place of the ones that clients ask for.
+        """
+
+        voices: Mapping[str, str] = NONE
 
     def __init__(
         self,
@@ -148,6 +153,7 @@ class Vendor:
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError (400) where it is malformed."""
+        request = self._voiced(request)
         call = self.translators[request.endpoint].request(request, model=model, drop=drop)
         return HttpRequest(
             url=self._at(call.path, model),
@@ -200,6 +206,15 @@ class Vendor:
         headers = dict(self._headers_with(key))
         del headers["content-type"]
         return HttpRequest(url=self._at(self.models_path), headers=headers, method="GET")
+
+    def _voiced(self, request: Request) -> Request:
+        """Return a request with the voice that the configuration has in place of its own."""
+        # A connector of somebody else's may have options without voices.
+        voices: Mapping[str, str] = getattr(self.options, "voices", NONE)
+        voice = request.body.get("voice") if voices else None
+        if not isinstance(voice, str) or voice not in voices:
+            return request
+        return evolve(request, body={**request.body, "voice": voices[voice]}, raw=b"")
 
     def _at(self, path: str, model: str = "") -> str:  # noqa: ARG002 - some have it
         """Return the URL of a path. Nothing that a client sent is ever part of it."""
