@@ -12,7 +12,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final, Self
 
-from modelmesh.testing import fake_faults, fake_speech, fake_variants
+from modelmesh.testing import fake_faults, fake_images, fake_speech, fake_variants
 from modelmesh.testing.fake_answers import encode, error, model_list
 from modelmesh.testing.fake_wire import HEAD_LIMIT, Exchange, Fault, Received, read_request
 
@@ -36,10 +36,14 @@ CATALOGUE: Final = _public(fake_variants, fake_faults)
 SPEECH: Final = {**_public(fake_faults), **_public(fake_speech)}
 """Those which a vendor that speaks has; the ones that answer without a word are the same."""
 
+IMAGES: Final = {**_public(fake_faults), **_public(fake_images)}
+"""Those which a vendor that makes images has."""
+
 _BY_KEY = "fault:"
 _SERVED: Final[Mapping[str, Catalogue]] = {
     "POST /v1/chat/completions": CATALOGUE,
     "POST /v1/audio/speech": SPEECH,
+    "POST /v1/images/generations": IMAGES,
 }
 
 
