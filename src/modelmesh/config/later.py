@@ -26,8 +26,6 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "cartesia.tts.v1",
             "fal.image.v1",
             "replicate.api.v1",
-            "voyage.api.v1",
-            "jina.embed.v1",
         ),
         "strategies": (
             "modelmesh.round-robin.v1",

@@ -11,12 +11,10 @@ from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._vectors import (
     check_count,
-    check_size,
-    checked,
     counts_of,
     inputs_lacking,
+    numbers_in,
     packed,
-    unpacked,
     unsound,
     usage_in,
 )
@@ -42,7 +40,8 @@ class Embeddings:
         number: what its base64 is made of, a kind of `_vectors`.
         tokens: it takes tokens in place of texts.
         most: how many inputs it takes at a time; None: nobody says.
-        sizes: how the names of models begin whose embeddings have one size only, and that size.
+        adds: parameters which a request gets unless it has them.
+        sizes: the models whose embeddings have one size only, and that size.
 
     """
 
@@ -54,11 +53,12 @@ class Embeddings:
     number: str = "f"
     tokens: bool = True
     most: int | None = None
+    adds: Mapping[str, Any] = MappingProxyType({})
     sizes: Mapping[str, int] = MappingProxyType({})
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return what this model's vendor does not take of a request."""
-        body, size = request.body, self._only_size(model)
+        body, size = request.body, self.sizes.get(model)
         idle = {name for name, told in body.items() if not asks_something(name, told)}
         if size is not None and body.get("dimensions") == size:
             idle.add("dimensions")
@@ -68,18 +68,22 @@ class Embeddings:
 
     def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Translate a request: only the model's name is replaced where that is all it takes."""
-        body, without = request.body, drop | self._refused(request.body, model)
+        told = self.told(request, model, drop)
+        sent = spliced(request.raw, model) if told == request.body else None
+        return Call(path=self.path, body=sent or dumps({**told, "model": model}))
+
+    def told(self, request: Request, model: str, drop: frozenset[str]) -> dict[str, Any]:
+        """Return what the vendor is told, by its own names."""
+        body = request.body
+        without = drop | self._refused(body, model)
         if (body.get("encoding_format") or "float") not in self.formats:
             without |= {"encoding_format"}
-        if without.isdisjoint(body) and self.renamed.keys().isdisjoint(body):
-            sent = spliced(request.raw, model)
-            return Call(path=self.path, body=sent or dumps({**body, "model": model}))
         kept = {
             self.renamed.get(name, name): value
             for name, value in body.items()
             if name not in without
         }
-        return Call(path=self.path, body=dumps({**kept, "model": model}))
+        return {**self.adds, **kept}
 
     def answer(
         self,
@@ -124,18 +128,14 @@ class Embeddings:
         refused = self.refuses & body.keys()
         if self.accepts is not None:
             refused |= body.keys() - self.accepts - self.renamed.keys()
-        if "dimensions" in body and self._only_size(model) is not None:
+        if "dimensions" in body and model in self.sizes:
             refused |= {"dimensions"}
         return frozenset(refused) - {"model", "input", "encoding_format"}
-
-    def _only_size(self, model: str) -> int | None:
-        return next((size for name, size in self.sizes.items() if model.startswith(name)), None)
 
     def _as_asked(self, came: Any, request: Request) -> Any:
         """Return an embedding as numbers or in base64: the same object if it came like that."""
         as_base64 = request.body.get("encoding_format") == "base64"
-        numbers = checked(unpacked(came, self.number) if isinstance(came, str) else came)
-        check_size(len(numbers), request)
+        numbers = numbers_in(came, request, kind=self.number)
         if as_base64:
             return came if isinstance(came, str) and self.number == "f" else packed(numbers)
         return numbers

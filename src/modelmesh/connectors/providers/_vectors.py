@@ -5,7 +5,6 @@ first: https://platform.openai.com/docs/api-reference/embeddings/create.
 """
 
 import base64
-import binascii
 import struct
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -60,20 +59,12 @@ def packed(numbers: Sequence[float]) -> str:
     return base64.b64encode(content).decode()
 
 
-def unpacked(text: str, kind: str = "f") -> list[float]:
-    """Return the numbers in base64. Their kind is that of `_SIZES`."""
-    try:
-        content = base64.b64decode(text, validate=True)
-        count, rest = divmod(len(content), _SIZES[kind])
-        if rest:
-            raise unsound("base64 that was cut")
-        return list(map(float, struct.unpack(f"<{count}{kind}", content)))
-    except binascii.Error:
-        raise unsound("text that is no base64") from None
+def numbers_in(came: Any, request: Request, *, kind: str = "f") -> Sequence[float]:
+    """Return the numbers of an embedding: the same list if it is one, or those in its base64.
 
-
-def checked(numbers: Any) -> Sequence[float]:
-    """Return the numbers of an embedding. Raises ProviderError where they are none."""
+    `kind` is one of `_SIZES`. Raises ProviderError where they are none, or more than asked for.
+    """
+    numbers: Sequence[float] = _unpacked(came, kind) if isinstance(came, str) else came
     try:
         # Adding them up is the quickest way to look at each.
         sound = isinstance(numbers, list) and bool(numbers) and isfinite(sum(numbers))
@@ -81,7 +72,10 @@ def checked(numbers: Any) -> Sequence[float]:
         sound = False
     if not sound:
         raise unsound("no numbers")
-    return numbers  # type: ignore[no-any-return] # looked at above
+    wanted = request.body.get("dimensions")
+    if isinstance(wanted, int) and len(numbers) > wanted:
+        raise unsound(f"embeddings of {len(numbers)} numbers instead of {wanted}")
+    return numbers
 
 
 def usage_in(counts: Any) -> Usage | None:
@@ -93,25 +87,24 @@ def usage_in(counts: Any) -> Usage | None:
 
 
 def answer_of(
-    vectors: Sequence[Sequence[float]], *, request: Request, model: str, usage: Usage | None
+    vectors: Sequence[Any], *, request: Request, model: str, usage: Usage | None
 ) -> Answer:
-    """Write embeddings of native vendors as OpenAI would.
+    """Write embeddings of a native vendor as OpenAI would.
 
-    Raises ProviderError where they are not one for each input, or have more numbers than asked for.
+    Raises ProviderError where they are not one for each input, or no numbers.
     """
     check_count(len(vectors), request)
     as_base64 = request.body.get("encoding_format") == "base64"
-    for vector in vectors:
-        check_size(len(checked(vector)), request)
+    numbers = [numbers_in(vector, request) for vector in vectors]
     body = {
         "object": "list",
         "data": [
             {
                 "object": "embedding",
                 "index": index,
-                "embedding": packed(vector) if as_base64 else vector,
+                "embedding": packed(each) if as_base64 else each,
             }
-            for index, vector in enumerate(vectors)
+            for index, each in enumerate(numbers)
         ],
         "model": model,
         "usage": counts_of(usage),
@@ -132,17 +125,21 @@ def check_count(count: int, request: Request) -> None:
         raise unsound(f"{count} embeddings for {wanted} inputs")
 
 
-def check_size(size: int, request: Request) -> None:
-    """Raise ProviderError where an embedding has more numbers than were asked for."""
-    wanted = request.body.get("dimensions")
-    if isinstance(wanted, int) and size > wanted:
-        raise unsound(f"embeddings of {size} numbers instead of {wanted}")
+def unsound(what: str) -> ProviderError:
+    """Return the failure of a vendor which answered with something else than asked for."""
+    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
+
+
+def _unpacked(text: str, kind: str) -> list[float]:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise unsound("text that is no base64") from None
+    count, rest = divmod(len(content), _SIZES[kind])
+    if rest:
+        raise unsound("base64 that was cut")
+    return list(map(float, struct.unpack(f"<{count}{kind}", content)))
 
 
 def _has_tokens(wanted: Any) -> bool:
     return isinstance(wanted, list) and any(isinstance(item, int | list) for item in wanted)
-
-
-def unsound(what: str) -> ProviderError:
-    """Return the failure of a vendor which answered with something else than asked for."""
-    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")

@@ -33,6 +33,7 @@ class Provider(openai_compatible.Provider):
     key_names = ("ANTHROPIC_API_KEY",)
     url_names = ("ANTHROPIC_BASE_URL",)
     models = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5")
+    translators = MappingProxyType({})
     chat_path = "/messages"
     models_path = "/models?limit=1000"
     auth = ("x-api-key", "{key}")

@@ -13,6 +13,7 @@ Errors: https://docs.cohere.com/reference/errors.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import evolve
@@ -22,6 +23,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import Reasoning
 from modelmesh.connectors.providers.cohere.answer import answer_of, sound
+from modelmesh.connectors.providers.cohere.embeddings import CohereEmbeddings
 from modelmesh.connectors.providers.cohere.request import ACCEPTED, clashes_in, written
 from modelmesh.connectors.providers.cohere.stream import Decoder
 from modelmesh.errors import ErrorKind
@@ -38,7 +40,8 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.cohere.com"
     key_names = ("CO_API_KEY", "COHERE_API_KEY")
     url_names = ("CO_API_URL",)
-    models = ("command-a-03-2025", "command-r7b-12-2024", "command-a-plus-05-2026")
+    models = ("command-a-03-2025", "command-r7b-12-2024", "command-a-plus-05-2026", "embed-v4.0")
+    translators = MappingProxyType({"embeddings": CohereEmbeddings()})
     chat_path = "/v2/chat"
     models_path = "/v1/models?page_size=1000"
     accepts = ACCEPTED

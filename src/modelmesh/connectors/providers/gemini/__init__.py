@@ -14,6 +14,7 @@ from attrs import evolve
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._conversation import read
 from modelmesh.connectors.providers.gemini.answer import answer_of, body_in
+from modelmesh.connectors.providers.gemini.embeddings import GeminiEmbeddings
 from modelmesh.connectors.providers.gemini.failures import SIGNS, failed
 from modelmesh.connectors.providers.gemini.images import GeminiImages
 from modelmesh.connectors.providers.gemini.messages import contents_of
@@ -31,13 +32,15 @@ class Provider(openai_compatible.Provider):
     base_url = "https://generativelanguage.googleapis.com/v1beta"
     key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     url_names = ("GOOGLE_GEMINI_BASE_URL",)
-    models = ("gemini-3.8-flash", "gemini-3.5-flash-lite", "gemini-4-argon")
+    models = ("gemini-3.8-flash", "gemini-3.5-flash-lite", "gemini-4-argon", "gemini-embedding-2")
     models_path = "/models?pageSize=1000"
     auth = ("x-goog-api-key", "{key}")
     accepts = TAKEN
     implied = frozenset({"stream_options"})
     signs = SIGNS
-    translators = MappingProxyType({"images": GeminiImages(signs=SIGNS)})
+    translators = MappingProxyType(
+        {"embeddings": GeminiEmbeddings(), "images": GeminiImages(signs=SIGNS)}
+    )
 
     def completed(self, base_url: str) -> str:
         """Return an address with its version, which Google's own variable leaves out."""

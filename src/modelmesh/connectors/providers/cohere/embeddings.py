@@ -1,0 +1,81 @@
+"""Embeddings of Cohere's. https://docs.cohere.com/reference/embed.
+
+Cohere wants to be told what they are for, by `input_type`: documents to search, unless the client
+says something else. A text that is too long is refused, as OpenAI refuses it, and not cut.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attrs import frozen
+
+from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._vectors import answer_of, texts_of
+from modelmesh.connectors.providers._vendor import Call, object_in
+from modelmesh.connectors.providers.cohere.answer import usage_of
+from modelmesh.json_text import dumps
+from modelmesh.types import Answer, HttpReply, Request
+
+
+@frozen(kw_only=True)
+class CohereEmbeddings(Embeddings):
+    """Cohere's own wire."""
+
+    path: str = "/v2/embed"
+    accepts: frozenset[str] | None = frozenset(
+        {"embedding_types", "input_type", "max_tokens", "priority", "truncate"}
+    )
+    renamed: Mapping[str, str] = MappingProxyType({"dimensions": "output_dimension"})
+    formats: frozenset[str] = frozenset()
+    tokens: bool = False
+    most: int | None = 96
+    adds: Mapping[str, Any] = MappingProxyType(
+        {"input_type": "search_document", "embedding_types": ["float"], "truncate": "NONE"}
+    )
+    sizes: Mapping[str, int] = MappingProxyType(
+        {
+            "embed-english-v3.0": 1024,
+            "embed-multilingual-v3.0": 1024,
+            "embed-english-light-v3.0": 384,
+            "embed-multilingual-light-v3.0": 384,
+        }
+    )
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+        """Translate a request. Raises RequestError (400) where it has no texts."""
+        told = self.told(request, model, drop)
+        texts = texts_of(told)
+        rest = {name: value for name, value in told.items() if name != "input"}
+        return Call(path=self.path, body=dumps({**rest, "model": model, "texts": texts}))
+
+    def answer(
+        self,
+        reply: HttpReply,
+        *,
+        request: Request,
+        model: str,
+        wall: float,  # noqa: ARG002 - answers name no time
+    ) -> Answer | None:
+        """Translate an answer. Raises ProviderError where it is not one for each input."""
+        body = object_in(reply)
+        came = body.get("embeddings")
+        if not came and tells_of_failure(body):
+            return None
+        meta = body.get("meta")
+        return answer_of(
+            _vectors(came, request),
+            request=request,
+            model=model,
+            usage=usage_of(meta) if isinstance(meta, dict) else None,
+        )
+
+
+def _vectors(came: Any, request: Request) -> list[Any]:
+    """Return the embeddings of the first of the types that were asked for."""
+    if isinstance(came, dict):
+        types = request.body.get("embedding_types")
+        first = types[0] if isinstance(types, list) and types else "float"
+        came = came.get(str(first))
+    return came if isinstance(came, list) else []

@@ -1,0 +1,63 @@
+"""Embeddings of Gemini's. https://ai.google.dev/api/embeddings.
+
+A text is a `content` of its own: the parts of one content make one embedding. What they are for is
+told by `task_type`, which gemini-embedding-2 reads from the text instead.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import frozen
+
+from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._vectors import answer_of, texts_of
+from modelmesh.connectors.providers._vendor import Call, object_in
+from modelmesh.connectors.providers.gemini.answer import usage_of
+from modelmesh.json_text import dumps
+from modelmesh.types import Answer, HttpReply, Request
+
+
+@frozen(kw_only=True)
+class GeminiEmbeddings(Embeddings):
+    """Gemini's own wire."""
+
+    path: str = "batchEmbedContents"
+    accepts: frozenset[str] | None = frozenset({"outputDimensionality", "taskType", "title"})
+    renamed: Mapping[str, str] = MappingProxyType(
+        {"dimensions": "outputDimensionality", "task_type": "taskType"}
+    )
+    formats: frozenset[str] = frozenset()
+    tokens: bool = False
+    most: int | None = 100
+    sizes: Mapping[str, int] = MappingProxyType({"embedding-001": 768})
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+        """Translate a request. Raises RequestError (400) where it has no texts."""
+        told = self.told(request, model, drop)
+        rest = {name: value for name, value in told.items() if name not in ("input", "model")}
+        name = f"models/{model.removeprefix('models/')}"
+        requests = [
+            {"model": name, "content": {"parts": [{"text": text}]}, **rest}
+            for text in texts_of(told)
+        ]
+        return Call(path=self.path, body=dumps({"requests": requests}))
+
+    def answer(
+        self,
+        reply: HttpReply,
+        *,
+        request: Request,
+        model: str,
+        wall: float,  # noqa: ARG002 - answers name no time
+    ) -> Answer | None:
+        """Translate an answer. Raises ProviderError where it is not one for each input."""
+        body = object_in(reply)
+        came = body.get("embeddings")
+        if came is None and tells_of_failure(body):
+            return None
+        vectors = [
+            each.get("values") if isinstance(each, dict) else None
+            for each in (came if isinstance(came, list) else [body.get("embedding")])
+        ]
+        return answer_of(vectors, request=request, model=model, usage=usage_of(body))
