@@ -15,7 +15,7 @@ from modelmesh.connectors.providers._errors import Sign, failure, failure_in_str
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
-from modelmesh.connectors.providers._subtitles import usage_of
+from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.connectors.providers._vendor import NONE, Call
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps, loads
@@ -176,7 +176,7 @@ class Decoder(Sound):
                 return (self._delta(payload, body),)
             case "speech.audio.done":
                 shown = payload if self._events else b""
-                return (Chunk(payload=shown, finished=True, usage=usage_of(body)),)
+                return (Chunk(payload=shown, finished=True, usage=tokens_of(body)),)
         return (Chunk(payload=payload),) if self._events else ()
 
     def _delta(self, payload: bytes, body: Mapping[str, Any]) -> Chunk:

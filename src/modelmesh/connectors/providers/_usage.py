@@ -42,6 +42,13 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
     )
 
 
+def tokens_of(body: Mapping[str, Any]) -> Usage | None:
+    """Return the usage as the endpoints beside chat write it; None where there is none."""
+    counts = _inner(body, "usage")
+    prompt, completion = _count(counts, "input_tokens"), _count(counts, "output_tokens")
+    return Usage(prompt=prompt, completion=completion) if prompt or completion else None
+
+
 def counts_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return a vendor's own counts in a reply or a chunk; None where there are none."""
     counts = body.get("usage") or _inner(body, "x_groq").get("usage")

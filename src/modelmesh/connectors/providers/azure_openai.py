@@ -38,7 +38,7 @@ class Provider(openai_compatible.Provider):
     )
 
     @frozen(kw_only=True)
-    class Options:
+    class Options(openai_compatible.Provider.Options):
         """Where the deployments are, and by which version they are asked."""
 
         resource: str | None = field(default=None, validator=_WORD)

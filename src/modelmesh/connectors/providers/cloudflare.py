@@ -36,7 +36,7 @@ class Provider(openai_compatible.Provider):
     )
 
     @frozen(kw_only=True)
-    class Options:
+    class Options(openai_compatible.Provider.Options):
         """Whose account it is; part of the address."""
 
         account_id: str | None = field(default=None, validator=optional(matches_re(r"[\w-]+")))

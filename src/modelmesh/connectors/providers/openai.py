@@ -47,7 +47,7 @@ class Provider(openai_compatible.Provider):
     )
 
     @frozen(kw_only=True)
-    class Options:
+    class Options(openai_compatible.Provider.Options):
         """Whom the requests are billed to, where a key belongs to several."""
 
         organization: str | None = None
