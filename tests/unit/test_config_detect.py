@@ -156,7 +156,50 @@ def test_a_model_that_might_be_anybodys_is_a_mistake() -> None:
 def test_a_capability_asked_for_gets_its_pool() -> None:
     config = detect({"OPENAI_API_KEY": "a"}, capabilities=["ocr", "chat-completion", "tts"])
     assert config.pools["ocr"].capability == "understanding.vision-understanding.ocr"
+    assert config.pools["text-to-speech"].capability == (
+        "generation.audio-generation.text-to-speech"
+    )
     assert "tts" not in config.pools
+
+
+@pytest.mark.parametrize(
+    ("capability", "pool", "variable", "model"),
+    [
+        ("text-embeddings", "text-embeddings", "OPENAI_API_KEY", "text-embedding-3-small"),
+        ("embeddings", "embeddings", "COHERE_API_KEY", "embed-v4.0"),
+        ("text-to-speech", "text-to-speech", "OPENAI_API_KEY", "gpt-4o-mini-tts"),
+        ("tts", "text-to-speech", "GROQ_API_KEY", "canopylabs/orpheus-v1-english"),
+        ("speech-to-text", "speech-to-text", "GROQ_API_KEY", "whisper-large-v3-turbo"),
+        ("stt", "speech-to-text", "OPENAI_API_KEY", "gpt-transcribe"),
+        ("text-to-image", "text-to-image", "OPENAI_API_KEY", "gpt-image-2"),
+        ("image-generation", "image-generation", "XAI_API_KEY", "grok-imagine-image"),
+    ],
+)
+def test_a_capability_beside_chat_finds_the_models_of_whose_key_is_there(
+    capability: str, pool: str, variable: str, model: str
+) -> None:
+    config = detect({variable: "a"}, capabilities=[capability])
+    found = build(config, state=State(), rng=Random()).pools[pool]
+    assert found.targets[0].upstream == model
+
+
+def test_models_which_nobody_withdraws_go_before_those_that_end() -> None:
+    config = detect({"GEMINI_API_KEY": "a"}, capabilities=["image-generation"])
+    found = build(config, state=State(), rng=Random()).pools["image-generation"]
+    ends = [bool(target.card.retirement) for target in found.targets]
+    assert ends == sorted(ends)
+
+
+def test_the_catalogues_models_are_used_only_for_what_is_asked_and_usual_ones_cannot() -> None:
+    assert "text-to-speech" not in detect({"OPENAI_API_KEY": "a"}).pools
+    both = detect({"OPENAI_API_KEY": "a"}, capabilities=["text-embeddings"])
+    assert "text-embedding-3-large" not in both.models
+
+
+def test_a_capability_that_nobody_here_has_is_a_mistake_which_names_it() -> None:
+    config = detect({"ANTHROPIC_API_KEY": "a"}, capabilities=["text-to-speech"])
+    with pytest.raises(ConfigError, match=r"pools\.text-to-speech: no model there is fits"):
+        build(config, state=State(), rng=Random())
 
 
 def test_an_unknown_capability_is_a_mistake_with_a_suggestion() -> None:

@@ -55,11 +55,12 @@ def detect(
     entries = dict(_entries(vendors, environ, keys, asked=bool(wanted)))
     if not entries:
         raise ConfigError([Problem("", _nothing_found(vendors))], _SOURCE)
-    chosen = dict(usual.models(models, vendors, entries))
+    nodes = usual.nodes(capabilities)
+    chosen = dict(usual.models(models, vendors, entries, nodes))
     if models:
         used = {model.provider for model in chosen.values()}
         entries = {id_: entry for id_, entry in entries.items() if id_ in used}
-    pools = dict(usual.pools(chosen, entries, capabilities))
+    pools = dict(usual.pools(chosen, entries, nodes))
     if strategy:
         pools = {id_: evolve(pool, strategy=strategy) for id_, pool in pools.items()}
     return load(schema.MeshConfig(providers=entries, models=chosen, pools=pools), environ=environ)
