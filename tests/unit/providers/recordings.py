@@ -51,6 +51,12 @@ _READERS: Final = {
 JUDGED: Final = ("chat", "chat_stream", "error")
 """The endpoints which have rules. An endpoint that gets some is added here and to `trial`."""
 
+ELSEWHERE: Final = {"image": ("/images/generations", "/images/edits", ":generateContent")}
+"""The endpoints which have rules in a file of their own, such as `judge_images`, and their paths.
+
+An edit of an image is answered as a new one is.
+"""
+
 _NO_ENDPOINT: Final = "an endpoint which the library does not have"
 _TO_COME: Final = "its rules are still to be written"
 _OTHER_FRAMING: Final = "a stream without alt=sse, which the connector always asks for"
@@ -58,7 +64,7 @@ _OTHER_API: Final = "an API of the vendor's which its connector does not use"
 
 _BY_ENDPOINT: Final = {
     **dict.fromkeys(("embeddings", "speech", "transcription", "transcription_stream"), _TO_COME),
-    **dict.fromkeys(("image", "image_stream"), _TO_COME),
+    "image_stream": _TO_COME,
 }
 _BY_PATH: Final = {
     "cohere": ("/v2/chat",),
@@ -115,8 +121,11 @@ class Exchange:
     @property
     def asks_as_openai(self) -> bool:
         """Whether it has a request in OpenAI's shape, which the vendor accepted."""
-        compatible = self.reader in (OPENAI, COMPATIBLE)
-        return compatible and self.endpoint != "error" and isinstance(self.asked, dict)
+        compatible = self.reader in (OPENAI, COMPATIBLE) and self.endpoint in (
+            "chat",
+            "chat_stream",
+        )
+        return compatible and isinstance(self.asked, dict)
 
     @property
     def model(self) -> str:
@@ -166,11 +175,15 @@ class Exchange:
         if WIRE not in self.path.parents:
             return None
         path = self.content["request"]["url_path"].partition("?")[0]
-        own = path.endswith(_BY_PATH.get(self.vendor, _COMPATIBLE_PATHS))
+        chats = _BY_PATH.get(self.vendor, _COMPATIBLE_PATHS)
+        own = path.endswith(ELSEWHERE.get(self.endpoint, chats))
         reasons = (
             (self.vendor not in CONNECTORS, "no connector serves this endpoint of the vendor yet"),
             (self.case in _BY_CASE, _BY_CASE.get(self.case)),
-            (self.endpoint not in JUDGED, _BY_ENDPOINT.get(self.endpoint, _NO_ENDPOINT)),
+            (
+                self.endpoint not in {*JUDGED, *ELSEWHERE},
+                _BY_ENDPOINT.get(self.endpoint, _NO_ENDPOINT),
+            ),
             (self.endpoint != "error" and not own, _OTHER_API),
             (self.content["response"].get("framing", "sse") != "sse", _OTHER_FRAMING),
         )

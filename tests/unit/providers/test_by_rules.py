@@ -9,9 +9,13 @@ from collections.abc import Sequence
 
 import pytest
 import trial
-from recordings import CONNECTORS, JUDGED, OURS, WIRE, Exchange, judged, ours, recorded
+from recordings import CONNECTORS, ELSEWHERE, JUDGED, OURS, WIRE, Exchange, judged, ours, recorded
 
 ABSENT = pytest.mark.skipif(not WIRE.is_dir(), reason=f"the recorded exchanges are not at {WIRE}")
+
+CHATTING = sorted(
+    id_ for id_ in trial.BY_MODULE.values() if "chat" in trial.translator(id_).endpoints
+)
 
 
 def every(endpoint: str, vendor: str | None = None) -> pytest.MarkDecorator:
@@ -62,12 +66,15 @@ def test_an_error_is_understood(exchange: Exchange) -> None:
 
 @ABSENT
 def test_every_exchange_is_judged_or_left_out_for_a_reason() -> None:
-    assert {one.endpoint for one in recorded() if one.left_out is None} == set(JUDGED)
+    assert {one.endpoint for one in recorded() if one.left_out is None} == {
+        *JUDGED,
+        *ELSEWHERE,
+    }
     assert all(one.left_out != "" for one in recorded())
 
 
-@pytest.mark.parametrize("connector", sorted(trial.BY_MODULE.values()))
-def test_every_connector_is_judged_at_every_endpoint(connector: str) -> None:
+@pytest.mark.parametrize("connector", CHATTING)
+def test_every_connector_that_chats_is_judged_in_every_way(connector: str) -> None:
     if connector in CONNECTORS.values() and not WIRE.is_dir():
         pytest.skip(f"the recorded exchanges are not at {WIRE}")
     held = [one for sort in JUDGED for one in judged(sort) if trial.connector_of(one) == connector]

@@ -7,7 +7,7 @@ import judge
 import pytest
 import trial
 from conversations import CONVERSATIONS, texts
-from recordings import CONNECTORS, Exchange, recorded
+from recordings import CONNECTORS, JUDGED, Exchange, recorded
 from request_rules import body_complaints
 
 from modelmesh.connectors import registry
@@ -18,7 +18,8 @@ VENDORS = {
     for id_, vendor in registry.available("providers").items()
     if issubclass(vendor, openai_compatible.Provider)  # others do not chat
 }
-ASKED = [one for one in recorded() if one.left_out is None and one.endpoint != "error"]
+CHATS = set(JUDGED) - {"error"}
+ASKED = [one for one in recorded() if one.left_out is None and one.endpoint in CHATS]
 RECORDED = [one for one in ASKED if isinstance(one.asked, dict)]
 MORE_LENIENT = {
     "6ffc7838": "Gemini takes two turns of the user in a row; we send one",

@@ -155,7 +155,7 @@ def sent(connector: str, body: Mapping[str, Any], model: str) -> HttpRequest | N
 
     None where the model cannot take the request, so that it goes to no such target.
     """
-    made = _made(connector)
+    made = translator(connector)
     named = {**body, "model": model}
     request = Request(id="r", model=model, body=named, raw=json.dumps(named).encode())
     drop = made.lacks(request, model)
@@ -206,11 +206,11 @@ def reply_of(exchange: Exchange) -> HttpReply:
 
 def provider(exchange: Exchange) -> Provider:
     """Return the translator of an exchange's vendor. Raises LookupError where there is none."""
-    return _made(connector_of(exchange))
+    return translator(connector_of(exchange))
 
 
 @cache
-def _made(connector: str) -> Provider:
+def translator(connector: str) -> Provider:
     """Make a translator; it keeps nothing of what it translates."""
     made: Provider = registry.find("providers", connector)("vendor", base_url=ADDRESS)
     return made

@@ -98,10 +98,10 @@ class Images:
     def told(self, request: Request, model: str, drop: frozenset[str]) -> dict[str, Any]:
         """Return what this vendor is told of a request, in its own words."""
         body = request.body
-        size = self._size(body)
-        without = drop | self._refused(body, model) | (set() if size is None else {"size"})
+        without = drop | self._refused(body, model) | ({"size"} if self.sized else set())
         kept = {name: value for name, value in body.items() if name not in without}
-        return {**(size or {}), **{name: self._worded(name, kept[name]) for name in kept}}
+        size = self._size(body) or {}
+        return {**size, **{name: self._worded(name, value) for name, value in kept.items()}}
 
     def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
         """Return the reply's bytes, if they hold images; mended where they depart from OpenAI's."""
