@@ -158,7 +158,7 @@ def _targets(
                 provider=provider,
                 key=key,
                 key_subject=entry.quota_group or subject,
-                space=_space(model, upstream),
+                space=_space(model, upstream, provider),
                 card=card,
                 weight=model.weight,
                 connect=entry.timeouts.connect,
@@ -168,11 +168,12 @@ def _targets(
             )
 
 
-def _space(model: schema.Model, upstream: str) -> str:
-    """Name what a model's embeddings can be compared with: it depends on their size as well."""
+def _space(model: schema.Model, upstream: str, provider: Provider) -> str:
+    """Name what a model's embeddings can be compared with: a size that is not the usual differs."""
     name = model.embedding_space or upstream.rpartition("/")[2].lower()
     size = model.constraints.dimensions
-    return f"{name} of {size}" if size else name
+    facts = catalogue.look_up(provider.connector, upstream) if size else None
+    return f"{name} of {size}" if size and not (facts and facts.dims == size) else name
 
 
 def _models(

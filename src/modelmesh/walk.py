@@ -66,7 +66,7 @@ class Walk:
         self.deadline = self.started + (total if own is None else min(own, total))
         self._shape = shape_of(self.request)
         if self._shape.endpoint == "embeddings" and not self.pool.settings.mix_embeddings:
-            fit = (one for one in self.pool.targets if not misfit(self._shape, one.card))
+            fit = (one for one in self.pool.targets if self._embeds(one))
             self._space = next((one.space for one in fit), None)
 
     @classmethod
@@ -195,6 +195,9 @@ class Walk:
                 until=max(health.until, now),
             )
         return Step(target=target, drop=lacks), None
+
+    def _embeds(self, target: Target) -> bool:
+        return "embeddings" in target.provider.endpoints and not misfit(self._shape, target.card)
 
     def _unserved(self, target: Target) -> str | None:
         endpoint = self.request.endpoint

@@ -672,6 +672,18 @@ async def test_a_model_may_have_a_behaviour_of_the_tests_own() -> None:
         assert len(provider.requests_for("pot")) == 3
 
 
+@pytest.mark.parametrize(("method", "kind"), [("generate", "json"), ("streamGenerate", "event")])
+async def test_a_model_may_be_named_in_the_path(method: str, kind: str) -> None:
+    async def said(exchange: Exchange) -> None:
+        await exchange.deliver([b"{}"])
+
+    async with FakeProvider(faults={"gemini": said}) as provider:
+        url = f"{provider.url}/models/gemini:{method}Content"
+        async with aiohttp.ClientSession() as session, session.post(url, json={}) as answer:
+            assert kind in answer.headers["content-type"]
+        assert len(provider.requests_for("gemini")) == 1
+
+
 async def test_a_mistake_in_a_behaviour_is_reported(crashes: list[Mapping[str, Any]]) -> None:
     async def broken(_: Exchange) -> None:
         raise ZeroDivisionError
@@ -708,7 +720,7 @@ async def test_a_misspelt_fault_is_refused_in_openais_shape(
         ("POST", "/v1/chat/completions", b"{", 400),
         ("POST", "/v1/chat/completions", b"[]", 400),
         ("POST", "/v1/chat/completions", b'{"model":1}', 400),
-        ("POST", "/v1/embeddings", b'{"model":"ok"}', 404),
+        ("POST", "/v1/moderations", b'{"model":"ok"}', 404),
     ],
 )
 async def test_what_it_does_not_serve_is_refused_in_openais_shape(

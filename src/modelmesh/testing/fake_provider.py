@@ -12,7 +12,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final, Self
 
-from modelmesh.testing import fake_faults, fake_images, fake_speech, fake_variants
+from modelmesh.testing import fake_embeddings, fake_faults, fake_images, fake_speech, fake_variants
 from modelmesh.testing.fake_answers import encode, error, model_list
 from modelmesh.testing.fake_wire import HEAD_LIMIT, Exchange, Fault, Received, read_request
 
@@ -39,10 +39,14 @@ SPEECH: Final = {**_public(fake_faults), **_public(fake_speech)}
 IMAGES: Final = {**_public(fake_faults), **_public(fake_images)}
 """Those which a vendor that makes images has."""
 
+EMBEDDINGS: Final = {**_public(fake_faults), **_public(fake_embeddings)}
+"""Those which a vendor that embeds has."""
+
 _BY_KEY = "fault:"
 _SERVED: Final[Mapping[str, Catalogue]] = {
     "POST /v1/chat/completions": CATALOGUE,
     "POST /v1/audio/speech": SPEECH,
+    "POST /v1/embeddings": EMBEDDINGS,
     "POST /v1/images/generations": IMAGES,
 }
 

@@ -1,6 +1,6 @@
 """Jina AI. https://api.jina.ai/openapi.json.
 
-It makes embeddings.
+It makes embeddings. The catalogue knows none of its models for it, so the configuration names them.
 """
 
 from types import MappingProxyType
@@ -16,7 +16,6 @@ class Provider(Vendor):
     name = "Jina AI"
     base_url = "https://api.jina.ai/v1"
     key_names = ("JINA_API_KEY", "JINA_AI_API_KEY")
-    models = ("jina-embeddings-v3",)
     translators = MappingProxyType(
         {
             "embeddings": Embeddings(
