@@ -303,6 +303,20 @@ def test_a_model_that_thinks_is_given_its_thoughts_before_tool_calls(
     assert after_calls(THINKER, **fields) == thoughts
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]},
+        {"extra_content": {"google": {"thought_signature": "s"}}},
+    ],
+)
+def test_case_35_what_another_vendors_model_thought_is_not_given(state: Any) -> None:
+    assert after_calls(THINKER, reasoning_content="Hm.", **state) == {}
+    calls = [{**call, "extra_content": {"google": {"thought_signature": "s"}}} for call in CALLS]
+    spoken = message(tool_calls=calls, reasoning_content="Hm.")
+    assert told(USER, spoken, *RESULTS, model=THINKER)[1] == message(tool_calls=CALLS)
+
+
 def test_a_model_that_is_not_to_think_is_given_no_thoughts() -> None:
     assert after_calls(THINKER, effort="none", reasoning_content="Hm.", content="So.") == {
         "tool_plan": "So."

@@ -26,6 +26,13 @@ ECHO = {
     "tool_plan": "I will call f.",
 }
 RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "1"}
+OPEN = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [CALL],
+    **{name: ECHO[name] for name in STATE - FOREIGN},
+}
+"""State in fields which several vendors have."""
 TALK = [{"role": "user", "content": "Hi"}, ECHO, RESULT]
 
 
@@ -63,10 +70,16 @@ def arrived(vendor: str, messages: Sequence[Any]) -> Any:
 def test_case_35_a_vendor_gets_back_its_own_state_and_nobody_elses(
     vendor: str, kept: set[str]
 ) -> None:
-    echo = arrived(vendor, TALK)[1]
-    assert STATE & echo.keys() == kept
-    assert {name: echo[name] for name in kept} == {name: ECHO[name] for name in kept}
-    assert ("extra_content" in echo["tool_calls"][0]) == ("extra_content" in kept)
+    echo = arrived(vendor, [TALK[0], OPEN, RESULT])[1]
+    assert STATE & echo.keys() == kept - FOREIGN
+    assert {name: echo[name] for name in kept - FOREIGN} == {
+        name: OPEN[name] for name in kept - FOREIGN
+    }
+    signed = arrived(vendor, TALK)[1]
+    # Beside what only its vendor can read, thoughts are that vendor's as well.
+    told = {name for name, told in signed.items() if told}
+    assert STATE & told == (kept if kept >= FOREIGN else set())
+    assert ("extra_content" in signed["tool_calls"][0]) == ("extra_content" in kept)
 
 
 @pytest.mark.parametrize("vendor", ["openai", "xai", "openrouter", "vllm"])

@@ -7,7 +7,7 @@ it is worthless, and some refuse the request for it.
 
 import re
 from base64 import b32encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import count
 from types import MappingProxyType
@@ -31,6 +31,8 @@ STATE: Final = frozenset(
 
 FOREIGN: Final = frozenset({"extra_content", "thinking_blocks", "tool_plan"})
 """Those of vendors with an API of their own, which nobody else can read."""
+
+_THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
 
 _NINE: Final = re.compile(r"[a-zA-Z0-9]{9}")
 _NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -82,11 +84,14 @@ class Messages:
         if role == "user" and taken is None and self.refuses.isdisjoint(message):
             return message  # most are
         null_too = self.takes_null or role != "assistant"
+        refuses = self.refuses
+        if refuses >= FOREIGN and holds(message, FOREIGN):
+            refuses |= _THOUGHTS  # of the vendor whose state it is
         clean = {
             name: told
             for name, told in message.items()
             if (taken is None or name in taken)
-            and name not in self.refuses
+            and name not in refuses
             and (null_too or told is not None)
         }
         if role == "assistant":
@@ -104,6 +109,13 @@ class Messages:
         if "id" in clean:
             clean["id"] = _shortened(clean["id"], ids)
         return clean
+
+
+def holds(message: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether a message, or a call in it, has something in one of these fields."""
+    calls = message.get("tool_calls")
+    parts = [message, *(calls if isinstance(calls, list) else ())]
+    return any(part.get(name) for part in parts if isinstance(part, dict) for name in names)
 
 
 def _shortened(id_: Any, ids: Mapping[str, str]) -> Any:

@@ -15,9 +15,13 @@ from modelmesh.connectors.providers._conversation import (
     Turn,
     User,
 )
+from modelmesh.connectors.providers._messages import FOREIGN, holds
 from modelmesh.connectors.providers._parts import Media, Part, Text, faulty, plain
 from modelmesh.connectors.providers._tools import Tool
 from modelmesh.json_text import dumps
+
+_SIGNATURES: Final = FOREIGN - {"tool_plan"}
+"""Fields which tell that another vendor's model thought what is in `reasoning_content`."""
 
 _NOTHING_CAME: Final = [{"type": "document", "document": {"data": {"output": ""}}}]
 """A call that came to nothing: an empty text would be refused."""
@@ -74,14 +78,16 @@ def _message(turn: Turn, where: str, *, can_recall: bool) -> dict[str, Any] | No
 def _said(turn: Assistant, where: str, *, can_recall: bool) -> dict[str, Any] | None:
     """Return what the assistant said. Before calls text is refused, so there it is the plan.
 
-    Thoughts take the plan's place in models that think (https://github.com/vercel/ai/issues/5794).
+    Thoughts take the plan's place in models that think (https://github.com/vercel/ai/issues/5794),
+    unless another vendor's model thought them.
     """
     text = _text(turn.parts, where)
     if not turn.calls:
         return {"role": "assistant", "content": text} if text else None
     message = {"role": "assistant", "tool_calls": [_call(call) for call in turn.calls]}
     plan = _joined(_field(turn, "tool_plan"), text)
-    thoughts = _field(turn, "reasoning_content") if can_recall else ""
+    own = can_recall and not holds(turn.fields, _SIGNATURES)
+    thoughts = _field(turn, "reasoning_content") if own else ""
     if thoughts:
         return {**message, "content": [{"type": "thinking", "thinking": _joined(thoughts, plan)}]}
     return {**message, "tool_plan": plan} if plan else message
