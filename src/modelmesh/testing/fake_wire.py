@@ -21,6 +21,8 @@ Framing: TypeAlias = Literal["chunked", "close"] | int
 HEAD_LIMIT = 1 << 20
 JSON = "application/json"
 EVENTS = "text/event-stream; charset=utf-8"
+# Google's requests have it there, and tell by the method whether events are asked for.
+_MODEL_IN_PATH = re.compile(r"/models/([^/:?]+):")
 _MODEL_IN_FORM = re.compile(rb'name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', re.DOTALL)
 
 
@@ -64,9 +66,12 @@ class Received:
 
     @property
     def streaming(self) -> bool:
-        return isinstance(self.json, dict) and self.json.get("stream") is True
+        asked = isinstance(self.json, dict) and self.json.get("stream") is True
+        return asked or ":stream" in self.path
 
     def _find_model(self) -> str | None:
+        if in_path := _MODEL_IN_PATH.search(self.path):
+            return in_path[1]
         if isinstance(self.json, dict):
             model = self.json.get("model")
             return model if isinstance(model, str) else None
