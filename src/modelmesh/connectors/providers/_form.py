@@ -44,6 +44,12 @@ def form(fields: Mapping[str, Any], file: Upload | None = None, *, seed: str) ->
     return Form(b"".join(pieces), f"multipart/form-data; boundary={boundary.decode()}")
 
 
+def kind_of(file: Upload) -> str:
+    """Return what a client says a file is, if that may stand in a header."""
+    told = file.content_type
+    return told if _KIND.fullmatch(told) else "application/octet-stream"
+
+
 def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, list | tuple):
         for item in value:
@@ -58,9 +64,7 @@ def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
 def _head(name: str, file: Upload | None = None) -> bytes:
     said = f'Content-Disposition: form-data; name="{_quoted(name)}"'
     if file:
-        kind = file.content_type
-        kind = kind if _KIND.fullmatch(kind) else "application/octet-stream"
-        said += f'; filename="{_quoted(file.name)}"\r\nContent-Type: {kind}'
+        said += f'; filename="{_quoted(file.name)}"\r\nContent-Type: {kind_of(file)}'
     return said.encode(errors="replace")
 
 

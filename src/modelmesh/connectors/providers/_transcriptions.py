@@ -1,24 +1,78 @@
 """Transcriptions as OpenAI has them: a form goes out, JSON or text comes back.
 
-https://platform.openai.com/docs/api-reference/audio/createTranscription
+https://platform.openai.com/docs/api-reference/audio/createTranscription. An answer passes as it
+came where it is what the client asked for; else it is read, and written in the form asked for.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure, failure_in_stream
+from modelmesh.connectors.providers._errors import Sign, failure
 from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._said import tells_of_failure
-from modelmesh.connectors.providers._vendor import NONE, Call
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import loads
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
+from modelmesh.connectors.providers._subtitles import (
+    PLAIN,
+    TEXTS,
+    TIMED,
+    Transcript,
+    written,
+)
+from modelmesh.connectors.providers._transcripts import Decoder, read, read_object, sound
+from modelmesh.connectors.providers._usage import tokens_of
+from modelmesh.connectors.providers._vendor import NONE, Call, Next
+from modelmesh.errors import ErrorKind, ProviderError, RequestError
+from modelmesh.types import Answer, HttpReply, Request, StreamDecoder, Upload
 
-TEXTS: Final = frozenset({"text", "srt", "vtt"})
-"""The formats which are no JSON."""
-PLAIN: Final = "text/plain; charset=utf-8"
+Asking = Mapping[str, Mapping[str, Any]]
+"""What a vendor is asked for, in fields of its own, by the form that the client wants."""
+
+_ALWAYS: Final = frozenset({"model", "response_format", "stream"})
+"""Parameters which are told in a way of their own, whatever a vendor takes."""
+
+WHISPER: Final[Asking] = MappingProxyType(
+    {name: {"response_format": name} for name in ("json", "text", "srt", "verbose_json", "vtt")}
+)
+TIMELESS: Final[Asking] = MappingProxyType(
+    dict.fromkeys(("json", "text"), MappingProxyType({"response_format": "json"}))
+)
+"""Of who gives no times there is only text."""
+VERBOSE: Final[Asking] = MappingProxyType(
+    {
+        **TIMELESS,
+        **dict.fromkeys(
+            ("srt", "vtt", "verbose_json"), MappingProxyType({"response_format": "verbose_json"})
+        ),
+    }
+)
+"""Of who writes no subtitles they are made of the segments."""
+
+
+def any_form(always: Mapping[str, Any], diarized: Mapping[str, Any]) -> Asking:
+    """Return what to ask of a vendor whose answer always has times: `diarized` for who speaks."""
+    return MappingProxyType(
+        {**dict.fromkeys(WHISPER, always), "diarized_json": {**always, **diarized}}
+    )
+
+
+def form_of(request: Request) -> str:
+    """Return the form in which the client wants the transcript."""
+    return str(request.body.get("response_format") or "json")
+
+
+def granularities_of(request: Request) -> Sequence[str]:
+    """Return what the client wants to know the times of: words, segments, both."""
+    wanted = request.body.get("timestamp_granularities")
+    return [wanted] if isinstance(wanted, str) else wanted if isinstance(wanted, list) else []
+
+
+def upload_of(request: Request) -> Upload:
+    """Return the file. Raises RequestError where there is none."""
+    if request.upload is None:
+        raise RequestError("`file` must be the audio to transcribe.", param="file")
+    return request.upload
 
 
 @frozen(kw_only=True)
@@ -26,86 +80,121 @@ class Transcriptions:
     """OpenAI's wire, and how a vendor's departs from it."""
 
     path: str = "/audio/transcriptions"
+    takes: frozenset[str] | None = None
+    """The only parameters which it takes."""
     refuses: frozenset[str] = frozenset()
-    """Parameters which it does not take."""
+    """Parameters which it refuses."""
     renamed: Mapping[str, str] = NONE
     """Parameters which it knows by another name."""
+    asking: Asking | None = None
+    """The forms which can be had of it; None: it is asked for whatever the client wants."""
+    streams: bool = True
+    """It sends events. Else a client that wants some gets the whole transcript as one."""
+    implied: frozenset[str] = frozenset()
+    """Parameters which it does not take because it does what they ask for anyway."""
+    timed_without: frozenset[str] = frozenset()
+    """Parameters which it does not take where times are wanted."""
+    own_json: bool = False
+    """Its JSON is all its own, and never what the client wants."""
+    models: Mapping[str, "Transcriptions"] = MappingProxyType({})
+    """Models which differ, by how their names begin."""
     signs: tuple[Sign, ...] = ()
     """What failures look like here and nowhere else."""
 
-    def lacks(self, request: Request, model: str) -> frozenset[str]:  # noqa: ARG002 - some tell models apart
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
-        return self.refuses & request.body.keys()
+        wire, wanted = self._wire_of(model), form_of(request)
+        asked = {name for name, told in request.body.items() if told or told == 0}
+        if not request.stream:
+            asked.discard("stream")
+        lacking = asked & wire.refuses
+        if wire.takes is not None:
+            lacking |= asked - wire.takes - _ALWAYS
+        if wanted not in (wire.asking or {wanted}):
+            lacking.add("response_format")
+        if wanted in TIMED:
+            lacking |= wire.timed_without & asked
+        if wanted != "verbose_json":  # elsewhere it has no meaning
+            lacking.discard("timestamp_granularities")
+        return frozenset(lacking - wire.implied)
 
     def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return the form to send: the file's bytes as they came."""
-        assert request.upload is not None
-        fields = {self.renamed.get(n, n): v for n, v in request.body.items() if n not in drop}
-        written = form({**fields, "model": model}, request.upload, seed=request.id)
-        return Call(path=self.path, body=written.body, content_type=written.content_type)
+        wire = self._wire_of(model)
+        named = {wire.renamed.get("model", "model"): model}
+        fields = {**wire.fields(request, drop), **named}
+        sent = form(fields, upload_of(request), seed=request.id)
+        return Call(path=wire.path, body=sent.body, content_type=sent.content_type)
+
+    def fields(self, request: Request, drop: frozenset[str]) -> dict[str, Any]:
+        """Return what a vendor is told beside the model and the file."""
+        wanted = self.form(request)
+        left_out = {*drop, *self.refuses, *self.implied, "model", "response_format"}
+        if self.takes is not None:
+            left_out |= request.body.keys() - self.takes - _ALWAYS
+            if wanted != "verbose_json":
+                left_out.add("timestamp_granularities")
+        if request.stream and not self.streams:
+            left_out.add("stream")
+            wanted = "diarized_json" if wanted == "diarized_json" else "json"
+        kept = {name: told for name, told in request.body.items() if name not in left_out}
+        renamed = {self.renamed.get(name, name): told for name, told in kept.items()}
+        if self.asking is not None:
+            return {**self.asking[wanted], **renamed}
+        named = "response_format" in request.body
+        return {**renamed, "response_format": wanted} if named else renamed
+
+    def form(self, request: Request) -> str:
+        """Return the form which the client gets: what it wants, if that can be had."""
+        wanted = form_of(request)
+        return wanted if wanted in (self.asking or {wanted}) else "json"
 
     def answer(
         self,
         reply: HttpReply,
         *,
         request: Request,
-        model: str,  # noqa: ARG002 - some tell models apart
+        model: str,
         wall: float,
-    ) -> Answer:
-        """Return the reply's bytes, if they hold a transcript."""
+    ) -> Answer | Next:
+        """Return a transcript in the form the client wants. Raises ProviderError if it is none."""
+        wire = self._wire_of(model)
+        wanted = wire.form(request)
         body = read_object(reply.body)
-        if request.body.get("response_format") in TEXTS and body is None:
-            return Answer(body=reply.body, content_type=PLAIN)
-        if body is not None and tells_of_failure(body):
-            raise failure(reply, wall=wall, own=self.signs)
-        if body is None or not isinstance(body.get("text"), str):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
-        return Answer(body=reply.body, usage=usage_of(body))
-
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002
-        """Return the decoder for one stream."""
-        return Decoder(self.signs)
-
-
-class Decoder:
-    """Decodes one stream: its events pass through as they are."""
-
-    def __init__(self, own: Sequence[Sign] = ()) -> None:
-        self._own = own
-
-    def feed(self, event: Event) -> Sequence[Chunk]:
-        """Return the chunk an event stands for; raise ProviderError for a failure."""
-        payload = event.data.replace(b"\n", b" ").strip()
-        if not payload or payload == b"[DONE]":
-            return ()
-        body = read_object(payload)
-        if event.name == "error" or (body is not None and tells_of_failure(body)):
-            raise failure_in_stream(payload, own=self._own)
         if body is None:
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
-        kind = body.get("type")
-        return (
-            Chunk(
-                payload=payload,
-                content=kind in ("transcript.text.delta", "transcript.text.segment"),
-                finished=kind == "transcript.text.done",
-                usage=usage_of(body),
-            ),
-        )
+            text = wanted in TEXTS and "json" not in reply.headers.get("content-type", "")
+            if text and _fits(wanted, reply):
+                return Answer(body=reply.body, content_type=PLAIN)
+            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+        if tells_of_failure(body):
+            raise failure(reply, wall=wall, own=self.signs)
+        granularities = granularities_of(request)
+        if not wire.own_json and sound(body, wanted, granularities):
+            return Answer(body=reply.body, usage=tokens_of(body))
+        said = wire.transcript(body)
+        language = said.language or str(request.body.get("language") or "")
+        return written(evolve(said, language=language), wanted, granularities)
+
+    def transcript(self, body: Mapping[str, Any]) -> Transcript:
+        """Read a vendor's JSON. Raises ProviderError where it holds no transcript."""
+        return read(body)
+
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - by the protocol
+        """Return the decoder for one stream."""
+        wire = self._wire_of(model)
+        return Decoder(wire.transcript, wire.form(request), self.signs)
+
+    def _wire_of(self, model: str) -> "Transcriptions":
+        """Return what holds for a model."""
+        fitting = (wire for prefix, wire in self.models.items() if model.startswith(prefix))
+        return next(fitting, self)
 
 
-def read_object(text: bytes) -> Mapping[str, Any] | None:
-    """Return the JSON object which a text is; None where it is something else."""
-    try:
-        body = loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def usage_of(body: Mapping[str, Any]) -> Usage | None:
-    """Return the tokens a transcript took; None where seconds were counted, or nothing was."""
-    counts = body.get("usage")
-    if not isinstance(counts, dict) or not isinstance(counts.get("input_tokens"), int):
-        return None
-    return Usage(prompt=counts["input_tokens"], completion=counts.get("output_tokens") or 0)
+def _fits(wanted: str, reply: HttpReply) -> bool:
+    """Whether a text may be what was wanted; an error page never is."""
+    text = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if wanted == "vtt":
+        return text.startswith(b"WEBVTT")
+    if wanted == "srt":
+        return not text or b"-->" in text
+    return "html" not in reply.headers.get("content-type", "") and not text.startswith(b"<!")

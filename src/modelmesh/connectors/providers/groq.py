@@ -1,11 +1,13 @@
 """Groq. https://console.groq.com/docs/openai and https://console.groq.com/docs/api-reference."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
 from modelmesh.errors import ErrorKind
 
 
@@ -33,6 +35,18 @@ class Provider(openai_compatible.Provider):
         }
     )
     messages = Messages(refuses=STATE | {"name"}, takes_null=False)
+    translators = MappingProxyType(
+        {
+            # https://console.groq.com/docs/speech-to-text
+            "transcriptions": Transcriptions(
+                takes=frozenset(
+                    {"language", "prompt", "temperature", "timestamp_granularities", "url"}
+                ),
+                asking=VERBOSE,
+                streams=False,
+            ),
+        }
+    )
     # The model wrote a tool call which the server cannot read; another may do better.
     signs = (Sign(ErrorKind.BAD_ANSWER, words={"tool_use_failed"}),)
 

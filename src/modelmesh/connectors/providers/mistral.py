@@ -6,7 +6,25 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._transcriptions import Transcriptions
+from modelmesh.connectors.providers._vendor import NONE
 from modelmesh.errors import ErrorKind
+
+_SEGMENTS = MappingProxyType({"timestamp_granularities": ("segment",)})
+_TRANSCRIPTIONS = Transcriptions(
+    takes=frozenset(
+        {"context_bias", "diarize", "language", "temperature", "timestamp_granularities"}
+    ),
+    asking=MappingProxyType(
+        {
+            **dict.fromkeys(("json", "text"), NONE),
+            **dict.fromkeys(("srt", "vtt", "verbose_json"), _SEGMENTS),
+            "diarized_json": {**_SEGMENTS, "diarize": True},
+        }
+    ),
+    # https://docs.mistral.ai/capabilities/audio_transcription/offline_transcription
+    timed_without=frozenset({"language"}),
+)
 
 
 class Provider(openai_compatible.Provider):
@@ -66,6 +84,7 @@ class Provider(openai_compatible.Provider):
                 tokens=False,
                 sizes=MappingProxyType({"mistral-embed": 1024, "mistral-embed-2312": 1024}),
             ),
+            "transcriptions": _TRANSCRIPTIONS,
         }
     )
     signs = (

@@ -10,6 +10,7 @@ from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._parameters import SAMPLING, Reasoning
+from modelmesh.connectors.providers._transcriptions import TIMELESS, WHISPER, Transcriptions
 
 REASONING = Reasoning(
     refuses=frozenset({"presence_penalty", "frequency_penalty", "stop", "logit_bias"}),
@@ -21,6 +22,39 @@ REASONING = Reasoning(
 
 IMAGES = Images(refuses=frozenset({"style"}), base64_only=("gpt-image", "chatgpt-image"))
 """OpenAI's models that make images: https://platform.openai.com/docs/guides/image-generation."""
+
+_SPEAKERS = frozenset({"known_speaker_names", "known_speaker_references"})
+_DIARIZED = MappingProxyType({"response_format": "diarized_json"})
+TRANSCRIPTIONS = Transcriptions(
+    models=MappingProxyType(
+        {
+            "whisper": Transcriptions(
+                refuses=_SPEAKERS | {"chunking_strategy", "include", "keywords", "languages"},
+                asking=WHISPER,
+                streams=False,
+            ),
+            "gpt-4o-transcribe-diarize": Transcriptions(
+                refuses=frozenset(
+                    {"include", "keywords", "languages", "prompt", "timestamp_granularities"}
+                ),
+                asking=MappingProxyType(
+                    {**TIMELESS, **dict.fromkeys(("diarized_json", "srt", "vtt"), _DIARIZED)}
+                ),
+            ),
+            "gpt-4o": Transcriptions(
+                refuses=_SPEAKERS | {"keywords", "languages", "timestamp_granularities"},
+                asking=TIMELESS,
+            ),
+            "gpt-": Transcriptions(
+                refuses=_SPEAKERS | {"timestamp_granularities"}, asking=TIMELESS
+            ),
+        }
+    )
+)
+"""Which of OpenAI's models have which forms, at OpenAI and, by its name for one, at Azure.
+
+https://platform.openai.com/docs/guides/speech-to-text
+"""
 
 
 class Provider(openai_compatible.Provider):
@@ -43,6 +77,7 @@ class Provider(openai_compatible.Provider):
                 most=2048, sizes=MappingProxyType({"text-embedding-ada-002": 1536})
             ),
             "images": IMAGES,
+            "transcriptions": TRANSCRIPTIONS,
         }
     )
 

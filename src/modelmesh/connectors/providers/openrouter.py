@@ -10,6 +10,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
+from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
 from modelmesh.errors import ErrorKind
 
 
@@ -24,4 +25,13 @@ class Provider(openai_compatible.Provider):
         Sign(ErrorKind.QUOTA_EXHAUSTED, {402, 403}, text="key limit exceeded"),
     )
     messages = Messages(refuses=FOREIGN)
-    translators = MappingProxyType({"embeddings": Embeddings()})
+    translators = MappingProxyType(
+        {
+            "embeddings": Embeddings(),
+            "transcriptions": Transcriptions(
+                takes=frozenset({"language", "temperature", "timestamp_granularities"}),
+                asking=VERBOSE,
+                streams=False,
+            ),
+        }
+    )

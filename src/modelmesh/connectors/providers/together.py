@@ -9,6 +9,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._images import OPTIONS, Images
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
+from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
 
 # https://docs.together.ai/reference/post-images-generations
 _IMAGES = Images(
@@ -46,5 +47,10 @@ class Provider(openai_compatible.Provider):
             **openai_compatible.Provider.translators,
             "embeddings": Embeddings(accepts=frozenset(), formats=frozenset(), tokens=False),
             "images": _IMAGES,
+            "transcriptions": Transcriptions(
+                takes=frozenset({"language", "prompt", "temperature", "timestamp_granularities"}),
+                asking=VERBOSE,
+                streams=False,
+            ),
         }
     )

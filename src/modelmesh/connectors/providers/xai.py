@@ -13,6 +13,8 @@ from modelmesh.connectors.providers._images import OPTIONS, Images
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._parameters import Reasoning
 from modelmesh.connectors.providers._sizes import Size
+from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form
+from modelmesh.connectors.providers._vendor import NONE
 from modelmesh.errors import ErrorKind
 
 _SIGNS: Final = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"content moderation"),)
@@ -47,6 +49,17 @@ _IMAGES: Final = Images(
     signs=_SIGNS,
 )
 
+# https://docs.x.ai/developers/model-capabilities/audio/speech-to-text
+_TRANSCRIPTIONS: Final = Transcriptions(
+    path="/stt",
+    takes=frozenset({"keywords", "language"}),
+    renamed=MappingProxyType({"keywords": "keyterm"}),
+    asking=any_form(NONE, {"diarize": True}),
+    implied=frozenset({"timestamp_granularities"}),
+    streams=False,
+    own_json=True,
+)
+
 
 class Provider(openai_compatible.Provider):
     connector = "xai.api.v1"
@@ -63,4 +76,10 @@ class Provider(openai_compatible.Provider):
     messages = Messages(refuses=STATE - {"reasoning_content"} | {"name"})
     functions_refuse = frozenset({"strict"})
     signs = _SIGNS
-    translators = MappingProxyType({**openai_compatible.Provider.translators, "images": _IMAGES})
+    translators = MappingProxyType(
+        {
+            **openai_compatible.Provider.translators,
+            "images": _IMAGES,
+            "transcriptions": _TRANSCRIPTIONS,
+        }
+    )

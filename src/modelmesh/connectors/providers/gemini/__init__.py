@@ -21,6 +21,7 @@ from modelmesh.connectors.providers.gemini.messages import contents_of
 from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.gemini.parameters import TAKEN, lacking, parameters_of
 from modelmesh.connectors.providers.gemini.stream import Decoder
+from modelmesh.connectors.providers.gemini.transcriptions import TRANSCRIPTIONS
 from modelmesh.errors import ProviderError
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
@@ -39,7 +40,11 @@ class Provider(openai_compatible.Provider):
     implied = frozenset({"stream_options"})
     signs = SIGNS
     translators = MappingProxyType(
-        {"embeddings": GeminiEmbeddings(), "images": GeminiImages(signs=SIGNS)}
+        {
+            "embeddings": GeminiEmbeddings(),
+            "images": GeminiImages(signs=SIGNS),
+            "transcriptions": TRANSCRIPTIONS,
+        }
     )
 
     def completed(self, base_url: str) -> str:

@@ -1,0 +1,224 @@
+"""Reading transcripts: JSON like OpenAI's, which many vendors have with an accent, and streams.
+
+Mistral's events are `transcription.text.delta` and so on (https://docs.mistral.ai/api/), vLLM's
+are chunks as of a chat, of which an empty one has the end.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from modelmesh.connectors.providers._errors import Sign, failure_in_stream
+from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._subtitles import (
+    Segment,
+    Transcript,
+    Word,
+    events_of,
+)
+from modelmesh.connectors.providers._usage import tokens_of
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.json_text import dumps, loads
+from modelmesh.types import Chunk, Event
+
+_SEGMENT: Final = frozenset(
+    {
+        "id",
+        "seek",
+        "start",
+        "end",
+        "text",
+        "tokens",
+        "temperature",
+        "avg_logprob",
+        "compression_ratio",
+        "no_speech_prob",
+    }
+)
+_OWN: Final = _SEGMENT - {"start", "end", "text"}
+_DIARIZED: Final = frozenset({"type", "id", "speaker", "start", "end", "text"})
+_SPEAKERS: Final = ("speaker", "speaker_id")
+
+
+def read_object(text: bytes) -> Mapping[str, Any] | None:
+    """Return the JSON object which a text is; None where it is something else."""
+    try:
+        body = loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def sound(body: Mapping[str, Any], form: str, granularities: Sequence[str] = ()) -> bool:
+    """Whether an object is a transcript in a form which is JSON, as OpenAI writes it."""
+    counts = body.get("usage")
+    counted = counts is None or (isinstance(counts, dict) and "type" in counts)
+    if not isinstance(body.get("text"), str) or not counted:
+        return False
+    segments = objects(body.get("segments"))
+    match form:
+        case "json":
+            return True
+        case "diarized_json":
+            named = all(segment.keys() >= _DIARIZED for segment in segments)
+            return "segments" in body and number(body, "duration") is not None and named
+        case "verbose_json":
+            named = all(segment.keys() >= _SEGMENT for segment in segments)
+            words = all("word" in word for word in objects(body.get("words")))
+            there = {"segments", "words"} & body.keys() or not granularities
+            known = isinstance(body.get("language"), str) and number(body, "duration") is not None
+            return bool(named and words and there and known)
+    return False
+
+
+def read(body: Mapping[str, Any]) -> Transcript:
+    """Read a transcript like OpenAI's. Raises ProviderError where it is none."""
+    text = body.get("text")
+    if not isinstance(text, str):
+        raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+    counts = body.get("usage")
+    counts = counts if isinstance(counts, dict) else {}
+    seconds = number(body, "duration") or number(counts, "prompt_audio_seconds") or 0.0
+    return Transcript(
+        text=text,
+        language=string(body.get("language")),
+        duration=seconds or number(counts, "seconds") or 0.0,
+        words=tuple(_words(body.get("words"))),
+        segments=tuple(_segments(body.get("segments"))),
+        counts=counted(counts),
+    )
+
+
+def counted(counts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a vendor's counts as OpenAI has them: tokens, or seconds. Whatever else stays.
+
+    Mistral counts the tokens of sound beside those of the prompt; the total tells.
+    """
+    if counts.get("type") or not counts:
+        return counts
+    told = number(counts, "output_tokens")
+    output = number(counts, "completion_tokens") if told is None else told
+    if output is None:
+        known = number(counts, "seconds") is not None
+        return {**counts, "type": "duration"} if known else counts
+    given = number(counts, "input_tokens") or number(counts, "prompt_tokens") or 0
+    total = max(int(number(counts, "total_tokens") or 0), int(given + output))
+    return {
+        **counts,
+        "type": "tokens",
+        "input_tokens": total - int(output),
+        "output_tokens": int(output),
+        "total_tokens": total,
+    }
+
+
+class Decoder:
+    """Decodes one stream into OpenAI's events, which pass through as they are.
+
+    A whole transcript, which is what some answer with, becomes the events of one; `transcript`
+    reads it.
+    """
+
+    def __init__(
+        self,
+        transcript: Callable[[Mapping[str, Any]], Transcript] = read,
+        form: str = "json",
+        own: Sequence[Sign] = (),
+    ) -> None:
+        self._transcript = transcript
+        self._form = form
+        self._own = own
+        # What was said in another's events, and the names of those who speak.
+        self._said: list[str] = []
+        self._segments: list[Segment] = []
+
+    def feed(self, event: Event) -> Sequence[Chunk]:
+        """Return the chunks an event stands for; raise ProviderError for a failure."""
+        payload = event.data.replace(b"\r", b"").replace(b"\n", b" ").strip()
+        if not payload or payload == b"[DONE]":
+            return ()
+        body = read_object(payload)
+        if event.name == "error" or (body is not None and tells_of_failure(body)):
+            raise failure_in_stream(payload, own=self._own)
+        if body is None:
+            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
+        kind = str(body.get("type") or event.name)
+        if kind.startswith("transcript."):
+            return (_chunk(payload, body),)
+        return tuple(_chunk(dumps(new), new) for new in self._translated(kind, body))
+
+    def _translated(self, kind: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        if "choices" in body:
+            yield from self._of_choices(body)
+        elif kind == "transcription.text.delta":
+            yield from self._delta(body.get("text"))
+        elif kind == "transcription.segment":
+            self._segments += _segments([body])
+            if self._form == "diarized_json":
+                *_, newest, _ = events_of(Transcript(text="", segments=self._segments), self._form)
+                yield newest
+        elif kind == "transcription.done":
+            yield list(events_of(read(body), "json"))[-1]
+        elif not kind:
+            yield from events_of(self._transcript(body), self._form)
+
+    def _of_choices(self, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        for choice in objects(body["choices"]):
+            delta = choice.get("delta")
+            yield from self._delta(delta.get("content") if isinstance(delta, dict) else None)
+            if choice.get("finish_reason"):
+                yield {"type": "transcript.text.done", "text": "".join(self._said)}
+
+    def _delta(self, text: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(text, str) and text:
+            self._said.append(text)
+            yield {"type": "transcript.text.delta", "delta": text}
+
+
+def _chunk(payload: bytes, body: Mapping[str, Any]) -> Chunk:
+    kind = body.get("type")
+    return Chunk(
+        payload=payload,
+        content=kind in ("transcript.text.delta", "transcript.text.segment"),
+        finished=kind == "transcript.text.done",
+        usage=tokens_of(body),
+    )
+
+
+def _words(words: Any) -> Iterator[Word]:
+    for word in objects(words):
+        yield Word(
+            text=string(word.get("word", word.get("text"))).strip(),
+            start=number(word, "start") or 0.0,
+            end=number(word, "end") or 0.0,
+            speaker=_speaker(word),
+        )
+
+
+def _segments(segments: Any) -> Iterator[Segment]:
+    for line in objects(segments):
+        yield Segment(
+            text=string(line.get("text")),
+            start=number(line, "start") or 0.0,
+            end=number(line, "end") or 0.0,
+            speaker=_speaker(line),
+            own={name: line[name] for name in _OWN & line.keys()},
+        )
+
+
+def _speaker(part: Mapping[str, Any]) -> str | None:
+    names = (part[name] for name in _SPEAKERS if part.get(name) is not None)
+    return next(map(str, names), None)
+
+
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def number(part: Mapping[str, Any], name: str) -> float | None:
+    value = part.get(name)
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if known else None
+
+
+def string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
