@@ -64,6 +64,24 @@ class PieceSplitter:
         return [Piece("", b"")]
 
 
+@define(eq=False)
+class WholeSplitter:
+    """What came whole though events were asked for: one event."""
+
+    _pieces: list[bytes] = field(factory=list, init=False)
+    _size: int = field(default=0, init=False)
+
+    def feed(self, piece: bytes) -> list[Event]:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > MAX_WHOLE:
+            raise EventTooLarge("the vendor's reply is too large")
+        return []
+
+    def end(self) -> list[Event]:
+        return [Event("", b"".join(self._pieces))]
+
+
 _EVENTS: Final = "text/event-stream"
 _DOCUMENT: Final = re.compile(r"text/|[^;]*\b(json|xml|html)\b")
 
@@ -71,14 +89,17 @@ _DOCUMENT: Final = re.compile(r"text/|[^;]*\b(json|xml|html)\b")
 def splitter(request: Request, reply: TransportReply) -> Splitter | None:
     """Return what splits a reply into events; None for one that is to be read whole.
 
-    Only what was asked for as a stream is one, and a JSON document never is. Speech may come as
-    bytes or as events, whichever was asked for; a text in its place is no speech.
+    Only what was asked for as a stream is one, and a JSON document is none, except a transcript:
+    many vendors, and OpenAI's Whisper, have it whole only. Speech may come as bytes or as events,
+    whichever was asked for; a text in its place is no speech.
     """
     if not (request.stream or request.raw_stream) or reply.status != HTTPStatus.OK:
         return None
     kind = reply.headers.get("content-type", "").lower()
     if request.endpoint != "speech":
-        return None if kind.startswith("application/json") else EventSplitter()
+        if not kind.startswith("application/json"):
+            return EventSplitter()
+        return WholeSplitter() if request.endpoint == "transcriptions" else None
     if kind.startswith(_EVENTS):
         return EventSplitter()
     return None if _DOCUMENT.match(kind) else PieceSplitter()
