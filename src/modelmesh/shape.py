@@ -48,7 +48,8 @@ _ELSEWHERE: Final = (
 
 TOKENS: Final = "tokens for an input"
 SO_MANY: Final = "so many inputs"
-WITHIN: Final[Mapping[str, str]] = {TOKENS: "input", SO_MANY: "input"}
+SO_LONG: Final = "so long an input"
+WITHIN: Final[Mapping[str, str]] = {TOKENS: "input", SO_MANY: "input", SO_LONG: "input"}
 """What a vendor may lack that is no parameter but what one holds, and which. It always counts."""
 
 DECISIVE: Final = frozenset(

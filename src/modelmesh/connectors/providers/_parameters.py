@@ -25,6 +25,7 @@ _NOTHING_ASKED: Final[Mapping[str, Any]] = MappingProxyType(
         "service_tier": "auto",
         "verbosity": "medium",
         "modalities": ["text"],
+        "speed": 1,
     }
 )
 """Values which say what holds anyway, so that leaving the parameter out changes nothing."""

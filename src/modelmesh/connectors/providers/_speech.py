@@ -7,6 +7,8 @@ whichever they asked for, whichever a vendor sends.
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import frozen
@@ -19,6 +21,7 @@ from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.connectors.providers._vendor import NONE, Call
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps, loads
+from modelmesh.shape import SO_LONG
 from modelmesh.stream import Piece
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
 
@@ -43,15 +46,17 @@ _END: Final = b"[DONE]"
 
 
 @frozen(kw_only=True)
-class Speech:
-    """How a vendor speaks.
+class Speaker:
+    """A vendor's way to speak, but for the words it is asked in.
 
     Attributes:
         path: where it is asked.
         refuses: parameters which it does not take.
         formats: those it makes, best first; empty: all of OpenAI's, and maybe others.
-        voices: what it calls OpenAI's voices. Other names go to it as they are.
-        eventless: how the names of models begin which send no events.
+        voices: what it calls OpenAI's voices, and its own where it is asked for them otherwise, by
+            how the names of models begin. Other voices go to it as they are.
+        speeds: the slowest and the fastest it speaks.
+        longest: characters of a text.
         signs: what failures look like here and nowhere else.
 
     """
@@ -59,23 +64,25 @@ class Speech:
     path: str = "/audio/speech"
     refuses: frozenset[str] = frozenset()
     formats: tuple[str, ...] = ()
-    voices: Mapping[str, str] = NONE
-    eventless: tuple[str, ...] = ()
+    voices: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    speeds: tuple[float, float] = (0.0, inf)
+    longest: int | None = None
     signs: tuple[Sign, ...] = ()
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:  # noqa: ARG002 - as all have it
-        return lacking(request.body, refuses=self.refuses, formats=self.formats)
+        """Return the parameters which it does not take.
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
-        body, changed = request.body, self._changed(request.body)
-        without = drop | self.refuses
-        if model.startswith(self.eventless):
-            without |= {"stream_format"}
-        raw = None if changed or not without.isdisjoint(body) else spliced(request.raw, model)
-        if raw is None:
-            kept = {name: value for name, value in body.items() if name not in without}
-            raw = dumps({**kept, **changed, "model": model})
-        return Call(path=self.path, body=raw)
+        Who asks for no format takes what there is, and is told which that is.
+        """
+        body = request.body
+        lacks = {name for name in self.refuses if asks_something(name, body.get(name))}
+        if body.get("response_format") and self.format_of(body) != body["response_format"]:
+            lacks.add("response_format")
+        if self.speed_of(body) is None and asks_something("speed", body.get("speed")):
+            lacks.add("speed")
+        if self.longest is not None and len(body["input"]) > self.longest:
+            lacks.add(SO_LONG)
+        return frozenset(lacks)
 
     def answer(
         self,
@@ -85,7 +92,7 @@ class Speech:
         model: str,  # noqa: ARG002 - as all have it
         wall: float,
     ) -> Answer:
-        """Raise ProviderError: what is read whole is no audio."""
+        """Raise ProviderError: what is read whole is no sound."""
         raise failure(reply, wall=wall, own=self.signs)
 
     def decoder(
@@ -95,38 +102,73 @@ class Speech:
         model: str,  # noqa: ARG002 - as all have it
         wall: float,  # noqa: ARG002 - as all have it
     ) -> StreamDecoder:
-        kind = TYPES.get(format_of(request.body, self.formats), UNKNOWN)
-        return Decoder(events=request.stream, kind=kind, own=self.signs)
+        """Return the decoder of sound that comes as bytes."""
+        return Sound(events=request.stream, kind=self.kind_of(request.body))
 
-    def _changed(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def format_of(self, body: Mapping[str, Any]) -> str:
+        """Return the format it is asked for: the client's, or the best it has."""
+        asked = str(body.get("response_format") or USUAL)
+        return asked if not self.formats or asked in self.formats else self.formats[0]
+
+    def kind_of(self, body: Mapping[str, Any]) -> str:
+        """Return the `content-type` of what it is asked for."""
+        return TYPES.get(self.format_of(body), UNKNOWN)
+
+    def voice_of(self, body: Mapping[str, Any], model: str) -> str | None:
+        """Return what it calls the voice that is asked for; OpenAI's own may be `{"id": name}`."""
+        voice = body.get("voice")
+        name = voice.get("id") if isinstance(voice, Mapping) else voice
+        if not isinstance(name, str) or not name:
+            return None
+        tables = (voices for start, voices in self.voices.items() if model.startswith(start))
+        return next(tables, NONE).get(name, name)
+
+    def speed_of(self, body: Mapping[str, Any]) -> float | None:
+        """Return how fast it is to speak; None for its usual pace, or one it does not have."""
+        speed = body.get("speed")
+        slowest, fastest = self.speeds
+        if isinstance(speed, bool) or not isinstance(speed, int | float):
+            return None
+        return speed if slowest <= speed <= fastest else None
+
+
+@frozen(kw_only=True)
+class Speech(Speaker):
+    """OpenAI's own words. `eventless` is how the names of models begin which send no events."""
+
+    eventless: tuple[str, ...] = ()
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+        """Return the request's own bytes where nothing has to change."""
+        body, changed = request.body, self._changed(request.body, model)
+        without = drop | self.refuses
+        if model.startswith(self.eventless):
+            without |= {"stream_format"}
+        raw = None if changed or not without.isdisjoint(body) else spliced(request.raw, model)
+        if raw is None:
+            kept = {name: value for name, value in body.items() if name not in without}
+            raw = dumps({**kept, **changed, "model": model})
+        return Call(path=self.path, body=raw)
+
+    def decoder(
+        self,
+        *,
+        request: Request,
+        model: str,  # noqa: ARG002 - as all have it
+        wall: float,  # noqa: ARG002 - as all have it
+    ) -> StreamDecoder:
+        """Return the decoder of sound that comes as bytes or in events."""
+        return Decoder(events=request.stream, kind=self.kind_of(request.body), own=self.signs)
+
+    def _changed(self, body: Mapping[str, Any], model: str) -> dict[str, Any]:
         """Return the parameters which have to say something else."""
         changed = {}
-        voice, made = body.get("voice"), format_of(body, self.formats)
-        if isinstance(voice, str) and voice in self.voices:
-            changed["voice"] = self.voices[voice]
+        voice, made = self.voice_of(body, model), self.format_of(body)
+        if isinstance(body.get("voice"), str) and voice != body["voice"]:
+            changed["voice"] = voice
         if self.formats and made != (body.get("response_format") or USUAL):
             changed["response_format"] = made
         return changed
-
-
-def format_of(body: Mapping[str, Any], formats: Sequence[str] = ()) -> str:
-    """Return the format of the audio that a vendor makes: what is asked for, or what it can."""
-    asked = str(body.get("response_format") or USUAL)
-    return asked if not formats or asked in formats else formats[0]
-
-
-def lacking(
-    body: Mapping[str, Any], *, refuses: Iterable[str], formats: Sequence[str]
-) -> frozenset[str]:
-    """Return the parameters which a vendor does not take.
-
-    Who asks for no format takes what there is, and is told which it is.
-    """
-    lacks = {name for name in refuses if asks_something(name, body.get(name))}
-    asked = body.get("response_format")
-    if asked and formats and asked not in formats:
-        lacks.add("response_format")
-    return frozenset(lacks)
 
 
 class Sound:
