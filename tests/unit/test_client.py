@@ -2,16 +2,15 @@
 
 import asyncio
 import gc
-import inspect
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from stories import Awaiting, Blocking, Story
 
 from modelmesh import (
     AsyncMeshClient,
-    MeshClient,
     MeshError,
     ModelMesh,
     RequestError,
@@ -74,70 +73,6 @@ def _chunk(model: str, content: str | None, finish: str | None = None) -> bytes:
     return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
-class Blocking:
-    """Does things with a MeshClient."""
-
-    def __init__(self, vendor: ScriptedTransport, model: str | None) -> None:
-        config = load(CONFIG, environ={})
-        self.client: Any = MeshClient(lambda: ModelMesh(config, transport=vendor), model=model)
-
-    def do(self, call: Callable[[Any], Any]) -> Any:
-        return call(self.client)
-
-    def read(self, stream: Any) -> list[Any]:
-        return list(stream)
-
-    def first(self, stream: Any) -> Any:
-        return next(stream)
-
-    def within(self, stream: Any) -> Any:
-        with stream as entered:
-            return next(entered)
-
-    def end(self) -> None:
-        self.client.close()
-
-
-class Awaiting:
-    """Does the same things with an AsyncMeshClient."""
-
-    def __init__(self, vendor: ScriptedTransport, model: str | None) -> None:
-        self.client: Any = AsyncMeshClient(
-            ModelMesh(load(CONFIG, environ={}), transport=vendor), model=model
-        )
-        self._runner = asyncio.Runner()
-
-    def do(self, call: Callable[[Any], Any]) -> Any:
-        async def doing() -> Any:
-            result = call(self.client)
-            return await result if inspect.isawaitable(result) else result
-
-        return self._runner.run(doing())
-
-    def read(self, stream: Any) -> list[Any]:
-        async def reading() -> list[Any]:
-            return [item async for item in stream]
-
-        return self._runner.run(reading())
-
-    def first(self, stream: Any) -> Any:
-        return self.do(lambda _: anext(stream))
-
-    def within(self, stream: Any) -> Any:
-        async def entering() -> Any:
-            async with stream as entered:
-                return await anext(entered)
-
-        return self._runner.run(entering())
-
-    def end(self) -> None:
-        self.do(lambda client: client.close())
-        self._runner.close()
-
-
-Story = Blocking | Awaiting
-
-
 @pytest.fixture
 def vendor() -> ScriptedTransport:
     return ScriptedTransport(_said, SystemClock())
@@ -145,7 +80,7 @@ def vendor() -> ScriptedTransport:
 
 @pytest.fixture(params=[Blocking, Awaiting], ids=["sync", "async"])
 def story(request: pytest.FixtureRequest, vendor: ScriptedTransport) -> Iterator[Story]:
-    telling: Story = request.param(vendor, "chat")
+    telling: Story = request.param(CONFIG, vendor, "chat")
     yield telling
     telling.end()
 
@@ -332,7 +267,7 @@ def test_a_closed_client_says_so(story: Story, vendor: ScriptedTransport) -> Non
 
 
 def test_a_client_is_closed_by_leaving_its_context(vendor: ScriptedTransport) -> None:
-    with Blocking(vendor, "chat").client as client:
+    with Blocking(CONFIG, vendor, "chat").client as client:
         assert client.chat.completions.create(messages=MESSAGES).model == "up"
     with pytest.raises(RuntimeError, match="the client is closed"):
         client.describe()
@@ -364,7 +299,7 @@ async def test_a_cancelled_reader_lets_go_of_the_vendor(vendor: ScriptedTranspor
 
 
 def test_a_call_without_any_model_is_refused(vendor: ScriptedTransport) -> None:
-    telling = Blocking(vendor, None)
+    telling = Blocking(CONFIG, vendor, None)
 
     with pytest.raises(RequestError, match="say which model is to answer"):
         telling.do(_ask())
