@@ -12,7 +12,14 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final, Self
 
-from modelmesh.testing import fake_embeddings, fake_faults, fake_images, fake_speech, fake_variants
+from modelmesh.testing import (
+    fake_embeddings,
+    fake_faults,
+    fake_images,
+    fake_speech,
+    fake_transcriptions,
+    fake_variants,
+)
 from modelmesh.testing.fake_answers import encode, error, model_list
 from modelmesh.testing.fake_wire import HEAD_LIMIT, Exchange, Fault, Received, read_request
 
@@ -42,10 +49,14 @@ IMAGES: Final = {**_public(fake_faults), **_public(fake_images)}
 EMBEDDINGS: Final = {**_public(fake_faults), **_public(fake_embeddings)}
 """Those which a vendor that embeds has."""
 
+TRANSCRIPTIONS: Final = {**_public(fake_faults), **_public(fake_transcriptions)}
+"""Those which a vendor that transcribes has."""
+
 _BY_KEY = "fault:"
 _SERVED: Final[Mapping[str, Catalogue]] = {
     "POST /v1/chat/completions": CATALOGUE,
     "POST /v1/audio/speech": SPEECH,
+    "POST /v1/audio/transcriptions": TRANSCRIPTIONS,
     "POST /v1/embeddings": EMBEDDINGS,
     "POST /v1/images/generations": IMAGES,
 }
@@ -209,8 +220,8 @@ class FakeProvider:
         catalogue = _SERVED.get(asked)
         if catalogue is None:
             return _refusal(404, f"Invalid URL ({asked})")
-        if not isinstance(request.json, dict) or request.model is None:
-            return _refusal(400, "The body must be a JSON object with a model.")
+        if request.model is None:
+            return _refusal(400, "The body must be a JSON object or a form with a model.")
         return self._named(_selector(request).removeprefix(_BY_KEY), catalogue)
 
     def _named(self, name: str, catalogue: Catalogue) -> Fault:

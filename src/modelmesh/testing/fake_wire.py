@@ -23,7 +23,6 @@ JSON = "application/json"
 EVENTS = "text/event-stream; charset=utf-8"
 # Google's requests have it there, and tell by the method whether events are asked for.
 _MODEL_IN_PATH = re.compile(r"/models/([^/:?]+):")
-_MODEL_IN_FORM = re.compile(rb'name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', re.DOTALL)
 
 
 @define(eq=False)
@@ -67,7 +66,15 @@ class Received:
     @property
     def streaming(self) -> bool:
         asked = isinstance(self.json, dict) and self.json.get("stream") is True
-        return asked or ":stream" in self.path
+        return asked or ":stream" in self.path or self.field("stream") == "true"
+
+    def field(self, name: str) -> str | None:
+        """Return a field of a form; None where it has none."""
+        head = re.escape(f'name="{name}"').encode()
+        rest = rb"\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--"
+        form = "multipart/form-data" in self.headers.get("content-type", "")
+        found = re.search(head + rest, self.body, re.DOTALL) if form else None
+        return found[1].decode() if found else None
 
     def _find_model(self) -> str | None:
         if in_path := _MODEL_IN_PATH.search(self.path):
@@ -75,8 +82,7 @@ class Received:
         if isinstance(self.json, dict):
             model = self.json.get("model")
             return model if isinstance(model, str) else None
-        in_form = _MODEL_IN_FORM.search(self.body)
-        return in_form[1].decode() if in_form else None
+        return self.field("model")
 
 
 @define(eq=False)
