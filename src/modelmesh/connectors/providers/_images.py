@@ -92,13 +92,14 @@ class Images:
     def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Translate a request: only the model's name is replaced where that is all it takes."""
         told = self.told(request, model, drop)
-        sent = spliced(request.raw, model) if told == request.body else None
-        return Call(path=self.path, body=sent or dumps({**told, "model": model}))
+        same = {"model": request.model, **told} == request.body
+        sent = spliced(request.raw, model) if same else None
+        return Call(path=self.path, body=sent or dumps({"model": model, **told}))
 
     def told(self, request: Request, model: str, drop: frozenset[str]) -> dict[str, Any]:
-        """Return what this vendor is told of a request, in its own words."""
+        """Return what this vendor is told of a request besides the model, in its own words."""
         body = request.body
-        without = drop | self._refused(body, model) | ({"size"} if self.sized else set())
+        without = {"model", *drop, *self._refused(body, model), *(("size",) if self.sized else ())}
         kept = {name: value for name, value in body.items() if name not in without}
         size = self._size(body) or {}
         return {**size, **{name: self._worded(name, value) for name, value in kept.items()}}

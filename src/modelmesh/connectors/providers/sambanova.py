@@ -19,7 +19,7 @@ class Provider(openai_compatible.Provider):
     messages = Messages(refuses=FOREIGN, developer=False)
     translators = MappingProxyType(
         {
-            **openai_compatible.Provider.translators,
             "embeddings": Embeddings(accepts=frozenset(), formats=frozenset(), tokens=False),
+            "transcriptions": openai_compatible.Provider.translators["transcriptions"],
         }
     )
