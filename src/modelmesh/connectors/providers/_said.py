@@ -8,6 +8,8 @@
 {"errors": [{"code", "message"}]}                   Cloudflare
 {"error": {"status", "details": [{"reason"}, …]}}   Google, in a list or not
 {"message", "error_type"}                           Cohere
+{"detail": {"status", "message"}}                   ElevenLabs
+{"err_code", "err_msg"}, {"category", "message"}    Deepgram
 anything else                                       load balancers
 """
 
@@ -22,6 +24,8 @@ _LONGEST: Final = 2000
 _HTML: Final = re.compile(r"^\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _ERROR_STATUS: Final = range(400, 600)
 _REDIRECTS: Final = range(300, 400)
+
+_NAMED: Final = ("code", "type", "error_type", "status", "err_code", "category")
 
 _KEYS: Final = (
     re.compile(r"(?P<kept>\bbearer\s+)\S{6,}", re.IGNORECASE),
@@ -92,7 +96,7 @@ def _from_object(body: Mapping[str, Any], status: int | None, headers: Mapping[s
     inner = _object(error.get("innererror"))
     metadata = _object(error.get("metadata"))
     details = [_object(detail) for detail in _list(error.get("details"))]
-    named = [error.get(name) for name in ("code", "type", "error_type", "status")]
+    named = [error.get(name) for name in _NAMED]
     named += [inner.get("code"), metadata.get("provider_code")]
     named += [detail.get("reason") for detail in details]
     named.append(_object(error.get("details")).get("error_code"))
@@ -126,11 +130,12 @@ def _error_in(body: Mapping[str, Any]) -> Mapping[str, Any]:
     errors = body.get("errors")
     if isinstance(errors, list) and errors:
         return _object(errors[0]) or {"message": str(errors[0])}
-    return body
+    return _object(body.get("detail")) or body
 
 
 def _text(error: Mapping[str, Any]) -> str:
-    message = error.get("message") or error.get("detail") or error.get("title") or ""
+    said = (error.get(name) for name in ("message", "detail", "title", "err_msg"))
+    message = next(filter(None, said), "")
     if isinstance(message, list):
         return "; ".join(_fault(item) for item in message)
     if isinstance(message, Mapping):

@@ -13,7 +13,7 @@ from attrs.validators import matches_re, optional
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._messages import STATE, Messages
-from modelmesh.connectors.providers.openai import IMAGES, REASONING, TRANSCRIPTIONS
+from modelmesh.connectors.providers.openai import IMAGES, REASONING, SPEECH, TRANSCRIPTIONS
 
 _WORD = optional(matches_re(r"[\w.-]+"))
 
@@ -34,6 +34,7 @@ class Provider(openai_compatible.Provider):
             **openai_compatible.Provider.translators,
             "embeddings": Embeddings(most=2048),
             "images": IMAGES,
+            "speech": SPEECH,
             "transcriptions": TRANSCRIPTIONS,
         }
     )

@@ -7,7 +7,9 @@ from typing import Any
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
+from modelmesh.connectors.providers._voices import cast
 from modelmesh.errors import ErrorKind
 
 
@@ -37,6 +39,23 @@ class Provider(openai_compatible.Provider):
     messages = Messages(refuses=STATE | {"name"}, takes_null=False)
     translators = MappingProxyType(
         {
+            # https://console.groq.com/docs/text-to-speech/orpheus
+            "speech": Speech(
+                refuses=frozenset({"instructions"}),
+                formats=("wav",),
+                voices=MappingProxyType(
+                    {
+                        "canopylabs/orpheus-arabic": cast(
+                            women=("noura", "lulwa", "aisha"), men=("fahad", "sultan", "abdullah")
+                        ),
+                        "canopylabs/orpheus": cast(
+                            women=("hannah", "autumn", "diana"), men=("austin", "troy", "daniel")
+                        ),
+                    }
+                ),
+                longest=200,
+                eventless=("",),
+            ),
             # https://console.groq.com/docs/speech-to-text
             "transcriptions": Transcriptions(
                 takes=frozenset(

@@ -10,6 +10,7 @@ from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._parameters import SAMPLING, Reasoning
+from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import TIMELESS, WHISPER, Transcriptions
 
 REASONING = Reasoning(
@@ -22,6 +23,9 @@ REASONING = Reasoning(
 
 IMAGES = Images(refuses=frozenset({"style"}), base64_only=("gpt-image", "chatgpt-image"))
 """OpenAI's models that make images: https://platform.openai.com/docs/guides/image-generation."""
+
+SPEECH = Speech(eventless=("tts-1",), longest=4096)
+"""OpenAI's models that speak: https://platform.openai.com/docs/guides/text-to-speech."""
 
 _SPEAKERS = frozenset({"known_speaker_names", "known_speaker_references"})
 _DIARIZED = MappingProxyType({"response_format": "diarized_json"})
@@ -77,6 +81,7 @@ class Provider(openai_compatible.Provider):
                 most=2048, sizes=MappingProxyType({"text-embedding-ada-002": 1536})
             ),
             "images": IMAGES,
+            "speech": SPEECH,
             "transcriptions": TRANSCRIPTIONS,
         }
     )
