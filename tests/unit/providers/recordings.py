@@ -51,10 +51,13 @@ _READERS: Final = {
 JUDGED: Final = ("chat", "chat_stream", "error")
 """The endpoints which have rules. An endpoint that gets some is added here and to `trial`."""
 
-ELSEWHERE: Final = {"image": ("/images/generations", "/images/edits", ":generateContent")}
+ELSEWHERE: Final = {
+    "embeddings": ("/embeddings", "/embed", ":batchEmbedContents", ":embedContent"),
+    "image": ("/images/generations", "/images/edits", ":generateContent"),
+}
 """The endpoints which have rules in a file of their own, such as `judge_images`, and their paths.
 
-An edit of an image is answered as a new one is.
+An edit of an image is answered as a new one is, and an embedding in Cohere's older version.
 """
 
 _NO_ENDPOINT: Final = "an endpoint which the library does not have"
@@ -63,7 +66,7 @@ _OTHER_FRAMING: Final = "a stream without alt=sse, which the connector always as
 _OTHER_API: Final = "an API of the vendor's which its connector does not use"
 
 _BY_ENDPOINT: Final = {
-    **dict.fromkeys(("embeddings", "speech", "transcription", "transcription_stream"), _TO_COME),
+    **dict.fromkeys(("speech", "transcription", "transcription_stream"), _TO_COME),
     "image_stream": _TO_COME,
 }
 _BY_PATH: Final = {

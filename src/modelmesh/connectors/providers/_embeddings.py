@@ -81,7 +81,7 @@ class Embeddings:
         kept = {
             self.renamed.get(name, name): value
             for name, value in body.items()
-            if name not in without
+            if name not in without and value is not None
         }
         return {**self.adds, **kept}
 
