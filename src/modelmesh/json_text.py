@@ -19,8 +19,9 @@ except ImportError:
 def loads(text: bytes, otherwise: Reader = json.loads) -> Any:
     """Return what a JSON document says.
 
-    There is JSON which orjson refuses and most vendors take: half a surrogate pair, a number of any
-    size. So it is read in the `otherwise` way before it is held for none.
+    There is JSON which orjson refuses and most vendors take, such as half a surrogate pair. So it
+    is read in the `otherwise` way before it is held for none. A whole number which does not fit
+    into 64 bits may be read as one with a point.
 
     Raises:
         ValueError: it is none.

@@ -12,7 +12,7 @@ from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.endpoints import Endpoints, Incoming, Outgoing
 from modelmesh.proxy.gate import Gate
 from modelmesh.transport.protocol import TransportReply
-from modelmesh.types import HttpRequest
+from modelmesh.types import HttpRequest, Secret
 
 CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}
@@ -73,7 +73,11 @@ def endpoints(
 ) -> Endpoints:
     proxy = Proxy(**settings)
     config = MeshConfig(
-        providers={"fake": Provider(connector="openai-compatible", base_url="http://fake/v1")},
+        providers={
+            "fake": Provider(
+                connector="openai.llm.v1", base_url="http://fake/v1", api_key=Secret("key")
+            )
+        },
         models={"org/real": Model(provider="fake", capabilities=("chat-completion",))},
         pools={"chat": Pool(models=("org/real",), max_wait=0.0)},
         proxy=Proxy(expose_models=True),

@@ -16,13 +16,19 @@ from modelmesh.testing.transport import Reply, ScriptedTransport, reply, stream
 from modelmesh.types import ModelCard, Request, Secret, Target
 
 
-class Picky(Provider):
+class Vendor(Provider):
+    """A vendor whose answers are OpenAI's own, and pass as the bytes they are."""
+
+    mended = False
+
+
+class Picky(Vendor):
     """A vendor that refuses two parameters: one that is decisive and one that is a hint."""
 
     unsupported = frozenset({"logprobs", "seed"})
 
 
-def provider(name: str, kind: type[Provider] = Provider) -> Provider:
+def provider(name: str, kind: type[Provider] = Vendor) -> Provider:
     return kind(name, base_url=f"http://{name}.test/v1")
 
 

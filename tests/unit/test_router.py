@@ -10,6 +10,7 @@ from scene import (
     DONE,
     ROLE,
     STOP,
+    Vendor,
     bad,
     chunk,
     clock,
@@ -84,7 +85,7 @@ class Scene:
         ]
 
 
-def scene(says: Says, *, kind: type[Provider] = Provider, **settings: Any) -> Scene:
+def scene(says: Says, *, kind: type[Provider] = Vendor, **settings: Any) -> Scene:
     """Make a pool of one target for each vendor; one that says a list says them in turn."""
     turns: dict[str, Iterator[Scripted]] = {
         name: iter(said if isinstance(said, list) else [said] * 1000) for name, said in says.items()

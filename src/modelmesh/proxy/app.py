@@ -33,7 +33,7 @@ def create_app(
             sending,
             method=request.method,
             path=f"/{request.match_info['path']}",
-            headers=request.headers,
+            headers=_headers(request),
             body=_pieces(request),
         )
         return sending.response
@@ -99,6 +99,14 @@ def _response(outgoing: Outgoing) -> web.StreamResponse:
     if outgoing.stream is not None:
         return web.StreamResponse(status=outgoing.status, headers=outgoing.headers)
     return web.Response(status=outgoing.status, headers=outgoing.headers, body=outgoing.body)
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, text in request.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 async def _pieces(request: web.Request) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from attrs import define, field
 
 from modelmesh.clock import Clock
-from modelmesh.config.schema import Proxy
+from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
 from modelmesh.errors import MeshError
 from modelmesh.proxy import asked, bodies
 from modelmesh.proxy.access import Access
@@ -36,20 +36,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("modelmesh.proxy")
 
-PROBES: Final = frozenset({"/health", "/livez", "/readyz"})
-"""Paths by which others watch the server; they are always there, and are no work of its own."""
-
-_ASKED: Final[Mapping[str, Endpoint]] = {
-    "/v1/chat/completions": "chat",
-    "/v1/embeddings": "embeddings",
-    "/v1/audio/speech": "speech",
-    "/v1/audio/transcriptions": "transcriptions",
-    "/v1/images/generations": "images",
-}
 # An upload is a form, and may be JSON as well.
 _KINDS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     "transcriptions": ("multipart/form-data", bodies.JSON),
 }
+_ONE_MODEL: Final = f"{MODELS_PATH}/{{id}}"
 _SOUND_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
@@ -61,7 +52,7 @@ async def _nothing() -> None:
 
 @define(kw_only=True, eq=False)
 class Incoming:
-    """A request as it came. Names of headers are in lower case, or looked up in any."""
+    """A request as it came. Names of headers are in lower case."""
 
     id: str
     method: str
@@ -110,9 +101,9 @@ class Endpoints:
         self._access = Access(settings)
         self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
         self._routes: dict[str, tuple[str, _Answer]] = {
-            **dict.fromkeys(_ASKED, ("POST", self._ask)),
-            "/v1/models": ("GET", self._models),
-            "/v1/models/{id}": ("GET", self._model),
+            **dict.fromkeys(ENDPOINTS, ("POST", self._ask)),
+            MODELS_PATH: ("GET", self._models),
+            _ONE_MODEL: ("GET", self._model),
             "/health": ("GET", self._health),
             "/livez": ("GET", self._livez),
             "/readyz": ("GET", self._readyz),
@@ -163,7 +154,7 @@ class Endpoints:
     async def _ask(self, call: Incoming) -> Outgoing:
         """Answer what only a model can."""
         started = self._clock.now()
-        request = await self._read(call, _ASKED[call.path])
+        request = await self._read(call, ENDPOINTS[call.path])
         heartbeat = self._settings.heartbeat or None
         reply = await self._mesh.send(request, heartbeat=heartbeat if request.stream else None)
         about = self._about(reply, self._clock.now() - started)
@@ -209,6 +200,8 @@ class Endpoints:
 
     def _forwarded_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         names = self._forwarded
+        if names.isdisjoint(headers):
+            return {}
         if "connection" in headers:  # what it names is meant for us alone
             names -= {name.strip().lower() for name in headers["connection"].split(",")}
         forwarded = {name: headers[name] for name in names if name in headers}
@@ -234,7 +227,7 @@ class Endpoints:
         return _json({"object": "list", "data": self._mesh.models()})
 
     async def _model(self, call: Incoming) -> Outgoing:
-        asked = call.path.removeprefix("/v1/models/")
+        asked = call.path.removeprefix(f"{MODELS_PATH}/")
         for model in self._mesh.models():
             if model["id"] == asked:
                 return _json(model)
@@ -255,7 +248,8 @@ class Endpoints:
     def _serves(self, route: str) -> bool:
         """Whether the configuration lets a route be served."""
         enabled = self._settings.endpoints
-        return not enabled or route in PROBES or route.removesuffix("/{id}") in enabled
+        listed = MODELS_PATH if route == _ONE_MODEL else route
+        return not enabled or route in PROBES or listed in enabled
 
     def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
         outgoing.headers |= self._access.cors_headers(call.headers.get("origin"))
@@ -269,7 +263,7 @@ def _printable(name: str) -> str:
 
 
 def _route(path: str) -> str:
-    return "/v1/models/{id}" if path.startswith("/v1/models/") else path
+    return _ONE_MODEL if path.startswith(f"{MODELS_PATH}/") else path
 
 
 def _json(value: Any) -> Outgoing:

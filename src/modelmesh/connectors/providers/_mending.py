@@ -19,8 +19,9 @@ from attrs import define, field
 
 from modelmesh.connectors.providers._calls import Calls
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._glance import TIERS
 from modelmesh.connectors.providers._stream import Decoder, choices_of, has_content, notable
-from modelmesh.connectors.providers._usage import counts_of, is_openai, restated, usage_of
+from modelmesh.connectors.providers._usage import counts_of, restated, usage_of
 from modelmesh.connectors.providers._writing import Ending
 from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Request
@@ -32,36 +33,9 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Reasons to finish."""
 
-_TIERS: Final = frozenset({None, "auto", "default", "flex", "scale", "priority", "fast"})
-_PLAIN: Final = frozenset({"role", "content", "refusal"})
 _ROLE: Final = {"role": "assistant"}
 _DELTA: Final = b'"delta"'
 _ODD: Final = notable(rb"|role|tool_calls|reasoning(?:_details)?", otherwise=rb'|content"\s*:\s*\[')
-
-
-def is_plain(body: Object) -> bool:
-    """Whether an answer is one text, and at a glance nothing in it needs mending.
-
-    Most answers are so, and a glance costs a tenth of reading them to the end.
-    """
-    if len(body["choices"]) != 1 or not isinstance(body["choices"][0], dict):
-        return False
-    choice = body["choices"][0]
-    message = choice.get("message")
-    return (
-        isinstance(message, dict)
-        and isinstance(message.get("content"), str)
-        and message.get("role") == "assistant"
-        and _PLAIN.issuperset(message)
-        and choice.get("index") == 0
-        and choice.get("finish_reason") in ("stop", "length")
-        and body.get("object") == "chat.completion"
-        and isinstance(body.get("id"), str)
-        and isinstance(body.get("model"), str)
-        and type(body.get("created")) is int
-        and body.get("service_tier") in _TIERS
-        and is_openai(body.get("usage"))
-    )
 
 
 def mended_answer(body: Object, *, words: Mapping[str, str], request: Request, wall: float) -> Any:
@@ -281,7 +255,7 @@ def _object(body: Object, names: Object, choices: Sequence[Object], counts: Any)
     new = {**body, **names, "choices": list(choices)}
     if isinstance(counts, dict):
         new["usage"] = restated(counts)
-    if new.get("service_tier") not in _TIERS:
+    if new.get("service_tier") not in TIERS:
         del new["service_tier"]  # a word only its vendor knows
     return new
 

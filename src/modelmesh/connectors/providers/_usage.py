@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from modelmesh.types import Usage
 
-_CACHED: Final = frozenset(
+CACHED: Final = frozenset(
     {
         "prompt_cache_hit_tokens",
         "num_cached_tokens",
@@ -32,7 +32,7 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
     if reasoning and _count(counts, "total_tokens") == prompt + completion + reasoning:
         completion += reasoning
     cached = _count(_inner(counts, "prompt_tokens_details"), "cached_tokens")
-    for name in _CACHED & counts.keys():
+    for name in CACHED & counts.keys():
         cached = max(cached, _count(counts, name))
     return Usage(
         prompt=prompt,
@@ -53,19 +53,6 @@ def counts_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return a vendor's own counts in a reply or a chunk; None where there are none."""
     counts = body.get("usage") or _inner(body, "x_groq").get("usage")
     return counts if isinstance(counts, dict) and counts else None
-
-
-def is_openai(counts: Any) -> bool:
-    """Whether a vendor's counts are OpenAI's figures in OpenAI's places, at a glance."""
-    if not isinstance(counts, dict) or not _CACHED.isdisjoint(counts):
-        return counts is None
-    prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
-    if type(prompt) is not int or type(completion) is not int:
-        return False
-    cached = _inner(counts, "prompt_tokens_details").get("cached_tokens") or 0
-    reasoning = _inner(counts, "completion_tokens_details").get("reasoning_tokens") or 0
-    fits = cached <= prompt and reasoning <= completion
-    return fits and counts.get("total_tokens") == prompt + completion
 
 
 def restated(counts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -30,10 +30,11 @@ class Ending:
     native: str | None = None
 
     @classmethod
-    def of(cls, native: str | None, words: Mapping[str, str]) -> "Ending":
+    def of(cls, native: Any, words: Mapping[str, str]) -> "Ending":
         """Look the vendor's word up in `words`; one that is not there means "stop"."""
-        known = words.get(native or "")
-        return cls(reason=known or "stop", native=None if known else native)
+        word = native if isinstance(native, str) else ""
+        known = words.get(word)
+        return cls(reason=known or "stop", native=None if known else word or None)
 
     def fields(self, *, called: bool, legacy: bool) -> dict[str, Any]:
         """Return the fields of a choice.

@@ -11,8 +11,9 @@ from attrs import evolve, frozen
 
 from modelmesh.catalogue import ModelFacts, find
 from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._glance import is_plain, usual_usage
 from modelmesh.connectors.providers._images import Images
-from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, is_plain, mended_answer
+from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
 from modelmesh.connectors.providers._messages import Messages
 from modelmesh.connectors.providers._parameters import (
     SAMPLING,
@@ -90,10 +91,15 @@ class Provider(Vendor):
         self._finishes = {**WORDS, **self.finishes}
         # One for each model that is configured.
         self._wires: dict[str, _Wire] = {}
+        self._endpoints = frozenset[Endpoint]({"chat", *self.translators})
+        # What is told of a model here never touches messages, tools or the words of a parameter.
+        self._touches = bool(
+            self.implied or self.words or self.functions_refuse or self.messages != Messages()
+        )
 
     @property
     def endpoints(self) -> Collection[Endpoint]:
-        return {"chat", *self.translators}
+        return self._endpoints
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG002 - most have none
         """Return the parameters which it does not take beside others, or with these values."""
@@ -134,16 +140,17 @@ class Provider(Vendor):
     ) -> HttpRequest:
         """Translate a request: only the model's name is replaced where that is all it takes."""
         body, wire, headers = request.body, self._wire_of(model), self._headers_with(key)
-        refused = self._refused(body, wire)
-        idle = {name for name in refused if not asks_something(name, body[name])}
-        new = adapted(
-            body,
-            without=drop | idle | self.implied,
-            renamed=wire.renamed,
-            messages=self.messages,
-            functions=self.functions_refuse,
-            words=self.words,
-        )
+        refused, new = self._refused(body, wire), body
+        if self._touches or refused or drop or not wire.renamed.keys().isdisjoint(body):
+            idle = {name for name in refused if not asks_something(name, body[name])}
+            new = adapted(
+                body,
+                without=drop | idle | self.implied,
+                renamed=wire.renamed,
+                messages=self.messages,
+                functions=self.functions_refuse,
+                words=self.words,
+            )
         sent = spliced(request.raw, model) if new is body else None
         return HttpRequest(
             url=self._at(self.chat_path, model),
@@ -169,14 +176,16 @@ class Provider(Vendor):
             raise _bad_answer("something that is no JSON") from None
         if not isinstance(body, dict):
             raise _bad_answer("JSON that is no object")
+        answer = reply.body
+        if is_plain(body) and (usage := usual_usage(body.get("usage"))):
+            return Answer(body=answer, usage=usage)
         if tells_of_failure(body):
             raise self.error(reply, wall=wall)
         raise_if_broken(body, self.signs)
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
             raise _bad_answer("no choices")
-        answer = reply.body
-        if self.mended and not is_plain(body):
+        if self.mended:
             new = mended_answer(
                 body, words=self._finishes, request=evolve(request, model=model), wall=wall
             )

@@ -214,7 +214,8 @@ class Connection(asyncio.Protocol):
             with suppress(ConnectionError):
                 await sending.send(_not_http())
             return
-        self._watch_body()
+        if not request.body.whole or self._reading.asked:
+            self._watch_body()
         await self._responder.respond(
             sending,
             method=request.method,

@@ -139,7 +139,7 @@ class Reading:
     def on_header(self, name: bytes, text: bytes) -> None:
         if len(name) + len(text) > LINE:
             raise Unsound("a long header")
-        key, value = _name(name), text.decode("utf-8", "surrogateescape").strip(" \t")
+        key, value = _header(name, text)
         if key not in self._headers:
             self._headers[key] = value
         elif key == "host":
@@ -203,9 +203,10 @@ def _framing(asked: Asked) -> bytes:
     ).encode()
 
 
-@lru_cache(maxsize=1024)
-def _name(name: bytes) -> str:
-    return name.decode("ascii").lower()
+@lru_cache(maxsize=256)
+def _header(name: bytes, text: bytes) -> tuple[str, str]:
+    """Return a header as text. A client sends most of them again with each request."""
+    return name.decode("ascii").lower(), text.decode("utf-8", "surrogateescape").strip(" \t")
 
 
 @lru_cache(maxsize=1024)
