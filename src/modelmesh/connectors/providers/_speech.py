@@ -1,7 +1,7 @@
 """Speech on OpenAI's wire. https://platform.openai.com/docs/api-reference/audio/createSpeech.
 
 Audio comes as bytes or, with `stream_format: sse`, as events which hold it in base64. Clients get
-whichever they asked for, whichever a vendor sends.
+whichever they asked for, whichever a vendor sends. Mistral calls the sound `audio_data`.
 """
 
 import base64
@@ -134,8 +134,17 @@ class Speaker:
 
 @frozen(kw_only=True)
 class Speech(Speaker):
-    """OpenAI's own words. `eventless` is how the names of models begin which send no events."""
+    """OpenAI's own words.
 
+    Attributes:
+        usual: the format it makes where none is named.
+        asking: what it is told for a format where that is more than its name.
+        eventless: how the names of models begin which send no events.
+
+    """
+
+    usual: str = USUAL
+    asking: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     eventless: tuple[str, ...] = ()
 
     def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
@@ -166,7 +175,9 @@ class Speech(Speaker):
         voice, made = self.voice_of(body, model), self.format_of(body)
         if isinstance(body.get("voice"), str) and voice != body["voice"]:
             changed["voice"] = voice
-        if self.formats and made != (body.get("response_format") or USUAL):
+        if made in self.asking:
+            changed.update(self.asking[made])
+        elif made != (body.get("response_format") or self.usual):
             changed["response_format"] = made
         return changed
 
@@ -213,19 +224,20 @@ class Decoder(Sound):
         if payload == _END:
             return (Chunk(finished=True),)
         body = self._read(event.name, payload)
-        match body.get("type"):
-            case "speech.audio.delta":
-                return (self._delta(payload, body),)
-            case "speech.audio.done":
-                shown = payload if self._events else b""
-                return (Chunk(payload=shown, finished=True, usage=tokens_of(body)),)
+        kind = body.get("type") or event.name
+        if kind == _DELTA:
+            return (self._delta(payload, body),)
+        if kind == _DONE:
+            shown = payload if self._events else b""
+            return (Chunk(payload=shown, finished=True, usage=tokens_of(body)),)
         return (Chunk(payload=payload),) if self._events else ()
 
     def _delta(self, payload: bytes, body: Mapping[str, Any]) -> Chunk:
-        if self._events:
-            return Chunk(payload=payload, content=bool(body.get("audio")))
+        sound = body.get("audio") or body.get("audio_data")
+        if self._events and "audio" in body:
+            return Chunk(payload=payload, content=bool(sound))
         try:
-            content = base64.b64decode(body.get("audio") or "", validate=True)
+            content = base64.b64decode(sound or "", validate=True)
         except (binascii.Error, TypeError, ValueError):
             raise ProviderError(ErrorKind.BAD_ANSWER, "the audio is no base64") from None
         return self.audio(content, self._kind_in_events)

@@ -17,3 +17,10 @@ def cast(*, women: Sequence[str], men: Sequence[str]) -> Mapping[str, str]:
     """Return which of a vendor's voices plays each of OpenAI's; the first ones are used first."""
     played = {**dict(zip(_WOMEN, cycle(women))), **dict(zip(_MEN, cycle(men)))}
     return MappingProxyType(played)
+
+
+KOKORO: Final = cast(
+    women=("af_alloy", "af_nova", "af_sky", "af_bella", "af_sarah", "af_heart"),
+    men=("am_echo", "am_onyx", "bm_fable", "am_michael", "bm_george", "am_adam", "am_eric"),
+)
+"""An open model which several vendors serve: https://huggingface.co/hexgrad/Kokoro-82M."""

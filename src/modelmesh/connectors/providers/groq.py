@@ -54,6 +54,7 @@ class Provider(openai_compatible.Provider):
                     }
                 ),
                 longest=200,
+                usual="",
                 eventless=("",),
             ),
             # https://console.groq.com/docs/speech-to-text

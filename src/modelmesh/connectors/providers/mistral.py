@@ -2,13 +2,19 @@
 
 from types import MappingProxyType
 
+from attrs import frozen
+
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import Transcriptions
-from modelmesh.connectors.providers._vendor import NONE
+from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.connectors.providers._voices import cast
 from modelmesh.errors import ErrorKind
+from modelmesh.json_text import dumps
+from modelmesh.types import Request
 
 _SEGMENTS = MappingProxyType({"timestamp_granularities": ("segment",)})
 _TRANSCRIPTIONS = Transcriptions(
@@ -24,6 +30,31 @@ _TRANSCRIPTIONS = Transcriptions(
     ),
     # https://docs.mistral.ai/capabilities/audio_transcription/offline_transcription
     timed_without=frozenset({"language"}),
+)
+
+
+@frozen(kw_only=True)
+class _Speaking(Speech):
+    """Asked for events, it sends sound as it is made: https://docs.mistral.ai/studio/audio."""
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - only what it takes is sent
+        body = request.body
+        told = {
+            "model": model,
+            "input": body["input"],
+            "response_format": self.format_of(body),
+            "voice_id": self.voice_of(body, model),
+            "ref_audio": body.get("ref_audio"),
+            "stream": True,
+        }
+        sent = {name: value for name, value in told.items() if value is not None}
+        return Call(path=self.path, body=dumps(sent))
+
+
+_SPEECH = _Speaking(
+    refuses=frozenset({"instructions", "speed"}),
+    formats=("mp3", "wav", "flac", "opus"),
+    voices=MappingProxyType({"": cast(women=("gb_jane_neutral",), men=("en_paul_neutral",))}),
 )
 
 
@@ -84,6 +115,7 @@ class Provider(openai_compatible.Provider):
                 tokens=False,
                 sizes=MappingProxyType({"mistral-embed": 1024, "mistral-embed-2312": 1024}),
             ),
+            "speech": _SPEECH,
             "transcriptions": _TRANSCRIPTIONS,
         }
     )

@@ -10,7 +10,9 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
+from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
+from modelmesh.connectors.providers._voices import KOKORO
 from modelmesh.errors import ErrorKind
 
 
@@ -28,6 +30,12 @@ class Provider(openai_compatible.Provider):
     translators = MappingProxyType(
         {
             "embeddings": Embeddings(),
+            # https://openrouter.ai/docs/guides/overview/multimodal/tts
+            "speech": Speech(
+                usual="",
+                eventless=("",),
+                voices=MappingProxyType({"hexgrad/kokoro": KOKORO}),
+            ),
             "transcriptions": Transcriptions(
                 takes=frozenset({"language", "temperature", "timestamp_granularities"}),
                 asking=VERBOSE,

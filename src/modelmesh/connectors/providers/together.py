@@ -9,7 +9,9 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._images import OPTIONS, Images
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
+from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
+from modelmesh.connectors.providers._voices import KOKORO, cast
 
 # https://docs.together.ai/reference/post-images-generations
 _IMAGES = Images(
@@ -17,6 +19,23 @@ _IMAGES = Images(
     takes=MappingProxyType({"output_format": frozenset({"jpeg", "png"})}),
     words=MappingProxyType({"response_format": MappingProxyType({"b64_json": "base64"})}),
     sized=lambda size: {"width": size.width, "height": size.height},
+)
+
+# https://docs.together.ai/docs/inference/text-to-speech/overview
+_SPEECH = Speech(
+    refuses=frozenset({"instructions", "speed"}),
+    formats=("mp3", "wav", "pcm"),
+    usual="wav",
+    asking=MappingProxyType({"pcm": {"response_format": "raw", "response_encoding": "pcm_s16le"}}),
+    eventless=("",),
+    voices=MappingProxyType(
+        {
+            "hexgrad/Kokoro": KOKORO,
+            "canopylabs/orpheus": cast(
+                women=("tara", "leah", "jess", "mia", "zoe"), men=("leo", "dan", "zac")
+            ),
+        }
+    ),
 )
 
 
@@ -47,6 +66,7 @@ class Provider(openai_compatible.Provider):
             **openai_compatible.Provider.translators,
             "embeddings": Embeddings(accepts=frozenset(), formats=frozenset(), tokens=False),
             "images": _IMAGES,
+            "speech": _SPEECH,
             "transcriptions": Transcriptions(
                 takes=frozenset({"language", "prompt", "temperature", "timestamp_granularities"}),
                 asking=VERBOSE,

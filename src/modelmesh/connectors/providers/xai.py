@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from attrs import frozen
+
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._images import OPTIONS, Images
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._parameters import Reasoning
 from modelmesh.connectors.providers._sizes import Size
+from modelmesh.connectors.providers._speech import Speaker
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form
-from modelmesh.connectors.providers._vendor import NONE
+from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.connectors.providers._voices import cast
 from modelmesh.errors import ErrorKind
+from modelmesh.json_text import dumps
+from modelmesh.types import Request
 
 _SIGNS: Final = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"content moderation"),)
 _RATIOS: Final = (
@@ -60,6 +66,38 @@ _TRANSCRIPTIONS: Final = Transcriptions(
     own_json=True,
 )
 
+# https://docs.x.ai/developers/model-capabilities/audio/text-to-speech
+_CODECS: Final = ("mp3", "wav", "pcm")
+
+
+@frozen(kw_only=True)
+class _Speaking(Speaker):
+    """There is but one model, which the address is, and a language has to be named."""
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+        body = request.body
+        told = {
+            "text": body["input"],
+            "language": body.get("language") or "auto",
+            "voice_id": self.voice_of(body, model),
+            "output_format": {"codec": self.format_of(body)},
+            "speed": self.speed_of(body),
+        }
+        left_out = drop | {name for name, value in told.items() if value is None}
+        sent = {name: value for name, value in told.items() if name not in left_out}
+        return Call(path=self.path, body=dumps(sent))
+
+
+_SPEECH: Final = _Speaking(
+    path="/tts",
+    refuses=frozenset({"instructions"}),
+    formats=_CODECS,
+    voices=MappingProxyType({"": cast(women=("ara", "eve"), men=("sal", "rex", "leo"))}),
+    speeds=(0.7, 1.5),
+    longest=15_000,
+    signs=_SIGNS,
+)
+
 
 class Provider(openai_compatible.Provider):
     connector = "xai.api.v1"
@@ -78,8 +116,8 @@ class Provider(openai_compatible.Provider):
     signs = _SIGNS
     translators = MappingProxyType(
         {
-            **openai_compatible.Provider.translators,
             "images": _IMAGES,
+            "speech": _SPEECH,
             "transcriptions": _TRANSCRIPTIONS,
         }
     )
