@@ -24,7 +24,7 @@ def built(models: dict[str, Any], **pool: Any) -> Pool:
     """Return the pool of these models in this order, whose vendors are called as they say."""
     server = {"connector": "openai-compatible", "base_url": "http://vendor.test/v1"}
     vendors = {
-        model["provider"]: {"api_key": "k"} if model["provider"] == MUTE else server
+        model["provider"]: {"api_key": "k"} if "." in model["provider"] else server
         for model in models.values()
     }
     config = {
@@ -122,6 +122,17 @@ def test_a_model_that_only_chats_does_not_decide_which_embeddings_a_pool_has() -
 def test_a_vendor_that_embeds_nothing_does_not_decide_it_either() -> None:
     pool = built({"one": of(MUTE, "who-knows", capabilities=["embeddings"]), "two": of("b", SMALL)})
     assert tried(pool) == ["b/two"]
+
+
+@pytest.mark.parametrize("parameters", ["default", "strict", "lenient"])
+def test_inputs_which_no_vendor_takes_are_refused_and_never_cut(parameters: str) -> None:
+    models = {"one": of("cohere.api.v1", "embed-v4.0")}
+    pool = built(models, parameters=parameters)
+    assert tried(pool, request(input=["a"] * 96)) == ["cohere.api.v1/one"]
+    refused = verdict(pool, request(input=["a"] * 97))
+    assert (refused.status, refused.param) == (400, "input")
+    assert "does not take so many inputs" in str(refused)
+    assert "tokens for an input" in str(verdict(pool, request(input=[[1], [2]])))
 
 
 def test_chats_go_to_any_model() -> None:

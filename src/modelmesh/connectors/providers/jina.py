@@ -27,4 +27,4 @@ class Provider(Vendor):
             )
         }
     )
-    signs = (Sign(ErrorKind.QUOTA_EXHAUSTED, {402, 403}, text=r"insufficient.{0,8}balance"),)
+    signs = (Sign(ErrorKind.QUOTA_EXHAUSTED, {402, 403}, text=r"insufficient.{0,20}balance"),)
