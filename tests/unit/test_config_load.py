@@ -298,6 +298,28 @@ def test_a_malformed_capability_is_told_at_its_place() -> None:
     assert message.startswith("capabilities[1]: capability 'Evil Capability'")
 
 
+def test_every_endpoint_of_the_guide_may_be_named() -> None:
+    paths = [*schema.ENDPOINTS, "/v1/models", "/health", "/livez", "/readyz"]
+    assert load({"proxy": {"endpoints": paths}}, environ={}).proxy.endpoints == tuple(paths)
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/v1/chat/completion", "/v1/chat/completions"),
+        ("/chat/completions", "/v1/chat/completions"),
+        ("v1/models", "/v1/models"),
+        ("/v1/models/", "/v1/models"),
+        ("/v1/image/generations", "/v1/images/generations"),
+        ("/v1/audio/transcription", "/v1/audio/transcriptions"),
+    ],
+)
+def test_a_misspelt_endpoint_is_a_mistake(path: str, meant: str) -> None:
+    assert mistakes({"proxy": {"endpoints": ["/v1/embeddings", path]}}) == [
+        f"proxy.endpoints[1]: unknown path {path!r}; did you mean {meant!r}?"
+    ]
+
+
 def test_one_broken_provider_hides_no_mistake_of_another() -> None:
     mine = {"connector": "my.vendor", "regoin": "eu", "tmeout": 1}
     tree = {**OWN, "providers": {"mine": mine, "bare": {"connector": "openai-compatible"}}}

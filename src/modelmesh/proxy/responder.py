@@ -8,8 +8,9 @@ from typing import Final, Protocol
 from attrs import frozen
 
 from modelmesh.clock import Clock
+from modelmesh.config.schema import PROBES
 from modelmesh.errors import MeshError
-from modelmesh.proxy.endpoints import PROBES, Endpoints, Incoming, Outgoing
+from modelmesh.proxy.endpoints import Endpoints, Incoming, Outgoing
 from modelmesh.proxy.errors import InternalError, ShuttingDown
 from modelmesh.proxy.gate import Gate
 from modelmesh.report import report

@@ -18,7 +18,7 @@ from modelmesh.config.schema.pools import (
     Retry,
     StrategyRateLimit,
 )
-from modelmesh.config.schema.server import Auth, Cors, Proxy
+from modelmesh.config.schema.server import ENDPOINTS, MODELS_PATH, PROBES, Auth, Cors, Proxy
 from modelmesh.config.schema.services import (
     Discovery,
     DiscoveryHealth,
@@ -44,6 +44,9 @@ from modelmesh.config.schema.vendors import (
 )
 
 __all__ = [
+    "ENDPOINTS",
+    "MODELS_PATH",
+    "PROBES",
     "Auth",
     "Budget",
     "Codes",

@@ -1,6 +1,8 @@
 """The proxy server."""
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
 
 from attrs import field, frozen
 
@@ -12,7 +14,23 @@ from modelmesh.config.schema.values import (
     port,
     positive,
 )
-from modelmesh.types import Secret
+from modelmesh.types import Endpoint, Secret
+
+ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
+    {
+        "/v1/chat/completions": "chat",
+        "/v1/embeddings": "embeddings",
+        "/v1/audio/speech": "speech",
+        "/v1/audio/transcriptions": "transcriptions",
+        "/v1/images/generations": "images",
+    }
+)
+"""The paths at which models are asked, and what for."""
+
+MODELS_PATH: Final = "/v1/models"
+
+PROBES: Final = frozenset({"/health", "/livez", "/readyz"})
+"""Paths by which others watch the server; they are always there, and are no work of its own."""
 
 
 @frozen(kw_only=True)
@@ -52,7 +70,7 @@ class Proxy:
     front: Literal["auto", "direct", "aiohttp"] = "auto"
     # A token which clients must send.
     token: Secret | None = None
-    # The paths which are served; all where empty.
+    # The paths which are served; all where empty. `/health`, `/livez` and `/readyz` always are.
     endpoints: tuple[str, ...] = ()
     # Who may use it.
     auth: Auth = field(factory=Auth)
