@@ -39,7 +39,6 @@ def build(
     if not isinstance(model, str):
         raise RequestError("say which model is to answer: model=…", param="model")
     sent = {name: plain(value, name) for name, value in body.items() if not _omitted(value)}
-    _check_messages(sent.get("messages", []))
     return Request(
         id=id_,
         model=model,
@@ -73,14 +72,6 @@ def plain(value: Any, place: str) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | memoryview):
         return [plain(item, f"{place}[{number}]") for number, item in enumerate(value)]
     raise RequestError(f"{place}: {type(value).__name__} cannot be sent as JSON", param=place)
-
-
-def _check_messages(messages: Any) -> None:
-    if not isinstance(messages, list):
-        raise RequestError(
-            'messages must be a list, such as [{"role": "user", "content": "Hello!"}]',
-            param="messages",
-        )
 
 
 def _omitted(value: Any) -> bool:

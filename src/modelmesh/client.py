@@ -135,7 +135,7 @@ class MeshClient:
 
         Without an `endpoint`, such as "embeddings", it is the one which the pool is for.
         """
-        request = self._asking.request("chat", parameters)
+        request = self._asking.terms.sketch(parameters)
         return self._asking.tell(ModelMesh.explain, request.model, request.body, endpoint)
 
     def close(self) -> None:
@@ -181,7 +181,7 @@ class AsyncMeshClient:
         self, endpoint: Endpoint | None = None, **parameters: Any
     ) -> list[dict[str, Any]]:
         """Return the targets such a request would be tried at: see `MeshClient.explain`."""
-        request = self._asking.request("chat", parameters)
+        request = self._asking.terms.sketch(parameters)
         return await self._asking.tell(ModelMesh.explain, request.model, request.body, endpoint)
 
     async def close(self) -> None:

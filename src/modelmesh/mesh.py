@@ -17,11 +17,12 @@ from modelmesh.notices import notices
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.router import Reply, Router
+from modelmesh.sense import LEAST
 from modelmesh.shape import endpoint_of
 from modelmesh.state import State
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
-from modelmesh.types import Endpoint, Provider, Request, Secret, Target
+from modelmesh.types import Endpoint, Provider, Request, Secret, Target, Upload
 from modelmesh.walk import Walk
 
 log: Final = logging.getLogger("modelmesh")
@@ -202,7 +203,9 @@ class ModelMesh:
         """
         pool, now = self.pool(model), self._clock.now()
         endpoint = endpoint or endpoint_of(pool.capabilities)
-        request = Request(id="", model=model, body=body, endpoint=endpoint)
+        said = {**LEAST[endpoint], **body}
+        none = Upload(name="", content=b"")
+        request = Request(id="", model=model, body=said, endpoint=endpoint, upload=none)
         walk = Walk(pool, request, now, iter(pool.preview(request, now)))
         return [
             {

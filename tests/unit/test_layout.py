@@ -28,7 +28,7 @@ FLOORS = [
         "rules",
         "values",
     },
-    {"state", "strategies", "stream", "transport", "config", "timers", "shape", "verdict"},
+    {"state", "strategies", "stream", "transport", "config", "timers", "sense", "shape", "verdict"},
     {"pool", "connectors", "notices"},
     {"router", "walk", "probe"},
     {"build"},
@@ -47,7 +47,7 @@ UPWARD = {
 """Imports against the floors, and why."""
 
 MAY_OPEN_SOCKETS = {"transport", "proxy", "testing"}
-PURE = {"types", "errors", "sse", "shape", "state", "timers", "verdict", "walk", "pool"}
+PURE = {"types", "errors", "sse", "sense", "shape", "state", "timers", "verdict", "walk", "pool"}
 
 
 def name_of(file: Path) -> str:

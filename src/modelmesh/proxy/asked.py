@@ -6,9 +6,10 @@ What no vendor could make sense of is refused here; what is left is for vendors 
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from modelmesh import sense
 from modelmesh.proxy import bodies, forms
 from modelmesh.proxy.errors import Refused
 from modelmesh.types import Endpoint, Upload
@@ -27,7 +28,7 @@ _NUMBERS: Final = ("temperature",)
 
 
 def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
-    """Refuse a body that makes no sense at an endpoint."""
+    """Refuse a body that makes no sense at an endpoint. Raises RequestError."""
     if not _NOT_THE_CLIENTS.isdisjoint(body):
         name = next(name for name in body if name in _NOT_THE_CLIENTS)
         raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
@@ -36,7 +37,7 @@ def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
         raise Refused(400, "`model` must be the name of a pool, as a string.", param="model")
     if stream is not None and not isinstance(stream, bool):
         raise Refused(400, "`stream` must be true or false.", param="stream")
-    _CHECKS[endpoint](body)
+    sense.check(endpoint, body)
 
 
 def transcription(raw: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Any], Upload]:
@@ -93,45 +94,3 @@ def _from_json(body: Mapping[str, Any]) -> Upload | None:
 def _ending(kind: str) -> str:
     ending = kind.rpartition("/")[2].removeprefix("x-")
     return {"mpeg": "mp3", "octet-stream": "mp3", "mp4": "m4a", "wave": "wav"}.get(ending, ending)
-
-
-def _check_chat(body: Mapping[str, Any]) -> None:
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise Refused(400, "`messages` must be a list with at least one message.", param="messages")
-
-
-def _check_embeddings(body: Mapping[str, Any]) -> None:
-    asked = body.get("input")
-    if not asked or not isinstance(asked, str | list):
-        hint = "a text, a list of texts, or tokens"
-        raise Refused(400, f"`input` must be {hint}.", param="input")
-    if body.get("encoding_format") not in (None, "float", "base64"):
-        raise Refused(400, "`encoding_format` must be float or base64.", param="encoding_format")
-    if body.get("stream"):
-        raise Refused(400, "Embeddings are not streamed.", param="stream")
-
-
-def _check_speech(body: Mapping[str, Any]) -> None:
-    if not isinstance(body.get("input"), str) or not body["input"]:
-        raise Refused(400, "`input` must be the text to speak.", param="input")
-    if body.get("stream_format") not in (None, "audio", "sse"):
-        raise Refused(400, "`stream_format` must be audio or sse.", param="stream_format")
-
-
-def _check_images(body: Mapping[str, Any]) -> None:
-    if not isinstance(body.get("prompt"), str) or not body["prompt"]:
-        raise Refused(400, "`prompt` must be the description of an image.", param="prompt")
-
-
-def _check_nothing(_body: Mapping[str, Any]) -> None:
-    pass
-
-
-_CHECKS: Final[Mapping[Endpoint, Callable[[Mapping[str, Any]], None]]] = {
-    "chat": _check_chat,
-    "embeddings": _check_embeddings,
-    "speech": _check_speech,
-    "transcriptions": _check_nothing,
-    "images": _check_images,
-}

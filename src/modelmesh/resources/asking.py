@@ -14,6 +14,7 @@ from modelmesh.portal import Portal
 from modelmesh.resources.arriving import Arriving, AsyncEventStream, EventStream
 from modelmesh.results import Result
 from modelmesh.schemas import Schema
+from modelmesh.sense import check
 from modelmesh.types import Answer, Endpoint, Request, Upload
 
 T = TypeVar("T")
@@ -36,6 +37,14 @@ class Terms:
         self, endpoint: Endpoint, parameters: Parameters, upload: Upload | None = None
     ) -> Request:
         """Return the request of a call. Raises RequestError where it cannot be sent."""
+        request = self.sketch(parameters, endpoint, upload)
+        check(endpoint, request.body)
+        return request
+
+    def sketch(
+        self, parameters: Parameters, endpoint: Endpoint = "chat", upload: Upload | None = None
+    ) -> Request:
+        """Return a request which need not make sense, for it is to be explained and not sent."""
         return arguments.build(
             parameters,
             id_=request_id(),
@@ -51,12 +60,7 @@ class Asking:
     """Asks for callers that block."""
 
     _portal: Portal[ModelMesh]
-    _terms: Terms
-
-    def request(
-        self, endpoint: Endpoint, parameters: Parameters, upload: Upload | None = None
-    ) -> Request:
-        return self._terms.request(endpoint, parameters, upload)
+    terms: Terms
 
     def answer(self, request: Request, read: Callable[[Answer], T]) -> T:
         """Return a whole answer, read as the caller wants it."""
@@ -82,13 +86,8 @@ class AsyncAsking:
     """Asks for callers that await, with the same methods."""
 
     mesh: ModelMesh
-    _terms: Terms
+    terms: Terms
     closed: bool = False
-
-    def request(
-        self, endpoint: Endpoint, parameters: Parameters, upload: Upload | None = None
-    ) -> Request:
-        return self._terms.request(endpoint, parameters, upload)
 
     async def answer(self, request: Request, read: Callable[[Answer], T]) -> T:
         return read(await _answered(self._open(), request))

@@ -65,7 +65,7 @@ class Completions:
             RoutingError: no target answered.
 
         """
-        request = self._asking.request("chat", {"messages": messages, **parameters})
+        request = self._asking.terms.request("chat", {"messages": messages, **parameters})
         return self._asking.either(request, *_READ)
 
 
@@ -99,5 +99,5 @@ class AsyncCompletions:
     ) -> "ChatCompletion | AsyncEventStream[ChatCompletionChunk]": ...
     async def create(self, *, messages: Messages, **parameters: Any) -> Any:
         """Answer a conversation: see `Completions.create`."""
-        request = self._asking.request("chat", {"messages": messages, **parameters})
+        request = self._asking.terms.request("chat", {"messages": messages, **parameters})
         return await self._asking.either(request, *_READ)

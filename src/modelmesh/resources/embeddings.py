@@ -35,7 +35,9 @@ class Embeddings:
         A vector is a list of floats, or with `encoding_format="base64"` text, whatever the vendor
         sends. Parameters and errors are as for `chat.completions.create`.
         """
-        request = self._asking.request("embeddings", {"input": input, "model": model, **parameters})
+        request = self._asking.terms.request(
+            "embeddings", {"input": input, "model": model, **parameters}
+        )
         return cast("CreateEmbeddingResponse", self._asking.answer(request, _READ))
 
 
@@ -53,5 +55,7 @@ class AsyncEmbeddings:
         **parameters: Any,
     ) -> "CreateEmbeddingResponse":
         """Embed texts: see `Embeddings.create`."""
-        request = self._asking.request("embeddings", {"input": input, "model": model, **parameters})
+        request = self._asking.terms.request(
+            "embeddings", {"input": input, "model": model, **parameters}
+        )
         return cast("CreateEmbeddingResponse", await self._asking.answer(request, _READ))

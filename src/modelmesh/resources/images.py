@@ -44,7 +44,7 @@ class Images:
         With `stream=True` sketches arrive before, as many as `partial_images`. Parameters and
         errors are as for `chat.completions.create`.
         """
-        request = self._asking.request("images", {"prompt": prompt, **parameters})
+        request = self._asking.terms.request("images", {"prompt": prompt, **parameters})
         return self._asking.either(request, *_READ)
 
 
@@ -73,5 +73,5 @@ class AsyncImages:
     ) -> "ImagesResponse | AsyncEventStream[ImageGenStreamEvent]": ...
     async def generate(self, *, prompt: str, **parameters: Any) -> Any:
         """Make images: see `Images.generate`."""
-        request = self._asking.request("images", {"prompt": prompt, **parameters})
+        request = self._asking.terms.request("images", {"prompt": prompt, **parameters})
         return await self._asking.either(request, *_READ)

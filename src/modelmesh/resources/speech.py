@@ -246,7 +246,7 @@ class Cutter:
 
 
 def _request(asking: Asking | AsyncAsking, **parameters: Any) -> Request:
-    return asking.request("speech", parameters)
+    return asking.terms.request("speech", parameters)
 
 
 def _reader(request: Request) -> Callable[[bytes], bytes]:

@@ -105,7 +105,7 @@ class Transcriptions:
         content type. With `stream=True` events arrive, if the model can. Parameters and errors are
         as for `chat.completions.create`.
         """
-        request = self._asking.request("transcriptions", parameters, upload(file))
+        request = self._asking.terms.request("transcriptions", parameters, upload(file))
         return self._asking.either(request, _reader(request), _EVENT)
 
 
@@ -177,7 +177,7 @@ class AsyncTranscriptions:
     async def create(self, *, file: FileTypes, **parameters: Any) -> Any:
         """Write down what is said: see `Transcriptions.create`."""
         sent = await asyncio.to_thread(upload, file)
-        request = self._asking.request("transcriptions", parameters, sent)
+        request = self._asking.terms.request("transcriptions", parameters, sent)
         return await self._asking.either(request, _reader(request), _EVENT)
 
 

@@ -216,6 +216,26 @@ def test_a_closed_client_says_so(story: Story, ask: Ask) -> None:
         story.do(ask())
 
 
+@pytest.mark.parametrize(
+    ("call", "param"),
+    [
+        (_embed(input=7), "input"),
+        (_embed(input=[]), "input"),
+        (_speak(input=""), "input"),
+        (_draw(prompt=None), "prompt"),
+    ],
+    ids=["embed-number", "embed-nothing", "speak-nothing", "draw-nothing"],
+)
+def test_what_makes_no_sense_is_sent_to_nobody(
+    story: Story, vendor: ScriptedTransport, call: Callable[[Any], Any], param: str
+) -> None:
+    with pytest.raises(RequestError) as refused:
+        story.do(call)
+
+    assert refused.value.param == param
+    assert vendor.requests == []
+
+
 def test_embeddings_are_floats_in_the_order_of_the_texts(story: Story) -> None:
     answer = story.do(_embed())
 
@@ -487,5 +507,6 @@ def test_a_request_is_explained_for_the_endpoint_its_pool_is_for(
     served, misfit, *_ = reasons("chat", model="embeddings")
     assert served == "b/embedder: it does not chat but does text-embeddings"
     assert misfit is None
-    assert reasons("speech", model="all", input="a") == [None]
+    for endpoint in ("embeddings", "speech", "transcriptions", "images"):
+        assert reasons(endpoint, model="all") == [None]
     assert vendor.requests == []
