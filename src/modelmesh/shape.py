@@ -50,11 +50,14 @@ TOKENS: Final = "tokens for an input"
 SO_MANY: Final = "so many inputs"
 SO_LONG: Final = "so long an input"
 WITHIN: Final[Mapping[str, str]] = {TOKENS: "input", SO_MANY: "input", SO_LONG: "input"}
-"""What a vendor may lack that is no parameter but what one holds, and which. It always counts."""
+"""What a vendor may lack that is no parameter but what one holds, and which."""
+
+ALWAYS: Final = frozenset({*WITHIN, "stream", "stream_format"})
+"""What counts in lenient pools, too: an answer that comes whole cannot be given as events."""
 
 DECISIVE: Final = frozenset(
     {
-        *WITHIN,
+        *ALWAYS,
         "audio",
         "background",
         "dimensions",
@@ -68,8 +71,6 @@ DECISIVE: Final = frozenset(
         "prediction",
         "response_format",
         "size",
-        "stream",
-        "stream_format",
         "timestamp_granularities",
         "tool_choice",
         "tools",

@@ -12,7 +12,7 @@ from attrs import define, field
 from modelmesh.config.schema import Retry
 from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
 from modelmesh.pool import Pool
-from modelmesh.shape import DECISIVE, WITHIN, Shape, misfit, shape_of
+from modelmesh.shape import ALWAYS, DECISIVE, WITHIN, Shape, misfit, shape_of
 from modelmesh.timers import TOTAL
 from modelmesh.types import Provider, Request, Target
 from modelmesh.values import value
@@ -215,7 +215,7 @@ class Walk:
             case "strict":
                 return lacks
             case "lenient":
-                return lacks & WITHIN.keys()
+                return lacks & ALWAYS
             case _:
                 return lacks & DECISIVE
 

@@ -15,8 +15,9 @@ from openai.types import (
 )
 from proxy_process import ProxyProcess, running_proxy, until
 
+from modelmesh.testing.fake_answers import encode
 from modelmesh.testing.fake_images import IMAGE, USAGE
-from modelmesh.testing.fake_provider import FakeProvider
+from modelmesh.testing.fake_provider import Exchange, FakeProvider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,13 +36,31 @@ POOLS = {
     "chatty": ["chatty", "ok"],
     "painters": ["gpt-image-9", "ok"],
     "base64-only": ["gpt-image-9"],
+    "lenient": ["flux"],
+    "stability": ["sd3.5-large", "ok"],
 }
-OF_OPENAI = {"gpt-image-9"}
+VENDORS = {
+    "gpt-image-9": "openai.llm.v1",
+    "flux": "together.api.v1",
+    "sd3.5-large": "stability.image.v1",
+}
+
+
+async def stability(exchange: Exchange) -> None:
+    """Answer as Stability does."""
+    body = exchange.request.body
+    assert exchange.request.path == "/v1/v2beta/stable-image/generate/sd3"
+    assert b'name="aspect_ratio"\r\n\r\n2:3' in body
+    held = b"a weapon" in body
+    told = {"image": IMAGE, "finish_reason": "CONTENT_FILTERED" if held else "SUCCESS", "seed": 1}
+    await exchange.answer(200, encode(told))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider(models=["gpt-image-9"]) as running:
+    async with FakeProvider(
+        models=["gpt-image-9", "flux"], faults={"sd3.5-large": stability}
+    ) as running:
         yield running
 
 
@@ -54,7 +73,7 @@ def fresh(vendor: FakeProvider) -> None:
 async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     models: dict[str, Any] = {
         name: {
-            "provider": "openai.llm.v1" if name in OF_OPENAI else "fake",
+            "provider": VENDORS.get(name, "fake"),
             "capabilities": ["chat-completion" if name == "chatty" else "text-to-image"],
         }
         for names in POOLS.values()
@@ -63,7 +82,7 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     config = {
         "providers": {
             "fake": {"connector": "openai-compatible", "base_url": vendor.url},
-            "openai.llm.v1": {"base_url": vendor.url, "api_key": "any"},
+            **{id_: {"base_url": vendor.url, "api_key": "any"} for id_ in VENDORS.values()},
         },
         "models": models,
         "pools": {
@@ -71,6 +90,7 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
                 "models": names,
                 "retry": {"max_attempts": 1},
                 "timeouts": {"idle": "0.4s", "first_token": "5s"},
+                "parameters": "lenient" if name == "lenient" else "default",
             }
             for name, names in POOLS.items()
         },
@@ -232,6 +252,48 @@ async def test_a_client_that_leaves_ends_the_vendors_work(
     await anext(stream)
     await stream.close()
     await until(lambda: vendor.received[-1].client_gone)
+
+
+async def test_who_cannot_stream_images_is_not_asked_to_even_in_a_lenient_pool(
+    client: AsyncOpenAI, vendor: FakeProvider
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.images.generate(model="lenient", prompt=PROMPT, stream=True)
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "stream")
+    assert vendor.received == []
+    made = await client.images.generate(model="lenient", prompt=PROMPT, output_format="webp")
+    assert made.data is not None
+    assert made.data[0].b64_json == IMAGE
+
+
+async def test_stability_answers_as_openai_does(client: AsyncOpenAI) -> None:
+    came = await client.images.with_raw_response.generate(
+        model="stability", prompt=PROMPT, size="1024x1536"
+    )
+    assert came.headers["x-modelmesh-model"] == "sd3.5-large"
+    made = came.parse()
+    assert made.data is not None
+    assert [image.b64_json for image in made.data] == [IMAGE]
+    assert made.output_format == "png"
+    assert made.created > 0
+
+
+async def test_what_stability_held_back_is_the_clients_own_fault(
+    client: AsyncOpenAI, vendor: FakeProvider
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.images.generate(model="stability", prompt="a weapon", size="1024x1536")
+    assert caught.value.code == "content_policy_violation"
+    assert len(vendor.received) == 1
+
+
+async def test_several_images_are_made_by_who_makes_several(
+    client: AsyncOpenAI, vendor: FakeProvider
+) -> None:
+    made = await client.images.generate(model="stability", prompt=PROMPT, n=2)
+    assert made.data is not None
+    assert len(made.data) == 2
+    assert [request.model for request in vendor.received] == ["ok"]
 
 
 @pytest.mark.parametrize("prompt", [None, "", 5])
