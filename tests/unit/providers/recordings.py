@@ -5,6 +5,7 @@ The recorded ones lie beside this repository in `../shared/wire` (see README the
 knows the library's own way of reading them.
 """
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
@@ -54,6 +55,7 @@ JUDGED: Final = ("chat", "chat_stream", "error")
 ELSEWHERE: Final = {
     "embeddings": ("/embeddings", "/embed", ":batchEmbedContents", ":embedContent"),
     "image": ("/images/generations", "/images/edits", ":generateContent"),
+    "speech": ("/audio/speech", "/tts"),
 }
 """The endpoints which have rules in a file of their own, such as `judge_images`, and their paths.
 
@@ -66,7 +68,7 @@ _OTHER_FRAMING: Final = "a stream without alt=sse, which the connector always as
 _OTHER_API: Final = "an API of the vendor's which its connector does not use"
 
 _BY_ENDPOINT: Final = {
-    **dict.fromkeys(("speech", "transcription", "transcription_stream"), _TO_COME),
+    **dict.fromkeys(("transcription", "transcription_stream"), _TO_COME),
     "image_stream": _TO_COME,
 }
 _BY_PATH: Final = {
@@ -146,6 +148,8 @@ class Exchange:
     def body(self) -> bytes:
         """The response's body, as it came."""
         response = self.content["response"]
+        if "body_b64" in response:
+            return base64.b64decode(response["body_b64"])
         body = response.get("body", response.get("sse"))
         text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
         return ((response.get("body_prefix") or "") + text).encode()
