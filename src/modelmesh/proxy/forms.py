@@ -1,4 +1,4 @@
-"""The form of an upload: its fields, and its file byte for byte.
+"""The form of an upload: its fields, and its file byte for byte. Pure.
 
 https://datatracker.ietf.org/doc/html/rfc7578
 """
@@ -6,21 +6,33 @@ https://datatracker.ietf.org/doc/html/rfc7578
 import re
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import unquote
 
 from attrs import frozen
 
 from modelmesh.proxy.errors import Refused
 from modelmesh.types import Upload
 
-_BOUNDARY: Final = re.compile(r'boundary=(?:"([^"\r\n]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
-_PARAMETER: Final = re.compile(r';\s*(name|filename)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_BOUNDARY: Final = re.compile(
+    r';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE
+)
+_PARAMETER: Final = re.compile(
+    r';\s*(name|filename)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))', re.IGNORECASE | re.DOTALL
+)
+# Not as the standard has it, but as some clients write a name that is no ASCII.
+_EXTENDED: Final = re.compile(r";\s*filename\*=utf-8'[^']*'([^\s;]+)", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\([\\\"])")
+_END_OF_LINE: Final = re.compile(rb"--|[ \t]*\r\n")
+_INNER: Final = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]")
 _MOST_PARTS: Final = 1000
 
 
 @frozen
 class Form:
-    """What a client filled in. A field is a list if its name ends with `[]` or is repeated."""
+    """What a client filled in. A field is a list if its name ends with `[]` or is repeated.
+
+    Of names such as `size[width]` it is an object.
+    """
 
     fields: dict[str, Any]
     files: dict[str, Upload]
@@ -36,11 +48,13 @@ def parse(raw: bytes, content_type: str) -> Form:
     if not found:
         raise Refused(400, "The header `Content-Type: multipart/form-data` names no boundary.")
     form = Form({}, {})
-    for name, upload in _parts(raw, (found[1] or found[2]).encode()):
-        if upload.name:
-            form.files[name] = upload
-        else:
+    for name, upload in _parts(raw, (found[1] or found[2]).encode(errors="replace")):
+        if not upload.name:
             _fill_in(form.fields, name, upload.content)
+        elif name in form.files:
+            raise Refused(400, f"The form has more than one file `{name}`.", param=name)
+        else:
+            form.files[name] = upload
     return form
 
 
@@ -48,36 +62,72 @@ def _fill_in(fields: dict[str, Any], name: str, content: bytes) -> None:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise Refused(400, f"The field `{name}` is no text in UTF-8.", param=name) from None
-    if name.endswith("[]"):
-        fields.setdefault(name.removesuffix("[]"), []).append(text)
-    elif name in fields:
-        before = fields[name]
-        fields[name] = [*(before if isinstance(before, list) else [before]), text]
+        message = f"The field `{name}` is no text in UTF-8. A file needs a `filename`."
+        raise Refused(400, message, param=name) from None
+    if inner := _INNER.fullmatch(name):
+        outer = fields.setdefault(inner[1], {})
+        if not isinstance(outer, dict):
+            message = f"The field `{inner[1]}` cannot have a value and parts."
+            raise Refused(400, message, param=inner[1])
+        outer[inner[2]] = text
+        return
+    plain = name.removesuffix("[]")
+    before = fields.get(plain)
+    if isinstance(before, dict):
+        message = f"The field `{plain}` cannot have a value and parts."
+        raise Refused(400, message, param=plain)
+    if name != plain or before is not None:
+        fields[plain] = [*_listed(before), text]
     else:
-        fields[name] = text
+        fields[plain] = text
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def _parts(raw: bytes, boundary: bytes) -> Iterator[tuple[str, Upload]]:
     """Give the parts with their names; one that is no file has no file name."""
-    _, *pieces = (b"\r\n" + raw).split(b"\r\n--" + boundary)
-    if not pieces or not pieces.pop().startswith(b"--"):
-        raise Refused(400, "The form ends before its last boundary.")
-    if len(pieces) > _MOST_PARTS:
-        raise Refused(400, f"The form has more than {_MOST_PARTS} parts.")
-    for piece in pieces:
-        head, gap, content = piece.partition(b"\r\n\r\n")
-        if not gap:
+    pieces = _pieces(raw, b"--" + boundary)
+    for number, (start, end) in enumerate(pieces):
+        if number == _MOST_PARTS:
+            raise Refused(400, f"The form has more than {_MOST_PARTS} parts.")
+        gap = raw.find(b"\r\n\r\n", start, end)
+        if gap < 0:
             raise Refused(400, "A part of the form has no end of its headers.")
-        headers = _headers(head)
-        said = dict(_PARAMETER.findall(headers.get("content-disposition", "")))
+        headers = _headers(raw[start:gap])
+        disposition = headers.get("content-disposition", "")
+        said = {
+            key.lower(): quoted or bare for key, quoted, bare in _PARAMETER.findall(disposition)
+        }
         if not (name := _plain(said.get("name", ""))):
             raise Refused(400, "A part of the form has no name.")
+        extended = _EXTENDED.search(disposition)
         kind = headers.get("content-type", "application/octet-stream")
         yield (
             name,
-            Upload(name=_plain(said.get("filename", "")), content_type=kind, content=content),
+            Upload(
+                name=unquote(extended[1]) if extended else _plain(said.get("filename", "")),
+                content_type=kind,
+                content=raw[gap + 4 : end],
+            ),
         )
+
+
+def _pieces(raw: bytes, line: bytes) -> Iterator[tuple[int, int]]:
+    """Give where each part is: from the end of one line that parts them to the next."""
+    begun = -1
+    place = -2 if raw.startswith(line) else raw.find(b"\r\n" + line)
+    while place != -1:
+        after = place + 2 + len(line)
+        if end := _END_OF_LINE.match(raw, after):
+            if begun >= 0:
+                yield begun, place
+            if end[0] == b"--":
+                return
+            begun = end.end() - 2
+        place = raw.find(b"\r\n" + line, after)
+    raise Refused(400, "The form ends before its last boundary.")
 
 
 def _headers(head: bytes) -> dict[str, str]:

@@ -69,16 +69,18 @@ async def cut_chunked(exchange: Exchange, *, after: int = 1) -> None:
     await _start(exchange, after)
 
 
-async def done_early(exchange: Exchange, *, after: int = 1) -> None:
+async def done_early(exchange: Exchange, *, after: int = 1, gap: float = 0.1) -> None:
     """Send `after` events and the end marker, but not the event that has the end."""
     await _start(exchange, after)
+    await exchange.sleep(gap)
     await exchange.send(DONE)
     await exchange.end()
 
 
-async def error_mid(exchange: Exchange, *, after: int = 1) -> None:
+async def error_mid(exchange: Exchange, *, after: int = 1, gap: float = 0.1) -> None:
     """Send `after` events, then tell of an error."""
     await _start(exchange, after)
+    await exchange.sleep(gap)
     await exchange.send(b"data: %b\n\n" % encode(error(500)))
     await exchange.end()
 
