@@ -14,30 +14,16 @@ import pytest
 from modelmesh import MeshClient, MeshError, RoutingError, create, create_async
 from modelmesh.portal import Portal
 from modelmesh.proxy import forms
-from modelmesh.testing.fake_answers import body_parts, encode
 from modelmesh.testing.fake_embeddings import vector
 from modelmesh.testing.fake_images import IMAGE
-from modelmesh.testing.fake_provider import Exchange, FakeProvider, Received
+from modelmesh.testing.fake_provider import FakeProvider, Received
 from modelmesh.testing.fake_speech import sound
+from modelmesh.testing.fake_transcriptions import SAID
 
-HEARS = "hears"
-WORDS = [{"word": "Hello!", "start": 0.0, "end": 0.5}]
-HEARD: dict[str, dict[str, Any]] = {
-    "json": {"text": "Hello!", "usage": {"type": "duration", "seconds": 1}},
-    "verbose_json": {"text": "Hello!", "language": "english", "duration": 0.5, "words": WORDS},
-}
-TEXTS = {
-    "text": b"Hello!\n",
-    "srt": b"1\n00:00:00,000 --> 00:00:00,500\nHello!\n\n",
-    "vtt": b"WEBVTT\n\n00:00.000 --> 00:00.500\nHello!\n\n",
-}
-EVENTS = [
-    {"type": "transcript.text.delta", "delta": "Hello!"},
-    {"type": "transcript.text.done", "text": "Hello!"},
-]
+WAV = ("hello.wav", b"RIFF")
+DELTA = "transcript.text.delta"
 MODELS = {
     "sound": "ok",
-    "hearing": HEARS,
     "base64": "base64-only",
     "backwards": "backwards",
     "down": "status~code=503",
@@ -45,35 +31,18 @@ MODELS = {
     "stalled": "stall-mid",
     "cut": "cut-chunked",
 }
-# What a vendor of its own is found to have, by capability.
+# What asks for a capability, and the model which answers where OpenAI's key is all there is.
 USUAL = {
-    "text-embeddings": "text-embedding-3-small",
-    "text-to-speech": "gpt-4o-mini-tts",
-    "text-to-image": "gpt-image-2",
-    "speech-to-text": "gpt-transcribe",
+    "text-embeddings": ("embeddings", "text-embedding-3-small"),
+    "text-to-speech": ("speech", "gpt-4o-mini-tts"),
+    "text-to-image": ("images", "gpt-image-2"),
+    "speech-to-text": ("transcriptions", "gpt-transcribe"),
 }
-
-
-def _form(request: Received) -> forms.Form:
-    return forms.parse(request.body, request.headers["content-type"])
-
-
-async def _hear(exchange: Exchange) -> None:
-    """Write down what is said, as the form asks."""
-    asked = _form(exchange.request).fields
-    if asked.get("stream") == "true":
-        body = b"".join(body_parts(EVENTS, streaming=True))
-        await exchange.answer(200, body, {"content-type": "text/event-stream"})
-    elif (how := asked.get("response_format", "json")) in HEARD:
-        await exchange.answer(200, encode(HEARD[how]))
-    else:
-        await exchange.answer(200, TEXTS[how], {"content-type": "text/plain"})
 
 
 class Vendor(FakeProvider):
     def __init__(self) -> None:
-        hearing = {HEARS: _hear, USUAL["speech-to-text"]: _hear}
-        super().__init__(models=list(USUAL.values()), faults=hearing)
+        super().__init__(models=[model for _, model in USUAL.values()])
 
     async def close(self) -> None:
         await self.stop()
@@ -122,6 +91,10 @@ async def asynchronous(vendor: Vendor) -> AsyncIterator[Any]:
 def sdk(vendor: Vendor) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=vendor.url, api_key="sk-x", max_retries=0) as made:
         yield made
+
+
+def _form(request: Received) -> forms.Form:
+    return forms.parse(request.body, request.headers["content-type"])
 
 
 def _soon(condition: Callable[[], object]) -> bool:
@@ -207,21 +180,23 @@ def test_speech_that_is_cut_off_is_an_error(client: MeshClient) -> None:
     assert cut.value.code == "stream_incomplete"
 
 
-@pytest.mark.parametrize("how", ["json", "verbose_json", "text", "srt", "vtt", None])
+@pytest.mark.parametrize(
+    "how", ["json", "verbose_json", "diarized_json", "text", "srt", "vtt", None]
+)
 def test_a_transcript_is_what_openais_sdk_gives(
     client: MeshClient, sdk: openai.OpenAI, how: str | None
 ) -> None:
-    asked = {"file": ("hello.wav", b"RIFF"), **({"response_format": how} if how else {})}
+    asked = {"file": WAV, **({"response_format": how} if how else {})}
     ours, theirs = (
         one.audio.transcriptions.create(model=model, **asked)
-        for one, model in _both(client, sdk, "hearing")
+        for one, model in _both(client, sdk, "sound")
     )
 
     if isinstance(theirs, str):
         assert ours == theirs
     else:
         assert theirs.to_dict().items() <= ours.to_dict().items()
-        assert ours.text == "Hello!"
+        assert ours.text == "".join(SAID)
 
 
 def test_a_transcripts_events_are_what_openais_sdk_gives(
@@ -230,12 +205,13 @@ def test_a_transcripts_events_are_what_openais_sdk_gives(
     ours, theirs = (
         [
             event.to_dict()
-            for event in one.audio.transcriptions.create(model=model, file=b"RIFF", stream=True)
+            for event in one.audio.transcriptions.create(model=model, file=WAV, stream=True)
         ]
-        for one, model in _both(client, sdk, "hearing")
+        for one, model in _both(client, sdk, "sound")
     )
 
-    assert ours == theirs == EVENTS
+    assert [event["type"] for event in ours] == [DELTA, DELTA, "transcript.text.done"]
+    assert ours == theirs
 
 
 CONTENT = bytes(range(256)) * 40
@@ -263,7 +239,7 @@ def test_a_vendor_gets_the_form_that_openais_sdk_sends(
         "chunking_strategy": {"type": "server_vad", "threshold": 0.25},
         "response_format": "verbose_json",
     }
-    for one, model in _both(client, sdk, "hearing"):
+    for one, model in _both(client, sdk, "sound"):
         one.audio.transcriptions.create(file=FILES[way](path), model=model, **said)
 
     ours, theirs = map(_form, vendor.received)
@@ -304,6 +280,7 @@ def test_an_images_sketches_are_what_openais_sdk_gives(
 CALLS: dict[str, Callable[..., Any]] = {
     "embeddings": lambda one, **more: one.embeddings.create(input="a", **more),
     "speech": lambda one, **more: one.audio.speech.create(input="a", voice="alloy", **more),
+    "transcriptions": lambda one, **more: one.audio.transcriptions.create(file=WAV, **more),
     "images": lambda one, **more: one.images.generate(prompt="a", **more),
 }
 
@@ -334,14 +311,18 @@ def test_threads_share_a_client(client: MeshClient, vendor: Vendor) -> None:
     def ask(number: int) -> bool:
         content = bytes([number]) * 5000
         if number % 2:
-            asked = client.audio.transcriptions.create(file=content, model="hearing")
-            return bool(asked.text == "Hello!")
+            asked = client.audio.transcriptions.create(file=content)
+            return bool(asked.text == "".join(SAID))
         audio = client.audio.speech.create(input=str(number), voice="alloy")
         return audio.content == sound()
 
     with ThreadPoolExecutor(10) as threads:
         assert all(threads.map(ask, range(40)))
-    heard = [_form(request).files["file"].content for request in vendor.requests_for(HEARS)]
+    heard = [
+        _form(request).files["file"].content
+        for request in vendor.received
+        if "transcriptions" in request.path
+    ]
     assert sorted(heard) == [bytes([number]) * 5000 for number in range(1, 40, 2)]
 
 
@@ -349,17 +330,17 @@ async def test_the_asynchronous_client_does_the_same(asynchronous: Any, tmp_path
     one = asynchronous
     embedded = await one.embeddings.create(input="a")
     audio = await one.audio.speech.create(input="a", voice="alloy")
-    heard = await one.audio.transcriptions.create(file=("a.wav", b"RIFF"), model="hearing")
+    heard = await one.audio.transcriptions.create(file=WAV)
     made = await one.images.generate(prompt="a")
     async with one.audio.speech.with_streaming_response.create(input="a", voice="alloy") as speech:
         await speech.stream_to_file(tmp_path / "a.mp3")
-    heard_events = await one.audio.transcriptions.create(file=b"RIFF", model="hearing", stream=True)
+    heard_events = await one.audio.transcriptions.create(file=WAV, stream=True)
 
     assert embedded.data[0].embedding == vector("a")
     assert audio.content == (tmp_path / "a.mp3").read_bytes() == sound()
-    assert heard.text == "Hello!"
+    assert heard.text == "".join(SAID)
     assert made.data[0].b64_json == IMAGE
-    assert [event.to_dict() async for event in heard_events] == EVENTS
+    assert [event.delta async for event in heard_events if event.type == DELTA] == list(SAID)
 
 
 async def test_a_vendor_sees_asynchronous_speech_left(asynchronous: Any, vendor: Vendor) -> None:
@@ -380,14 +361,9 @@ def test_with_a_key_alone_a_capability_is_served(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     monkeypatch.setenv("OPENAI_BASE_URL", vendor.url)
-    calls = {
-        "text-embeddings": CALLS["embeddings"],
-        "text-to-speech": CALLS["speech"],
-        "text-to-image": CALLS["images"],
-        "speech-to-text": lambda one: one.audio.transcriptions.create(file=("a.wav", b"RIFF")),
-    }
+    call, model = USUAL[capability]
     with create(capability, providers=["openai"]) as client:
         assert client.explain()[0]["eligible"]
-        calls[capability](client)
+        CALLS[call](client)
 
-    assert [request.model for request in vendor.received] == [USUAL[capability]]
+    assert [request.model for request in vendor.received] == [model]
