@@ -11,7 +11,11 @@ _FIELDS = {
     "developer": {"role", "content", "name"},
     "system": {"role", "content", "name"},
     "user": {"role", "content", "name"},
-    "assistant": {"role", "content", "name", "tool_calls", "refusal", "audio"},
+    # What its own SDK echoes is taken as well.
+    "assistant": {
+        *("role", "content", "name", "tool_calls", "refusal", "audio"),
+        *("annotations", "function_call"),
+    },
     "tool": {"role", "content", "tool_call_id"},
 }
 _CALL = {"id", "type", "function"}
