@@ -55,6 +55,14 @@ def test_perplexitys_base64_is_bytes_and_is_made_floats() -> None:
     assert [read(text) for text in as_base64] == numbers
 
 
+@pytest.mark.parametrize(("dtype", "last"), [("int8", -128.0), ("ubinary", 128.0)])
+def test_smaller_numbers_in_base64_are_made_floats_as_well(dtype: str, last: float) -> None:
+    made = answer(
+        VOYAGE, said("AX8AgA==", "AX8AgA=="), encoding_format="base64", output_dtype=dtype
+    )
+    assert [read(text) for text in vectors(made)] == [[1.0, 127.0, 0.0, last]] * 2
+
+
 def test_what_a_vendor_says_besides_is_kept() -> None:
     usage = {"prompt_tokens": 3, "total_tokens": 3, "cost": 0.1}
     made = answer(OPENAI, said([1.0], [2.0], id="e-1", usage=usage), encoding_format="base64")

@@ -13,6 +13,7 @@ from modelmesh.connectors.providers._vectors import (
     check_count,
     counts_of,
     inputs_lacking,
+    kind_of,
     numbers_in,
     packed,
     unsound,
@@ -134,11 +135,11 @@ class Embeddings:
 
     def _as_asked(self, came: Any, request: Request) -> Any:
         """Return an embedding as numbers or in base64: the same object if it came like that."""
-        as_base64 = request.body.get("encoding_format") == "base64"
-        numbers = numbers_in(came, request, kind=self.number)
-        if as_base64:
-            return came if isinstance(came, str) and self.number == "f" else packed(numbers)
-        return numbers
+        kind = kind_of(request, self.number)
+        numbers = numbers_in(came, request, kind=kind)
+        if request.body.get("encoding_format") != "base64":
+            return numbers
+        return came if isinstance(came, str) and kind == "f" else packed(numbers)
 
 
 def _entries(came: Any, request: Request) -> list[Mapping[str, Any]]:

@@ -4,8 +4,8 @@ In base64 an embedding is its numbers one after the other, each a float of four 
 first: https://platform.openai.com/docs/api-reference/embeddings/create.
 """
 
-import base64
 import struct
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
@@ -16,8 +16,10 @@ from modelmesh.json_text import dumps
 from modelmesh.shape import SO_MANY, TOKENS
 from modelmesh.types import Answer, Request, Usage
 
-_SIZES: Final[Mapping[str, int]] = {"f": 4, "b": 1}
-"""Bytes of a number by its kind: a float, or an integer from -128 to 127."""
+_SIZES: Final[Mapping[str, int]] = {"f": 4, "b": 1, "B": 1}
+"""Bytes of a number by its kind: a float, or an integer from -128 to 127 or from 0 to 255."""
+_KINDS: Final[Mapping[str, str]] = {"int8": "b", "binary": "b", "uint8": "B", "ubinary": "B"}
+"""Kinds by what Voyage and Mistral can be told as `output_dtype`."""
 
 
 def inputs_lacking(body: Mapping[str, Any], *, tokens: bool, most: int | None) -> frozenset[str]:
@@ -56,7 +58,12 @@ def packed(numbers: Sequence[float]) -> str:
         content = struct.pack(f"<{len(numbers)}f", *numbers)
     except (struct.error, OverflowError):
         raise unsound("numbers that are none") from None
-    return base64.b64encode(content).decode()
+    return b2a_base64(content, newline=False).decode()
+
+
+def kind_of(request: Request, usual: str) -> str:
+    """Return what a vendor's base64 is made of, which some can be told."""
+    return _KINDS.get(str(request.body.get("output_dtype")), usual)
 
 
 def numbers_in(came: Any, request: Request, *, kind: str = "f") -> Sequence[float]:
@@ -132,13 +139,13 @@ def unsound(what: str) -> ProviderError:
 
 def _unpacked(text: str, kind: str) -> list[float]:
     try:
-        content = base64.b64decode(text, validate=True)
+        content = a2b_base64(text, strict_mode=True)
     except ValueError:
         raise unsound("text that is no base64") from None
     count, rest = divmod(len(content), _SIZES[kind])
     if rest:
         raise unsound("base64 that was cut")
-    return list(map(float, struct.unpack(f"<{count}{kind}", content)))
+    return list(struct.unpack(f"<{count}{kind}", content))
 
 
 def _has_tokens(wanted: Any) -> bool:
