@@ -1,6 +1,7 @@
 """Embeddings over the real server, asked for by OpenAI's own SDK."""
 
 import base64
+import json
 import struct
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from proxy_process import ProxyProcess, running_proxy
 
 from modelmesh.testing.fake_embeddings import SIZE, vector
 from modelmesh.testing.fake_provider import FakeProvider
+from modelmesh.testing.fake_wire import Exchange
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,14 +36,37 @@ POOLS = {
     "chatty": ["chatty", "ok@g"],
     "two-models": ["status~code=503@one-model", "ok@another"],
     "mixed": ["status~code=503@one-model", "ok@another"],
+    "cohere": ["embed-v4.0"],
+    "gemini": ["gemini-embedding-2"],
 }
-OF_OLLAMA = {"ok@texts-only", "ok@texts-too"}
-"""Models at a vendor which takes no tokens."""
+VENDORS = {
+    "embed-v4.0": "cohere.api.v1",
+    "gemini-embedding-2": "google.gemini.v1",
+    # They take no tokens.
+    "ok@texts-only": "ollama.local.v1",
+    "ok@texts-too": "ollama.local.v1",
+}
+"""The vendors of models which are not at the one that speaks as OpenAI does."""
+
+
+async def as_cohere(exchange: Exchange) -> None:
+    made = [vector(text) for text in exchange.request.json["texts"]]
+    counts = {"billed_units": {"input_tokens": 7}}
+    await exchange.answer(200, json.dumps({"embeddings": {"float": made}, "meta": counts}).encode())
+
+
+async def as_gemini(exchange: Exchange) -> None:
+    parts = [one["content"]["parts"] for one in exchange.request.json["requests"]]
+    made = [{"values": vector(text["text"])} for (text,) in parts]
+    counts = {"promptTokenCount": 7}
+    await exchange.answer(200, json.dumps({"embeddings": made, "usageMetadata": counts}).encode())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
+    async with FakeProvider(
+        faults={"embed-v4.0": as_cohere, "gemini-embedding-2": as_gemini}
+    ) as running:
         yield running
 
 
@@ -53,7 +78,7 @@ def fresh(vendor: FakeProvider) -> None:
 def model(name: str) -> dict[str, Any]:
     apart = name.endswith(("@one-model", "@another"))
     return {
-        "provider": "ollama.local.v1" if name in OF_OLLAMA else "fake",
+        "provider": VENDORS.get(name, "fake"),
         "capabilities": ["chat-completion" if name == "chatty" else "text-embeddings"],
         **({} if apart else {"embedding_space": "the same"}),
     }
@@ -64,7 +89,7 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     config = {
         "providers": {
             "fake": {"connector": "openai-compatible", "base_url": vendor.url},
-            "ollama.local.v1": {"base_url": vendor.url},
+            **{name: {"base_url": vendor.url, "api_key": "k"} for name in VENDORS.values()},
         },
         "models": {name: model(name) for names in POOLS.values() for name in names},
         "pools": {
@@ -131,6 +156,19 @@ async def test_the_sdk_reads_them_from_any_vendor(client: AsyncOpenAI, pool: str
         )
         got: Any = made.data[0].embedding
         assert (numbers(got) if isinstance(got, str) else got) == vector("a lighthouse")
+
+
+@pytest.mark.parametrize(
+    ("pool", "path"),
+    [("cohere", "/v2/embed"), ("gemini", "/v1/models/gemini-embedding-2:batchEmbedContents")],
+)
+async def test_vendors_with_an_api_of_their_own_embed_as_openai_does(
+    client: AsyncOpenAI, vendor: FakeProvider, pool: str, path: str
+) -> None:
+    made = await client.embeddings.create(model=pool, input=TEXTS)
+    assert [one.embedding for one in made.data] == [vector(text) for text in TEXTS]
+    assert (made.model, made.usage.prompt_tokens, made.usage.total_tokens) == (*POOLS[pool], 7, 7)
+    assert vendor.received[-1].path == path
 
 
 async def test_tokens_and_parameters_reach_the_vendor_as_they_are(
