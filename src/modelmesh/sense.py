@@ -53,14 +53,20 @@ def _check_images(body: Mapping[str, Any]) -> None:
         raise RequestError("`prompt` must be the description of an image.", param="prompt")
 
 
-def _check_nothing(_body: Mapping[str, Any]) -> None:
-    pass
+def _check_transcriptions(body: Mapping[str, Any]) -> None:
+    for name in ("language", "prompt", "response_format"):
+        if not isinstance(body.get(name) or "", str):
+            raise RequestError(f"`{name}` must be a text.", param=name)
+    name, wanted = "timestamp_granularities", body.get("timestamp_granularities") or []
+    texts = wanted if isinstance(wanted, list) else [wanted]
+    if not all(isinstance(text, str) for text in texts):
+        raise RequestError(f"`{name}` must be a list of texts.", param=name)
 
 
 _CHECKS: Final[Mapping[Endpoint, Callable[[Mapping[str, Any]], None]]] = {
     "chat": _check_chat,
     "embeddings": _check_embeddings,
     "speech": _check_speech,
-    "transcriptions": _check_nothing,
+    "transcriptions": _check_transcriptions,
     "images": _check_images,
 }

@@ -49,7 +49,13 @@ _ELSEWHERE: Final = (
 TOKENS: Final = "tokens for an input"
 SO_MANY: Final = "so many inputs"
 SO_LONG: Final = "so long an input"
-WITHIN: Final[Mapping[str, str]] = {TOKENS: "input", SO_MANY: "input", SO_LONG: "input"}
+SO_LARGE: Final = "so large a file"
+WITHIN: Final[Mapping[str, str]] = {
+    TOKENS: "input",
+    SO_MANY: "input",
+    SO_LONG: "input",
+    SO_LARGE: "file",
+}
 """What a vendor may lack that is no parameter but what one holds, and which."""
 
 ALWAYS: Final = frozenset({*WITHIN, "stream", "stream_format"})
@@ -63,6 +69,7 @@ DECISIVE: Final = frozenset(
         "dimensions",
         "function_call",
         "functions",
+        "include",
         "logprobs",
         "messages",
         "modalities",

@@ -19,7 +19,6 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "aws.bedrock.v1",
             "google.vertex.v1",
             "github.models.v1",
-            "assemblyai.stt.v1",
             "cartesia.tts.v1",
             "fal.image.v1",
             "replicate.api.v1",

@@ -5,6 +5,7 @@ What no vendor could make sense of is refused here; what is left is for vendors 
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +25,7 @@ _NOT_THE_CLIENTS: Final = frozenset(
 )
 _DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
 _BOOLEANS: Final = {"true": True, "false": False}
-_NUMBERS: Final = ("temperature",)
+_NUMBERS: Final = frozenset({"temperature"})
 
 
 def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
@@ -61,14 +62,15 @@ def transcription(raw: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Any
 def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a form's fields as JSON would have them: all of them came as text."""
     body = dict(fields)
-    if (told := body.get("stream")) in _BOOLEANS:
-        body["stream"] = _BOOLEANS[told]
-    for name in _NUMBERS:
-        if name in body:
-            try:
-                body[name] = float(body[name])
-            except (TypeError, ValueError):
-                raise Refused(400, f"`{name}` must be a number.", param=name) from None
+    if isinstance(told := body.get("stream"), str):
+        body["stream"] = _BOOLEANS.get(told.lower(), told)
+    for name in _NUMBERS & body.keys():
+        try:
+            body[name] = float(body[name])
+        except (TypeError, ValueError):
+            body[name] = math.nan
+        if not math.isfinite(body[name]):
+            raise Refused(400, f"`{name}` must be a number.", param=name)
     return body
 
 
@@ -83,7 +85,8 @@ def _from_json(body: Mapping[str, Any]) -> Upload | None:
     uri = _DATA_URI.match(told)
     kind = (uri[1] if uri else None) or "application/octet-stream"
     try:
-        content = base64.b64decode(told[uri.end() :] if uri else told, validate=True)
+        written = told[uri.end() :] if uri else told
+        content = base64.b64decode("".join(written.split()), validate=True)
     except (binascii.Error, ValueError):
         if name == "file":
             raise Refused(400, "`file` is no base64.", param=name) from None

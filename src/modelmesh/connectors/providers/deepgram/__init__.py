@@ -8,6 +8,7 @@ from types import MappingProxyType
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._vendor import Vendor
 from modelmesh.connectors.providers.deepgram.speech import SPEECH
+from modelmesh.connectors.providers.deepgram.transcriptions import TRANSCRIPTIONS
 from modelmesh.errors import ErrorKind
 
 
@@ -16,10 +17,10 @@ class Provider(Vendor):
     name = "Deepgram"
     base_url = "https://api.deepgram.com"
     key_names = ("DEEPGRAM_API_KEY",)
-    models = ("aura-2",)
+    models = ("nova-3", "aura-2")
     models_path = "/v1/models"
     auth = ("authorization", "Token {key}")
-    translators = MappingProxyType({"speech": SPEECH})
+    translators = MappingProxyType({"speech": SPEECH, "transcriptions": TRANSCRIPTIONS})
     signs = (
         Sign(ErrorKind.BAD_KEY, words={"invalid_auth"}),
         Sign(ErrorKind.QUOTA_EXHAUSTED, words={"asr_payment_required"}),

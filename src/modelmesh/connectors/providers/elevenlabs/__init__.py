@@ -9,6 +9,7 @@ from types import MappingProxyType
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._vendor import Vendor
 from modelmesh.connectors.providers.elevenlabs.speech import SPEECH
+from modelmesh.connectors.providers.elevenlabs.transcriptions import TRANSCRIPTIONS
 from modelmesh.errors import ErrorKind
 
 
@@ -17,10 +18,10 @@ class Provider(Vendor):
     name = "ElevenLabs"
     base_url = "https://api.elevenlabs.io"
     key_names = ("ELEVENLABS_API_KEY", "ELEVEN_API_KEY")
-    models = ("eleven_flash_v2_5", "eleven_multilingual_v2", "eleven_v3")
+    models = ("eleven_flash_v2_5", "eleven_multilingual_v2", "eleven_v3", "scribe_v2")
     models_path = "/v1/models"
     auth = ("xi-api-key", "{key}")
-    translators = MappingProxyType({"speech": SPEECH})
+    translators = MappingProxyType({"speech": SPEECH, "transcriptions": TRANSCRIPTIONS})
     signs = (
         Sign(ErrorKind.RATE_LIMIT, words={"too_many_concurrent_requests"}),
         Sign(ErrorKind.OVERLOADED, words={"system_busy"}),

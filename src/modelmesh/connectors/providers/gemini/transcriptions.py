@@ -25,6 +25,7 @@ from modelmesh.connectors.providers.gemini.answer import (
 from modelmesh.connectors.providers.gemini.failures import SIGNS
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
+from modelmesh.shape import SO_LARGE
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
 
 Json = Mapping[str, Any]
@@ -58,9 +59,9 @@ class Heard(Transcriptions):
     """Transcripts out of a chat."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
-        """Return what Gemini does not take; `file` among it stands for one that is too large."""
+        """Return what Gemini does not take."""
         lacking = super().lacks(request, model)
-        return lacking | {"file"} if len(upload_of(request).content) > MOST else lacking
+        return lacking | {SO_LARGE} if len(upload_of(request).content) > MOST else lacking
 
     def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - the path has it
         """Return a chat of one turn: what to do, and the recording."""

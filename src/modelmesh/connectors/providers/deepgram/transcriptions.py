@@ -1,0 +1,88 @@
+"""Transcripts by Deepgram. https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded.
+
+The file's bytes are the body, and all else is in the address.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from attrs import frozen
+
+from modelmesh.connectors.providers._form import kind_of
+from modelmesh.connectors.providers._subtitles import Segment, Transcript, Word
+from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form, upload_of
+from modelmesh.connectors.providers._transcripts import number, objects, string
+from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.types import Request
+
+_ALWAYS: Final = {"smart_format": True, "utterances": True}
+
+
+@frozen(kw_only=True)
+class Listening(Transcriptions):
+    """OpenAI's parameters in Deepgram's words."""
+
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+        """Return the call; where no language is named, it is found out."""
+        upload = upload_of(request)
+        told = {"model": model, **_ALWAYS, **self.fields(request, drop)}
+        if "language" not in told:
+            told["detect_language"] = True
+        query = {name: _worded(value) for name, value in told.items()}
+        return Call(
+            path=f"/v1/listen?{urlencode(query, doseq=True)}",
+            body=upload.content,
+            content_type=kind_of(upload),
+        )
+
+    def transcript(self, body: Mapping[str, Any]) -> Transcript:
+        """Read a transcript: the first channel's best guess."""
+        results = body.get("results")
+        results = results if isinstance(results, dict) else {}
+        channel = next(iter(objects(results.get("channels"))), {})
+        best = next(iter(objects(channel.get("alternatives"))), {})
+        if not isinstance(best.get("transcript"), str):
+            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+        metadata = body.get("metadata")
+        return Transcript(
+            text=best["transcript"],
+            language=string(channel.get("detected_language")),
+            duration=number(metadata if isinstance(metadata, dict) else {}, "duration") or 0.0,
+            words=tuple(
+                Word(**_part(word, word.get("punctuated_word", word.get("word"))))
+                for word in objects(best.get("words"))
+            ),
+            segments=tuple(
+                Segment(**_part(line, line.get("transcript")))
+                for line in objects(results.get("utterances"))
+            ),
+        )
+
+
+def _part(told: Mapping[str, Any], text: Any) -> dict[str, Any]:
+    speaker = number(told, "speaker")
+    return {
+        "text": string(text),
+        "start": number(told, "start") or 0.0,
+        "end": number(told, "end") or 0.0,
+        "confidence": number(told, "confidence"),
+        "speaker": None if speaker is None else str(int(speaker)),
+    }
+
+
+def _worded(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+TRANSCRIPTIONS: Final = Listening(
+    takes=frozenset({"language", "keywords"}),
+    renamed=MappingProxyType({"keywords": "keyterm"}),
+    asking=any_form(NONE, {"diarize": True}),
+    implied=frozenset({"timestamp_granularities"}),
+    streams=False,
+    own_json=True,
+)
+"""What Deepgram takes."""

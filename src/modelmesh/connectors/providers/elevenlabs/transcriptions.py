@@ -1,0 +1,64 @@
+"""Transcripts by ElevenLabs. https://elevenlabs.io/docs/api-reference/speech-to-text/convert.
+
+Each word has its times, and so has what is between two; lines are made of them.
+"""
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import frozen
+
+from modelmesh.connectors.providers._subtitles import Transcript, Word
+from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form
+from modelmesh.connectors.providers._transcripts import number, objects, string
+from modelmesh.errors import ErrorKind, ProviderError
+
+# Sounds such as laughter would else be in the text.
+_SPEECH: Final = {"timestamps_granularity": "word", "tag_audio_events": False}
+
+
+@frozen(kw_only=True)
+class Scribed(Transcriptions):
+    """OpenAI's parameters in ElevenLabs' words."""
+
+    def transcript(self, body: Mapping[str, Any]) -> Transcript:
+        """Read a transcript."""
+        if not isinstance(body.get("text"), str):
+            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+        return Transcript(
+            text=body["text"],
+            language=string(body.get("language_code")),
+            duration=number(body, "audio_duration_secs") or 0.0,
+            words=tuple(_word(part) for part in objects(body.get("words")) if _is_word(part)),
+        )
+
+
+def _is_word(part: Mapping[str, Any]) -> bool:
+    return part.get("type") in (None, "word")
+
+
+def _word(part: Mapping[str, Any]) -> Word:
+    likely = number(part, "logprob")
+    return Word(
+        text=string(part.get("text")),
+        start=number(part, "start") or 0.0,
+        end=number(part, "end") or 0.0,
+        confidence=None if likely is None else math.exp(min(0.0, likely)),
+        speaker=string(part.get("speaker_id")) or None,
+    )
+
+
+TRANSCRIPTIONS: Final = Scribed(
+    path="/v1/speech-to-text",
+    takes=frozenset({"language", "temperature", "keywords"}),
+    renamed=MappingProxyType(
+        {"model": "model_id", "language": "language_code", "keywords": "keyterms"}
+    ),
+    asking=any_form(_SPEECH, {"diarize": True}),
+    implied=frozenset({"timestamp_granularities"}),
+    streams=False,
+    own_json=True,
+)
+"""What ElevenLabs takes."""
