@@ -18,6 +18,9 @@ with modelmesh.create("chat-completion") as client:
         print(chunk.choices[0].delta.content)
     for model in client.models.list():
         print(model.id)
+    reveal_type(client.embeddings.create(input="a"))
+    reveal_type(client.audio.speech.create(input="a", voice="alloy").content)
+    print(client.audio.transcriptions.create(file=b"RIFF").text)
     modelmesh.creat()
 """
 
@@ -44,5 +47,7 @@ def test_without_openai_answers_are_any_and_nothing_else_is_lost(tmp_path: Path)
     assert checked.stderr == ""
     assert checked.stdout.splitlines() == [
         'program.py:6: note: Revealed type is "Any"',
-        'program.py:11: error: Module has no attribute "creat"; maybe "create"?  [attr-defined]',
+        'program.py:11: note: Revealed type is "Any"',
+        'program.py:12: note: Revealed type is "bytes"',
+        'program.py:14: error: Module has no attribute "creat"; maybe "create"?  [attr-defined]',
     ]
