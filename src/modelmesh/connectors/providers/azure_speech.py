@@ -75,6 +75,7 @@ class Provider(Vendor):
     key_names = ("AZURE_SPEECH_KEY", "SPEECH_KEY")
     option_names = MappingProxyType({"region": "AZURE_SPEECH_REGION"})
     auth = ("ocp-apim-subscription-key", "{key}")
+    models = ("neural",)
     # It lists voices, not models; that the key is good can be seen by it all the same.
     models_path = "/cognitiveservices/voices/list"
     translators = MappingProxyType(
