@@ -11,14 +11,16 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure, failure_in_stream
+from modelmesh.connectors.providers._errors import Sign, failure
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
-from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.connectors.providers._stream import told_in
+from modelmesh.connectors.providers._usage import tokens_of
+from modelmesh.connectors.providers._vendor import NONE, Call, object_in
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import dumps, loads
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
+from modelmesh.json_text import dumps
+from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
 
 Json = Mapping[str, Any]
 
@@ -106,7 +108,7 @@ class Images:
 
     def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
         """Return the reply's bytes, if they hold images; mended where they depart from OpenAI's."""
-        body = read(reply.body)
+        body = object_in(reply)
         if tells_of_failure(body):
             raise failure(reply, wall=wall, own=self.signs)
         data = body.get("data")
@@ -117,7 +119,7 @@ class Images:
         if not sound:
             raise bad_answer("no images")
         new = mended({**body, "data": sound}, wall)
-        return Answer(body=reply.body if new == body else dumps(new), usage=usage_of(body))
+        return Answer(body=reply.body if new == body else dumps(new), usage=tokens_of(body))
 
     def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - as every translator
         """Return the decoder for one stream."""
@@ -165,46 +167,21 @@ class Decoder:
         payload = event.data.replace(b"\n", b" ").strip()
         if not payload or payload == _DONE:
             return ()
-        body = read(payload)
-        if event.name == "error" or tells_of_failure(body):
-            raise failure_in_stream(payload, own=self._own)
+        body = told_in(event.name, payload, self._own)
         self._completed += str(body.get("type")).endswith(".completed")
         return (
             Chunk(
                 payload=payload,
                 content=bool(body.get(_BASE64) or body.get("url")),
                 finished=self._completed >= self._wanted,
-                usage=usage_of(body),
+                usage=tokens_of(body),
             ),
         )
-
-
-def read(text: bytes) -> Json:
-    """Return the object which a vendor answered with. Raises ProviderError where it is none."""
-    try:
-        body = loads(text)
-    except (ValueError, RecursionError):
-        raise bad_answer("something that is no JSON") from None
-    if not isinstance(body, dict):
-        raise bad_answer("JSON that is no object")
-    return body
 
 
 def written(images: Sequence[str], *, wall: float, **more: Any) -> bytes:
     """Return an answer with these images in base64, for vendors who answer in another way."""
     return dumps({"created": int(wall), "data": [{_BASE64: image} for image in images], **more})
-
-
-def usage_of(body: Json) -> Usage | None:
-    """Return the tokens that images took; None where they are not counted in tokens."""
-    counts = body.get("usage")
-    if not isinstance(counts, dict):
-        return None
-    prompt, completion = (
-        count if isinstance(count := counts.get(name), int) else 0
-        for name in ("input_tokens", "output_tokens")
-    )
-    return Usage(prompt=prompt, completion=completion) if prompt or completion else None
 
 
 def mended(body: Json, wall: float) -> Json:

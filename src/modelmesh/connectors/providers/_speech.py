@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure, failure_in_stream
+from modelmesh.connectors.providers._errors import Sign, failure
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
+from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.connectors.providers._vendor import NONE, Call
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import dumps, loads
+from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LONG
 from modelmesh.stream import Piece
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
@@ -223,7 +223,7 @@ class Decoder(Sound):
             return ()
         if payload == _END:
             return (Chunk(finished=True),)
-        body = self._read(event.name, payload)
+        body = told_in(event.name, payload, self._own)
         kind = body.get("type") or event.name
         if kind == _DELTA:
             return (self._delta(payload, body),)
@@ -241,14 +241,3 @@ class Decoder(Sound):
         except (binascii.Error, TypeError, ValueError):
             raise ProviderError(ErrorKind.BAD_ANSWER, "the audio is no base64") from None
         return self.audio(content, self._kind_in_events)
-
-    def _read(self, name: str, payload: bytes) -> Mapping[str, Any]:
-        try:
-            body = loads(payload)
-        except (ValueError, RecursionError):
-            body = None
-        if name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
-            raise failure_in_stream(payload, own=self._own)
-        if not isinstance(body, dict):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
-        return body

@@ -91,16 +91,22 @@ class Decoder:
         return (Chunk(finished=True),)
 
     def _read(self, name: str, payload: bytes) -> Mapping[str, Any]:
-        try:
-            body = loads(payload)
-        except (ValueError, RecursionError):
-            body = None
-        if name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
-            raise failure_in_stream(payload, own=self._own)
-        if not isinstance(body, dict):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
+        body = told_in(name, payload, self._own)
         raise_if_broken(body, self._own)
         return body
+
+
+def told_in(name: str, payload: bytes, own: Iterable[Sign]) -> Mapping[str, Any]:
+    """Return the object which an event holds. Raises ProviderError for an error, or for none."""
+    try:
+        body = loads(payload)
+    except (ValueError, RecursionError):
+        body = None
+    if name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
+        raise failure_in_stream(payload, own=own)
+    if not isinstance(body, dict):
+        raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
+    return body
 
 
 def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

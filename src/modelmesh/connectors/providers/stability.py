@@ -17,12 +17,11 @@ from modelmesh.connectors.providers._images import (
     Images,
     bad_answer,
     filtered,
-    read,
     written,
 )
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size
-from modelmesh.connectors.providers._vendor import Call, Translator, Vendor
+from modelmesh.connectors.providers._vendor import Call, Translator, Vendor, object_in
 from modelmesh.errors import ErrorKind
 from modelmesh.types import Answer, Endpoint, HttpReply, Request
 
@@ -54,7 +53,7 @@ class _Images(Images):
         )
 
     def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
-        body = read(reply.body)
+        body = object_in(reply)
         if tells_of_failure(body):
             raise failure(reply, wall=wall, own=self.signs)
         if body.get("finish_reason") == "CONTENT_FILTERED":
