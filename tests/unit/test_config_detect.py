@@ -171,6 +171,7 @@ def test_a_capability_asked_for_gets_its_pool() -> None:
         ("tts", "text-to-speech", "GROQ_API_KEY", "canopylabs/orpheus-v1-english"),
         ("speech-to-text", "speech-to-text", "GROQ_API_KEY", "whisper-large-v3-turbo"),
         ("stt", "speech-to-text", "OPENAI_API_KEY", "gpt-transcribe"),
+        ("stt", "speech-to-text", "MISTRAL_API_KEY", "voxtral-mini-latest"),
         ("text-to-image", "text-to-image", "OPENAI_API_KEY", "gpt-image-2"),
         ("image-generation", "image-generation", "XAI_API_KEY", "grok-imagine-image"),
     ],

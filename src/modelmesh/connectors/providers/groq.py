@@ -19,7 +19,12 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.groq.com/openai/v1"
     key_names = ("GROQ_API_KEY",)
     url_names = ("GROQ_API_BASE",)
-    models = ("openai/gpt-oss-120b", "openai/gpt-oss-20b", "whisper-large-v3-turbo")
+    models = (
+        "openai/gpt-oss-120b",
+        "openai/gpt-oss-20b",
+        "whisper-large-v3-turbo",
+        "canopylabs/orpheus-v1-english",
+    )
     unsupported = frozenset(
         {
             "audio",

@@ -63,7 +63,12 @@ class Provider(openai_compatible.Provider):
     name = "Mistral"
     base_url = "https://api.mistral.ai/v1"
     key_names = ("MISTRAL_API_KEY",)
-    models = ("mistral-small-latest", "mistral-large-latest", "mistral-embed")
+    models = (
+        "mistral-small-latest",
+        "mistral-large-latest",
+        "mistral-embed",
+        "voxtral-mini-latest",
+    )
     accepts = frozenset(
         {
             "frequency_penalty",
