@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scene import target
 from stories import Awaiting, Blocking, Story
 
 from modelmesh import MeshError, RequestError, RoutingError
 from modelmesh.clock import SystemClock
+from modelmesh.resources.arriving import Arriving
 from modelmesh.resources.speech import AudioBytes, Cutter
+from modelmesh.router import Reply
 from modelmesh.testing import transport as script
 from modelmesh.testing.transport import Scripted, ScriptedTransport
-from modelmesh.types import HttpRequest
+from modelmesh.types import Answer, HttpRequest
 
 VECTORS = [[0.5, -1.0], [0.25, 2.0]]
 PIECES = [b"ID3 first", b"second", b"third"]
@@ -298,6 +301,15 @@ def test_speech_arrives_in_pieces(story: Story, vendor: ScriptedTransport) -> No
     cut = story.within(story.do(_speaking()), lambda audio: audio.iter_bytes(8))
     assert cut == [b"ID3 firs", b"tsecondt", b"hird"]
     assert vendor.open == 0
+
+
+async def test_speech_that_a_vendor_gave_whole_is_one_piece() -> None:
+    whole = Answer(body=b"RIFF", content_type="audio/wav")
+    arriving = Arriving(Reply(target=target("a/m"), attempts=(), answer=whole))
+
+    assert arriving.content_type == "audio/wav"
+    assert [piece async for piece in arriving] == [b"RIFF"]
+    await arriving.close()
 
 
 def test_speech_is_written_as_it_arrives(story: Story, tmp_path: Path) -> None:
