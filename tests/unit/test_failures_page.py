@@ -50,5 +50,5 @@ def test_every_case_on_the_page_has_a_test_of_its_number(case: int) -> None:
     assert re.search(rf"^(async )?def test_case_{case}_", source, re.MULTILINE)
 
 
-def test_the_cases_of_the_first_issue_are_all_there() -> None:
-    assert [*range(1, 13), 22, 23, *range(25, 31), *range(38, 49), 50] == CASES
+def test_the_cases_of_the_issues_so_far_are_all_there() -> None:
+    assert [*range(1, 13), 22, 23, *range(25, 49), 50] == CASES

@@ -25,9 +25,10 @@ NAMES = ("anthropic", "gemini", "openai", "cohere")
 
 
 class NativeVendors:
-    """The four vendors. Each has a pool of its own, by its name."""
+    """The four vendors, and `more`. Each has a pool of its own, by its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, **more: Vendor) -> None:
+        self._more = more
         self.anthropic = Anthropic()
         self.gemini = Gemini()
         self.openai = OpenAI()
@@ -37,10 +38,14 @@ class NativeVendors:
 
     @property
     def all(self) -> Sequence[Vendor]:
-        return [self.named(name) for name in NAMES]
+        return [self.named(name) for name in self.names]
+
+    @property
+    def names(self) -> Sequence[str]:
+        return (*NAMES, *self._more)
 
     def named(self, name: str) -> Vendor:
-        vendor: Vendor = getattr(self, name)
+        vendor: Vendor = self._more.get(name) or getattr(self, name)
         return vendor
 
     @property
@@ -64,8 +69,8 @@ class NativeVendors:
 
         Models have the names of the vendors, and so do providers.
         """
-        alone = {name: {"models": [name], "retry": {"max_attempts": 1}} for name in NAMES}
-        vendors = [(name, self.named(name)) for name in NAMES]
+        alone = {name: {"models": [name], "retry": {"max_attempts": 1}} for name in self.names}
+        vendors = [(name, self.named(name)) for name in self.names]
         return {
             "providers": {
                 name: {

@@ -30,6 +30,8 @@ class Anthropic(Vendor):
     base = "/v1"
     path = "/v1/messages"
     key_header = ("x-api-key", "{key}")
+    prefill = False
+    schemas = True
     overloaded = Failure(
         529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     )
@@ -57,7 +59,9 @@ class Anthropic(Vendor):
         for name in ("temperature", "top_p", "top_k"):
             if name in body:
                 yield f"{name}: Extra inputs are not permitted"
-        if body["messages"][-1]["role"] == "assistant":
+        if not self.schemas and "output_config" in body:
+            yield "output_config: Extra inputs are not permitted"
+        if not self.prefill and body["messages"][-1]["role"] == "assistant":
             yield "This model does not support assistant message prefill."
         for number, message in enumerate(body["messages"]):
             yield from (f"messages.{number}.{why}" for why in self._odd_thoughts(message))
@@ -105,7 +109,7 @@ class Anthropic(Vendor):
             "role": "assistant",
             "model": self.model,
             "content": content,
-            "stop_reason": "tool_use" if saying.calls else "end_turn",
+            "stop_reason": self.ending or ("tool_use" if saying.calls else "end_turn"),
             "stop_sequence": None,
             "usage": {"input_tokens": 10, "output_tokens": 5},
         }
@@ -133,6 +137,28 @@ class Anthropic(Vendor):
         usage = {"output_tokens": said["usage"]["output_tokens"]}
         events.append({"type": "message_delta", "delta": ending, "usage": usage})
         return [*events, {"type": "message_stop"}]
+
+
+class AnthropicWithBudget(Anthropic):
+    """One of its models which think by a budget: they go on from their thoughts or not at all."""
+
+    model = "claude-haiku-4-5"
+    prefill = True
+
+    def complaints(self, body: Json) -> Iterator[str]:
+        yield from super().complaints(body)
+        before, last = [{"content": []}, *body["messages"]][-2:]
+        results = any(block["type"] == "tool_result" for block in blocks(last))
+        if body.get("thinking") and results and not thoughts(before):
+            yield "Expected `thinking` or `redacted_thinking`, but found `tool_use`."
+
+
+class AnthropicOfOld(Anthropic):
+    """One of its models which cannot be held to a schema."""
+
+    model = "claude-3-haiku-20240307"
+    prefill = True
+    schemas = False
 
 
 def _pieces(block: Json) -> tuple[Json, Sequence[Json]]:

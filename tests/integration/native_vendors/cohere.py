@@ -73,7 +73,7 @@ class Cohere(Vendor):
         tokens = {"input_tokens": 10.0, "output_tokens": 5.0}
         return {
             "id": f"c-{number}",
-            "finish_reason": "TOOL_CALL" if saying.calls else "COMPLETE",
+            "finish_reason": self.ending or ("TOOL_CALL" if saying.calls else "COMPLETE"),
             "message": message,
             "usage": {"billed_units": tokens, "tokens": tokens},
         }

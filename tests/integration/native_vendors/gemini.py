@@ -7,11 +7,17 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from request_rules_openai import words
+
 from modelmesh.testing.fake_wire import Received
 from native_vendors.script import Call, Heard, Saying, halves
 from native_vendors.vendor import Failure, Json, Vendor
 
 SKIPS_CHECK = "skip_thought_signature_validator"
+_KEYWORDS = words(
+    """$id $defs $ref $anchor type format title description enum items prefixItems minItems maxItems
+    minimum maximum anyOf oneOf properties additionalProperties required propertyOrdering"""
+)
 _STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND"}
 
 
@@ -53,6 +59,10 @@ class Gemini(Vendor):
         if told - {SKIPS_CHECK, *self.issued}:
             yield "Corrupted thought signature."
         self.returned |= told
+        declared = [f for tool in body.get("tools") or [] for f in tool["functionDeclarations"]]
+        for function in declared:
+            for name in _unknown(function.get("parametersJsonSchema")):
+                yield f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
 
     def heard(self, body: Json) -> Heard:
         declared = [f for tool in body.get("tools") or [] for f in tool["functionDeclarations"]]
@@ -82,13 +92,14 @@ class Gemini(Vendor):
         self.issued.append(f"Ci/{number}+gemini==")
         if saying.thought:
             parts.insert(0, {"text": saying.thought, "thought": True})
-        return self._piece(parts, number, reason="STOP")
+        return self._piece(parts, number, reason=self.ending or "STOP")
 
     def streamed(self, said: dict[str, Any], _: Json) -> Sequence[Json]:
         parts = said["candidates"][0]["content"]["parts"]
         number = int(said["responseId"].partition("-")[2])
         pieces = [self._piece([piece], number) for part in parts for piece in _pieces(part)]
-        return [*pieces, self._piece([{"text": ""}], number, reason="STOP")]
+        reason = said["candidates"][0]["finishReason"]
+        return [*pieces, self._piece([{"text": ""}], number, reason=reason)]
 
     def _piece(
         self, parts: Sequence[Json], number: int, reason: str | None = None
@@ -101,6 +112,20 @@ class Gemini(Vendor):
             "modelVersion": self.model,
             "responseId": f"response-{number}",
         }
+
+
+def _unknown(schema: Any) -> Iterator[str]:
+    """Give the keywords which Gemini does not list.
+
+    https://ai.google.dev/gemini-api/docs/structured-output#json_schema_support
+    """
+    if not isinstance(schema, dict):
+        return
+    yield from sorted(schema.keys() - _KEYWORDS)
+    named = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    several = [*schema.get("anyOf", []), *schema.get("oneOf", []), *schema.get("prefixItems", [])]
+    for inner in (*named, *several, schema.get("items"), schema.get("additionalProperties")):
+        yield from _unknown(inner)
 
 
 def _pieces(part: Json) -> list[Json]:

@@ -90,7 +90,7 @@ class OpenAI(Vendor):
                 }
                 for call in saying.calls
             ]
-        reason = "tool_calls" if saying.calls else "stop"
+        reason = self.ending or ("tool_calls" if saying.calls else "stop")
         return {
             "id": f"chatcmpl-{number}",
             "object": "chat.completion",

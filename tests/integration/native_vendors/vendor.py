@@ -29,6 +29,7 @@ class Vendor(ABC):
 
     Attributes:
         down: it fails so, whoever asks.
+        ending: its word for why answers end, other than the one they end for.
         asked: the bodies of the requests it got while it was up, refused ones too.
         refusals: why it refused requests.
         issued: the state that it gave out for itself alone, and expects to see again.
@@ -44,6 +45,7 @@ class Vendor(ABC):
     overloaded: ClassVar[Failure]
 
     down: Failure | None = field(default=None, init=False)
+    ending: str | None = field(default=None, init=False)
     asked: list[Any] = field(factory=list, init=False)
     refusals: list[str] = field(factory=list, init=False)
     issued: list[str] = field(factory=list, init=False)
@@ -84,7 +86,7 @@ class Vendor(ABC):
 
     def reset(self) -> None:
         """Forget everything."""
-        self.down = None
+        self.down = self.ending = None
         for kept in (self.asked, self.refusals, self.issued, self.returned):
             kept.clear()
 
