@@ -87,7 +87,7 @@ async def run(*command: str, folder: Path | None = None) -> str:
     )
     output, complaint = await process.communicate()
     assert process.returncode == 0, complaint.decode()
-    return output.decode()
+    return output.decode(errors="replace")  # one of the commands prints sound
 
 
 def there(text: str, proxy: ProxyProcess) -> str:
