@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +19,7 @@ from attrs import frozen
 from recordings import Exchange, crumbs
 from request_rules_openai import words
 
+from modelmesh.errors import ProviderError
 from modelmesh.shape import DECISIVE
 from modelmesh.stream import splitter
 from modelmesh.testing.clock import FakeClock
@@ -76,7 +78,8 @@ def complaints(exchange: Exchange) -> list[str]:
     for pieces in ([body], crumbs(body, 1000), crumbs(body[:500], 1)):
         found += [*_bytes_complaints(exchange, pieces), *_events_complaints(exchange, pieces)]
     for events in (False, True):
-        if hear(exchange, [], asked(exchange, events=events)).content:
+        with suppress(ProviderError):
+            hear(exchange, [], asked(exchange, events=events))
             found.append("no sound is taken for some")
     return [*dict.fromkeys(found), *sent_complaints(exchange)]
 

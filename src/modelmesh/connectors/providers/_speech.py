@@ -17,13 +17,13 @@ from modelmesh.connectors.providers._errors import Sign, failure
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
-from modelmesh.connectors.providers._usage import tokens_of
+from modelmesh.connectors.providers._usage import tokens_of, usage_of
 from modelmesh.connectors.providers._vendor import NONE, Call
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LONG
 from modelmesh.stream import Piece
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
+from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
 
 TYPES: Final[Mapping[str, str]] = {
     "mp3": "audio/mpeg",
@@ -183,27 +183,45 @@ class Speech(Speaker):
 
 
 class Sound:
-    """Decodes audio which arrives as bytes."""
+    """Decodes sound which arrives as bytes. Without any it is no answer."""
 
     def __init__(self, *, events: bool, kind: str = "") -> None:
         """`events` are what the client wants it as, `kind` is its `content-type`, if known."""
         self._events = events
         self._kind = kind
+        self._heard = False
 
     def feed(self, event: Event) -> Sequence[Chunk]:
-        """Return the chunk for a piece of audio, or for the end."""
-        return [self.audio(event.data, self._kind) if event.data else self.end()]
+        """Return the chunk for a piece of sound, or for the end."""
+        return [self.sound(event.data, self._kind) if event.data else self.end()]
 
-    def audio(self, content: bytes, kind: str) -> Chunk:
-        """Return the chunk for some audio, as the client wants it."""
+    def sound(self, content: bytes, kind: str) -> Chunk:
+        """Return the chunk for some sound, as the client wants it."""
+        self._heard = self._heard or bool(content)
         if self._events:
             told = {"type": _DELTA, "audio": base64.b64encode(content).decode()}
-            return Chunk(payload=dumps(told), content=True)
-        return Chunk(payload=content, content=True, content_type=kind)
+            return Chunk(payload=dumps(told), content=bool(content))
+        return Chunk(payload=content, content=bool(content), content_type=kind)
 
-    def end(self) -> Chunk:
-        """Return the chunk for the end of what came as bytes. Nobody knows what it took."""
-        return Chunk(payload=dumps({"type": _DONE}) if self._events else b"", finished=True)
+    def end(self, usage: Usage | None = None, payload: bytes = b"") -> Chunk:
+        """Return the chunk for the end, which `payload` tells of where that is an event."""
+        if not self._heard:
+            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered without any sound")
+        if not self._events:
+            return Chunk(finished=True, usage=usage)
+        return Chunk(payload=payload or dumps(_done(usage)), finished=True, usage=usage)
+
+
+def _done(usage: Usage | None) -> Mapping[str, Any]:
+    """Return the event of the end. Who does not know what it took does not say."""
+    if usage is None:
+        return {"type": _DONE}
+    counts = {
+        "input_tokens": usage.prompt,
+        "output_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+    }
+    return {"type": _DONE, "usage": counts}
 
 
 class Decoder(Sound):
@@ -222,22 +240,24 @@ class Decoder(Sound):
         if not payload:
             return ()
         if payload == _END:
-            return (Chunk(finished=True),)
+            return (Chunk(finished=self._heard),)
         body = told_in(event.name, payload, self._own)
         kind = body.get("type") or event.name
         if kind == _DELTA:
             return (self._delta(payload, body),)
         if kind == _DONE:
-            shown = payload if self._events else b""
-            return (Chunk(payload=shown, finished=True, usage=tokens_of(body)),)
+            usage = tokens_of(body)
+            known = usage or "usage" not in body
+            return (self.end(usage or usage_of(body), payload if known else b""),)
         return (Chunk(payload=payload),) if self._events else ()
 
     def _delta(self, payload: bytes, body: Mapping[str, Any]) -> Chunk:
         sound = body.get("audio") or body.get("audio_data")
         if self._events and "audio" in body:
+            self._heard = self._heard or bool(sound)
             return Chunk(payload=payload, content=bool(sound))
         try:
             content = base64.b64decode(sound or "", validate=True)
         except (binascii.Error, TypeError, ValueError):
             raise ProviderError(ErrorKind.BAD_ANSWER, "the audio is no base64") from None
-        return self.audio(content, self._kind_in_events)
+        return self.sound(content, self._kind_in_events)

@@ -20,6 +20,7 @@ from modelmesh.connectors.providers.gemini.images import GeminiImages
 from modelmesh.connectors.providers.gemini.messages import contents_of
 from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.gemini.parameters import TAKEN, lacking, parameters_of
+from modelmesh.connectors.providers.gemini.speech import GeminiSpeech
 from modelmesh.connectors.providers.gemini.stream import Decoder
 from modelmesh.connectors.providers.gemini.transcriptions import TRANSCRIPTIONS
 from modelmesh.errors import ProviderError
@@ -43,6 +44,7 @@ class Provider(openai_compatible.Provider):
         {
             "embeddings": GeminiEmbeddings(),
             "images": GeminiImages(signs=SIGNS),
+            "speech": GeminiSpeech(signs=SIGNS),
             "transcriptions": TRANSCRIPTIONS,
         }
     )
