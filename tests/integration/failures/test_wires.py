@@ -338,6 +338,18 @@ async def test_case_36_whoever_speaks_when_is_heard(
 
 
 @ways
+@pytest.mark.parametrize("name", ["anthropic", "budget", "old", "gemini"])
+async def test_case_36_what_is_said_before_the_results_does_not_part_them_from_their_calls(
+    wires: Wires, name: str, stream: bool
+) -> None:
+    came = await wires.ask(name, tools=TOOLS, stream=stream)
+    told = [QUESTION, came.message, say("system", "Be terse."), *came.results()]
+    said = await wires.ask(name, *told, tools=TOOLS, stream=stream)
+    assert said.message["content"] == "Oslo: of 0, Rome: of 1, clock: of 2"
+    assert "Be terse." in json.dumps(wires.vendor(name).asked[1])
+
+
+@ways
 @pytest.mark.parametrize("name", ["anthropic", "budget", "old", "gemini", "cohere", "openai"])
 async def test_case_37_an_answer_by_a_schema_is_the_content(
     wires: Wires, name: str, stream: bool
