@@ -5,11 +5,17 @@ or a vendor; `pool` decides what an outcome means and says so in the words of th
 """
 
 from collections import Counter, deque
+from typing import Final
 
 from attrs import define, field
 
 from modelmesh.errors import ErrorKind
 from modelmesh.types import Target
+
+
+_MINUTE: Final = 60.0
+# The weight below which an average is held for forgotten: ten half-lives of one value.
+_TRACE: Final = 0.001
 
 
 def _recent() -> "deque[tuple[float, bool]]":
@@ -81,15 +87,63 @@ class Health:
         return sum(not fine for _, fine in self._recent) / max(1, count), count
 
 
+_FORGOTTEN: Final = 300.0
+"""Seconds after which a measured time weighs half as much: what was slow gets another chance."""
+
+
+@define(eq=False)
+class Average:
+    """A moving average that forgets: of seconds, of late values more than of early ones."""
+
+    _sum: float = 0.0
+    _weight: float = 0.0
+    _at: float = 0.0
+
+    def add(self, value: float, now: float) -> None:
+        faded = self._faded(now)
+        self._sum = self._sum * faded + value
+        self._weight = self._weight * faded + 1.0
+        self._at = now
+
+    def value(self, now: float) -> float | None:
+        """Return the average; None where nothing is known any more."""
+        weight = self._weight * self._faded(now)
+        return self._sum / self._weight if weight > _TRACE else None
+
+    def _faded(self, now: float) -> float:
+        return float(0.5 ** (max(0.0, now - self._at) / _FORGOTTEN))
+
+
 @define(eq=False)
 class Record:
-    """What became of the requests to one target."""
+    """What became of the requests to one target.
+
+    Attributes:
+        begun: when requests began, of the last minute.
+        first_token: seconds to the first content of an answer.
+        per_token: seconds for each token after it.
+        spent: nano-dollars.
+
+    """
 
     requests: int = 0
     answers: int = 0
     cancelled: int = 0
     in_flight: int = 0
     failures: Counter[ErrorKind] = field(factory=Counter)
+    begun: deque[float] = field(factory=deque, repr=False)
+    first_token: Average = field(factory=Average, repr=False)
+    per_token: Average = field(factory=Average, repr=False)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    spent: int = 0
+
+    def begin(self, now: float) -> None:
+        self.requests += 1
+        self.in_flight += 1
+        self.begun.append(now)
+        while self.begun[0] <= now - _MINUTE:
+            self.begun.popleft()
 
 
 @define(eq=False)

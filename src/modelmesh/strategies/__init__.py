@@ -4,13 +4,14 @@ A strategy orders, it does not pick: failing over is taking the next one. It is 
 be lazy, because nearly always the first target answers and nobody looks at the others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import ClassVar, Protocol
 
 from attrs import field
 
 from modelmesh.config.schema import Pool
+from modelmesh.state import Record
 from modelmesh.types import Request, Target, Targets
 from modelmesh.values import value
 
@@ -23,6 +24,10 @@ class Turn:
         number: how many requests the pool has had before.
         now: seconds on the clock that never jumps.
         current: the place among the targets of the one in front, which answers until it fails.
+        record: tells what became of a target's requests.
+        cost: tells the US dollars that this request is expected to cost at a target; None where
+            nobody knows.
+        room: tells the share of a target's tightest limit that is left, 1 where it has none.
 
     """
 
@@ -31,6 +36,9 @@ class Turn:
     current: int
     request: Request
     rng: Random = field(repr=False)
+    record: Callable[[Target], Record] = field(repr=False)
+    cost: Callable[[Target], float | None] = field(repr=False)
+    room: Callable[[Target], float] = field(repr=False)
 
 
 class Strategy(Protocol):
