@@ -1,0 +1,11 @@
+"""The one place that grants: money, requests and tokens, within limits that hold exactly.
+
+What an attempt may take at worst is reserved before it is made, and settled to what it took, or
+released, when it ends. `windows` knows when a limit begins anew, `counts` what of it is taken,
+`costs` what a request may cost and did cost.
+"""
+
+from modelmesh.ledger.ledger import Ask, Hold, Ledger, Short
+from modelmesh.ledger.limits import Limit, Unit
+
+__all__ = ["Ask", "Hold", "Ledger", "Limit", "Short", "Unit"]

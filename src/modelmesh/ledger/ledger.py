@@ -1,0 +1,86 @@
+"""Reserving, settling, releasing: all limits of an attempt at once, or none of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import define, field
+
+from modelmesh.ledger.counts import Count, count_of
+from modelmesh.ledger.limits import Limit, Unit
+from modelmesh.values import value
+
+
+@value
+class Ask:
+    """So much of a limit."""
+
+    limit: Limit
+    amount: int
+
+
+@value
+class Short:
+    """Why nothing was granted: the limit that is free again the latest, and when; inf: never."""
+
+    limit: Limit
+    until: float
+
+
+@define(eq=False)
+class Hold:
+    """What is reserved for one attempt. Its first end counts, later ones do nothing."""
+
+    _taken: Sequence[tuple[Count, float, int]]
+    _ended: bool = field(default=False, init=False)
+
+    def settle(self, took: Mapping[Unit, int], wall: float) -> None:
+        """Correct what was reserved to what was taken; what is not named stays as reserved."""
+        if self._ended:
+            return
+        self._ended = True
+        for count, mark, reserved in self._taken:
+            unit = count.limit.unit
+            actual = 0 if unit == "at once" else took.get(unit, reserved)
+            if actual != reserved:
+                count.correct(mark, actual - reserved, wall)
+
+
+@define(eq=False)
+class Ledger:
+    """What is taken of every limit. It outlives the configuration that named the limits."""
+
+    _counts: dict[tuple[str, Unit, object], Count] = field(factory=dict)
+
+    def reserve(self, asks: Iterable[Ask], wall: float) -> Hold | Short:
+        """Take all that is asked for, or nothing and say what is short."""
+        short: Short | None = None
+        counted = [(self._count(ask.limit), ask.amount) for ask in asks]
+        for count, amount in counted:
+            free = count.free_at(amount, wall) if count.limit.enforced else wall
+            if free > wall and (short is None or free > short.until):
+                short = Short(count.limit, free)
+        if short:
+            return short
+        return Hold([(count, count.add(amount, wall), amount) for count, amount in counted])
+
+    def short(self, asks: Iterable[Ask], wall: float) -> Short | None:
+        """Return what `reserve` would find short, without taking anything."""
+        found = [(self._count(ask.limit).free_at(ask.amount, wall), ask.limit) for ask in asks]
+        late = [(free, limit) for free, limit in found if free > wall and limit.enforced]
+        return Short(*max(late, key=lambda pair: pair[0])[::-1]) if late else None
+
+    def taken(self, limit: Limit, wall: float) -> int:
+        return self._count(limit).taken(wall)
+
+    def room(self, limits: Iterable[Limit], wall: float) -> float:
+        """Return the share that is left of the tightest of these limits, 1 where there is none."""
+        shares = (1 - self.taken(one, wall) / one.amount if one.amount else 0.0 for one in limits)
+        return max(0.0, min(shares, default=1.0))
+
+    def _count(self, limit: Limit) -> Count:
+        key = (limit.subject, limit.unit, limit.window)
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = count_of(limit)
+        elif count.limit != limit:
+            count.limit = limit  # a new configuration caps the same use otherwise
+        return count

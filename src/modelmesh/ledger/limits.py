@@ -1,0 +1,33 @@
+"""Limits: of what, for whom, in which time."""
+
+from typing import Final, Literal
+
+from attrs import frozen
+
+from modelmesh.ledger.windows import Window
+
+Unit = Literal["dollars", "requests", "tokens", "at once"]
+"""What is counted. Dollars are counted in billionths, all else in ones."""
+
+NANO: Final = 1_000_000_000
+"""Nano-dollars in a dollar."""
+
+
+@frozen(kw_only=True)
+class Limit:
+    """A cap, and whose use counts against it.
+
+    Attributes:
+        name: what people are told, such as "groq: 30 requests a minute".
+        subject: whose use it is: a provider, a key, a target, a pool.
+        amount: in the unit's own count.
+        enforced: it refuses; otherwise it only tells.
+
+    """
+
+    name: str
+    subject: str
+    unit: Unit
+    amount: int
+    window: Window
+    enforced: bool = True
