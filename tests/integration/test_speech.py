@@ -34,6 +34,7 @@ POOLS = {
     "reset": ["reset-mid"],
     "broken": ["error-mid"],
     "stalling": ["stall-mid"],
+    "mute": ["never-headers"],
 }
 WIRES = [
     (front, transport) for front in ("direct", "aiohttp") for transport in ("direct", "aiohttp")
@@ -216,6 +217,15 @@ async def test_a_client_that_leaves_ends_the_vendors_work(
         response.close()
     await until(lambda: vendor.received[0].client_gone)
     assert not vendor.received[0].finished
+
+
+async def test_a_client_that_leaves_before_it_hears_anything_ends_the_vendors_work(
+    proxy: ProxyProcess, vendor: FakeProvider
+) -> None:
+    asked = asyncio.create_task(proxy.send("POST", PATH, json=asking("mute")))
+    await until(lambda: vendor.received)
+    asked.cancel()
+    await until(lambda: vendor.received[0].client_gone)
 
 
 async def test_many_speak_at_once(client: AsyncOpenAI) -> None:

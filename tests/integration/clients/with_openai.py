@@ -34,18 +34,19 @@ def stream(url: str, pool: str) -> list[str]:
 
 
 def tools(url: str, pool: str) -> str | None:
-    """Loop until the model calls nothing any more, in a stream and back."""
+    """Loop until the model calls nothing any more; its messages go back as they came."""
     messages = says(QUESTION)
     tool = pydantic_function_tool(Weather, name="weather")
     while True:
-        with client(url).chat.completions.stream(
+        answer = client(url).chat.completions.create(
             model=pool, messages=messages, tools=[tool], reasoning_effort="low"
-        ) as stream:
-            message = stream.get_final_completion().choices[0].message
-        if not message.tool_calls:
+        )
+        message = answer.choices[0].message
+        calls: Any = message.tool_calls  # of functions, since there is no other tool
+        if not calls:
             return message.content
-        messages.append(message.to_dict())
-        for call in message.tool_calls:
+        messages.append(message)
+        for call in calls:
             result = weather(**json.loads(call.function.arguments))
             messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
 

@@ -26,7 +26,9 @@ CONNECTORS: Final = {
     "azure": "azure.openai.v1",
     "cerebras": "cerebras.api.v1",
     "cohere": "cohere.api.v1",
+    "deepgram": "deepgram.stt.v1",
     "deepseek": "deepseek.api.v1",
+    "elevenlabs": "elevenlabs.tts.v1",
     "gemini": "google.gemini.v1",
     "groq": "groq.api.v1",
     "mistral": "mistral.api.v1",
@@ -56,6 +58,8 @@ ELSEWHERE: Final = {
     "embeddings": ("/embeddings", "/embed", ":batchEmbedContents", ":embedContent"),
     "image": ("/images/generations", "/images/edits", ":generateContent"),
     "speech": ("/audio/speech", "/tts"),
+    "transcription": ("/audio/transcriptions", "/stt", "/v1/listen", "/v1/speech-to-text"),
+    "transcription_stream": ("/audio/transcriptions",),
 }
 """The endpoints which have rules in a file of their own, such as `judge_images`, and their paths.
 
@@ -68,7 +72,6 @@ _OTHER_FRAMING: Final = "a stream without alt=sse, which the connector always as
 _OTHER_API: Final = "an API of the vendor's which its connector does not use"
 
 _BY_ENDPOINT: Final = {
-    **dict.fromkeys(("transcription", "transcription_stream"), _TO_COME),
     "image_stream": _TO_COME,
 }
 _BY_PATH: Final = {

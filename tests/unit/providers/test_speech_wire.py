@@ -116,6 +116,28 @@ def test_an_event_that_is_none_of_speech_is_a_failure(payload: bytes) -> None:
         hear_from(speaker(HERE), EVENTS, [delta(b"x"), payload, DONE], asking("m", input="Hi"))
 
 
+def test_events_that_are_known_by_their_names_alone_become_openais() -> None:
+    said = [
+        b"event: speech.audio.delta\n" + event(audio_data="aGk="),
+        b"event: speech.audio.delta\n" + event(audio="aGk="),
+        b"event: speech.audio.done\n" + event(usage={"prompt_tokens": 3, "completion_tokens": 4}),
+    ]
+    asked = asking("m", input="Hi", stream_format="sse")
+    heard = hear_from(speaker(MISTRAL), EVENTS, said, asked)
+    kinds = ["speech.audio.delta", "speech.audio.delta", "speech.audio.done"]
+    assert read_events(heard.payloads) == (b"hihi", kinds)
+    usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    assert json.loads(heard.payloads[-1])["usage"] == usage
+
+
+def test_the_end_of_openais_passes_as_it_came() -> None:
+    usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "x_new": 1}
+    end = event(type="speech.audio.done", usage=usage)
+    asked = asking("m", input="Hi", stream_format="sse")
+    heard = hear_from(speaker(HERE), EVENTS, [delta(b"x"), end], asked)
+    assert heard.payloads[-1] == end[6:-2]
+
+
 @pytest.mark.parametrize("more", [{}, {"stream_format": "sse"}], ids=["bytes", "events"])
 @pytest.mark.parametrize("said", [[DONE], [delta(b""), DONE]], ids=["an end", "an empty piece"])
 def test_events_without_sound_are_no_answer(said: list[bytes], more: dict[str, str]) -> None:
@@ -155,6 +177,11 @@ def test_openai_is_sent_the_very_bytes_but_for_the_model() -> None:
     provider = trial.translator(OPENAI)
     body = provider.request(request, model="gpt-4o-mini-tts", key=None, drop=frozenset()).body
     assert body == request.raw.replace(b'"pool"', b'"gpt-4o-mini-tts"')
+
+
+def test_nulls_are_told_to_nobody() -> None:
+    body = told(OPENAI, speed=None, instructions=None, response_format=None)
+    assert body == {"model": "m", "input": "Hello.", "voice": "alloy"}
 
 
 def test_a_model_that_sends_no_events_is_asked_for_bytes() -> None:
@@ -244,6 +271,15 @@ def test_no_voice_leads_to_another_address(voice: str) -> None:
 def test_a_voice_may_be_named_by_its_id() -> None:
     assert voice_in(made(ELEVENLABS, voice="abcdefghij0123456789")) == "abcdefghij0123456789"
     assert voice_in(made(ELEVENLABS, voice={"id": "Rachel"})) == "21m00Tcm4TlvDq8ikWAM"
+
+
+def test_a_configured_voice_may_have_any_name() -> None:
+    voices = {"our narrator": "abcdefghij0123456789"}
+    request = asking("m", input="Hi", voice="our narrator")
+    assert speaker(ELEVENLABS, {"voices": voices}).lacks(request, "m") == frozenset()
+    chosen = sent(ELEVENLABS, request, {"voices": voices})
+    assert chosen is not None
+    assert voice_in(chosen) == "abcdefghij0123456789"
 
 
 def test_a_configured_voice_may_be_one_of_the_vendors_names() -> None:

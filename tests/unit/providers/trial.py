@@ -278,15 +278,15 @@ class Heard:
     def cancel(self) -> None: ...
 
 
-async def hear(exchange: Exchange, steps: Sequence[Step]) -> Heard:
-    """Play a stream to the library, and return what comes of it."""
+async def hear(exchange: Exchange, steps: Sequence[Step], request: Request | None = None) -> Heard:
+    """Play a stream to the library, and return what comes of it; asked for by a chat, or so."""
     heard, clock = Heard(), FakeClock()
     sent = HttpRequest(url="http://vendor.test", headers={})
     reply = await ScriptedTransport([stream(steps)], clock).send(sent, connect=1)
     timers = Timers(first=60, deadline=600, idle=60)
     try:
         decoder = provider(exchange).decoder(
-            request=asked(exchange), model=exchange.model, wall=wall(exchange)
+            request=request or asked(exchange), model=exchange.model, wall=wall(exchange)
         )
         playing = Stream(reply, EventSplitter(), decoder, clock, timers, clock.timer(), heard)
         await playing.begin()

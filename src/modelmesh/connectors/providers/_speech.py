@@ -42,6 +42,7 @@ USUAL: Final = "mp3"
 
 _DELTA: Final = "speech.audio.delta"
 _DONE: Final = "speech.audio.done"
+_COUNTED: Final = "input_tokens"
 _END: Final = b"[DONE]"
 
 
@@ -80,7 +81,7 @@ class Speaker:
             lacks.add("response_format")
         if self.speed_of(body) is None and asks_something("speed", body.get("speed")):
             lacks.add("speed")
-        if self.longest is not None and len(body["input"]) > self.longest:
+        if self.longest is not None and len(str(body.get("input"))) > self.longest:
             lacks.add(SO_LONG)
         return frozenset(lacks)
 
@@ -150,7 +151,7 @@ class Speech(Speaker):
     def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return the request's own bytes where nothing has to change."""
         body, changed = request.body, self._changed(request.body, model)
-        without = drop | self.refuses
+        without = drop | self.refuses | {name for name in body if body[name] is None}
         if model.startswith(self.eventless):
             without |= {"stream_format"}
         raw = None if changed or not without.isdisjoint(body) else spliced(request.raw, model)
@@ -224,6 +225,12 @@ def _done(usage: Usage | None) -> Mapping[str, Any]:
     return {"type": _DONE, "usage": counts}
 
 
+def _is_openais(done: Mapping[str, Any]) -> bool:
+    """Whether an event of the end is as OpenAI sends it."""
+    usage = done.get("usage")
+    return "type" in done and (usage is None or (isinstance(usage, dict) and _COUNTED in usage))
+
+
 class Decoder(Sound):
     """Decodes one stream of OpenAI's wire: bytes, whose kind the vendor tells, or events."""
 
@@ -246,14 +253,13 @@ class Decoder(Sound):
         if kind == _DELTA:
             return (self._delta(payload, body),)
         if kind == _DONE:
-            usage = tokens_of(body)
-            known = usage or "usage" not in body
-            return (self.end(usage or usage_of(body), payload if known else b""),)
+            usage = tokens_of(body) or usage_of(body)
+            return (self.end(usage, payload if _is_openais(body) else b""),)
         return (Chunk(payload=payload),) if self._events else ()
 
     def _delta(self, payload: bytes, body: Mapping[str, Any]) -> Chunk:
         sound = body.get("audio") or body.get("audio_data")
-        if self._events and "audio" in body:
+        if self._events and "type" in body and "audio" in body:
             self._heard = self._heard or bool(sound)
             return Chunk(payload=payload, content=bool(sound))
         try:

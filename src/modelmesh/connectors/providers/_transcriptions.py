@@ -134,8 +134,9 @@ class Transcriptions:
             left_out |= request.body.keys() - self.takes - _ALWAYS
             if wanted != "verbose_json":
                 left_out.add("timestamp_granularities")
-        if request.stream and not self.streams:
+        if not (request.stream and self.streams):
             left_out.add("stream")
+        if request.stream and not self.streams:
             wanted = "diarized_json" if wanted == "diarized_json" else "json"
         kept = {name: told for name, told in request.body.items() if name not in left_out}
         renamed = {self.renamed.get(name, name): told for name, told in kept.items()}

@@ -147,7 +147,7 @@ class Vendor:
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
-        return self.translators[request.endpoint].lacks(request, model)
+        return self.translators[request.endpoint].lacks(self._voiced(request), model)
 
     def request(
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
