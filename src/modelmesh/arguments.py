@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelmesh.errors import RequestError
-from modelmesh.types import FORWARDED_HEADERS, Endpoint, Request, Upload
+from modelmesh.types import FORWARDED_HEADERS, SESSION_HEADER, Endpoint, Request, Upload
 
 
 def build(
@@ -31,7 +31,9 @@ def build(
     """
     body = dict(parameters)
     timeout = _timeout(body.pop("timeout", None))
-    headers = _headers(body.pop("extra_headers", None) or {}, forwarded)
+    given = body.pop("extra_headers", None) or {}
+    headers = {name.lower(): value for name, value in given.items()}
+    allowed = FORWARDED_HEADERS | {name.lower() for name in forwarded}
     if body.pop("extra_query", None):
         raise RequestError("extra_query is of no use here: vendors differ", param="extra_query")
     body |= body.pop("extra_body", None) or {}
@@ -43,7 +45,8 @@ def build(
         id=id_,
         model=model,
         body=sent,
-        headers=headers,
+        headers={name: value for name, value in headers.items() if name in allowed},
+        session=headers.get(SESSION_HEADER, ""),
         endpoint=endpoint,
         upload=upload,
         timeout=timeout,
@@ -87,8 +90,3 @@ def _timeout(value: Any) -> float | None:
             f"timeout must be a number of seconds above 0: {value!r}", param="timeout"
         )
     return float(value)
-
-
-def _headers(given: Mapping[str, str], forwarded: Iterable[str]) -> dict[str, str]:
-    allowed = FORWARDED_HEADERS | {name.lower() for name in forwarded}
-    return {name.lower(): value for name, value in given.items() if name.lower() in allowed}

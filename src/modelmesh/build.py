@@ -14,6 +14,7 @@ from modelmesh.errors import ConfigError, Problem
 from modelmesh.pool import Pool
 from modelmesh.state import State
 from modelmesh.types import ModelCard, Provider, Secret, Target
+from modelmesh.strategies import Strategy
 
 _FEATURES: Final = (
     ("tool_calling", "tools"),
@@ -73,7 +74,7 @@ def build(
             capabilities=_nodes(id_, how, tree),
             targets=[_with_timeouts(target, how.timeouts) for target in chosen],
             settings=how,
-            strategy=registry.find("strategies", how.strategy, config.connectors)(how),
+            strategy=_strategy(how, config.connectors),
             rng=rng,
             state=state,
         )
@@ -94,6 +95,16 @@ def _by_name(targets: Iterable[Target]) -> dict[str, list[Target]]:
         for name in (target.model, f"{target.provider.id}/{target.model}"):
             named.setdefault(name, []).append(target)
     return named
+def _strategy(how: schema.Pool, own: Mapping[str, str]) -> Strategy:
+    """Make a pool's strategy, and the one it falls back to, which has no settings of its own."""
+    fallback = None
+    if how.fallback_strategy:
+        plain = evolve(how, strategy=how.fallback_strategy, fallback_strategy=None, options={})
+        fallback = _strategy(plain, own)
+    made: Strategy = registry.find("strategies", how.strategy, own)(how, fallback)
+    return made
+
+
 
 
 def silent_about_models(config: schema.MeshConfig, providers: Mapping[str, Provider]) -> list[str]:

@@ -17,17 +17,14 @@ if TYPE_CHECKING:
 Endpoint = Literal["chat", "embeddings", "speech", "transcriptions", "images"]
 
 FORWARDED_HEADERS: Final = frozenset(
-    {
-        "x-client-request-id",
-        "idempotency-key",
-        "traceparent",
-        "tracestate",
-        "openai-beta",
-        "anthropic-beta",
-    }
+    {"x-client-request-id", "idempotency-key", "traceparent", "tracestate"}
+    | {"openai-beta", "anthropic-beta"}
 )
 """The headers of a client which may go to vendors, besides `proxy.forward_headers`."""
 
+
+SESSION_HEADER: Final = "x-session-id"
+"""The header by which a client names the conversation that a request belongs to."""
 
 class Secret:
     """A value which shows itself to nobody who does not ask for it."""
@@ -74,6 +71,7 @@ class Request:
             request was made in process.
         headers: those of the client's headers which may go to a vendor; names in lower case.
         upload: the file of a form.
+        session: what the client calls the conversation, empty if nothing; no vendor is told it.
         timeout: seconds the client gives all attempts together; None: the pool's own limit.
         stream: the answer is to come as events.
 
@@ -85,6 +83,7 @@ class Request:
     raw: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     endpoint: Endpoint = "chat"
+    session: str = field(default="", repr=False)
     upload: Upload | None = None
     timeout: float | None = None
     stream: bool = field(init=False)

@@ -1,7 +1,7 @@
 """What a configuration may name although it is built in a later version.
 
-A strategy or a secret store of this kind is refused where it is used. Everything else can be done
-without, and `warnings` tells of it.
+A secret store of this kind is refused where it is used. Everything else can be done without, and
+`warnings` tells of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,15 +23,7 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "fal.image.v1",
             "replicate.api.v1",
         ),
-        "strategies": (
-            "modelmesh.round-robin.v1",
-            "modelmesh.cost-first.v1",
-            "modelmesh.latency-first.v1",
-            "modelmesh.priority-selection.v1",
-            "modelmesh.session-stickiness.v1",
-            "modelmesh.rate-limit-aware.v1",
-            "modelmesh.load-balanced.v1",
-        ),
+        "strategies": (),
         "secrets": (
             "aws.secrets-manager.v1",
             "google.secret-manager.v1",
@@ -72,9 +64,9 @@ _IDLE: Final[Settings] = MappingProxyType(
         schema.MeshConfig: ("storage", "observability", "discovery"),
         schema.Secrets: ("cache_ttl",),
         schema.Provider: ("tier", "rate_limits", "budget", "discovery"),
-        schema.Model: ("pricing", "weight"),
+        schema.Model: ("pricing",),
         schema.Delivery: ("synchronous",),
-        schema.Pool: ("fallback_strategy", "balance_mode", "rate_limit", "on_budget_exceeded"),
+        schema.Pool: ("on_budget_exceeded",),
         schema.Deactivation: _QUOTAS,
         schema.ProviderDeactivation: _QUOTAS,
         schema.Recovery: ("on_quota_reset", "quota_reset_schedule"),

@@ -116,8 +116,6 @@ def _of_strategies(place: Path, pool: Pool, own: Mapping[str, str]) -> Iterator[
         if name is None:
             continue
         wrong = plugs.misnamed("strategies", name, own)
-        if is_later("strategies", name, own):
-            wrong = f"strategy {name!r} is not available in this version"
         if wrong:
             yield Fault((*place, key), wrong)
 

@@ -28,7 +28,7 @@ from modelmesh.proxy.errors import (
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.pieces import EVENT_HEADERS, Bytes, Events
 from modelmesh.report import report
-from modelmesh.types import FORWARDED_HEADERS, Endpoint, Request
+from modelmesh.types import FORWARDED_HEADERS, SESSION_HEADER, Endpoint, Request
 
 if TYPE_CHECKING:
     from modelmesh.mesh import ModelMesh
@@ -194,6 +194,7 @@ class Endpoints:
             body=body,
             raw=raw,
             headers=self._forwarded_headers(headers),
+            session=headers.get(SESSION_HEADER, ""),
             endpoint=endpoint,
             upload=upload,
         )

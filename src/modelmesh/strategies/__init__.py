@@ -46,7 +46,9 @@ class Strategy(Protocol):
 
     connector: ClassVar[str]
 
-    def __init__(self, settings: Pool) -> None: ...
+    def __init__(self, settings: Pool, fallback: "Strategy | None" = None, /) -> None:
+        """Take a pool's settings, and its fallback strategy if it has one."""
+        ...
 
     def order(self, targets: Targets, turn: Turn) -> Iterable[Target]:
         """Give every target once, the best first. Those which cannot serve are passed over."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+from modelmesh import strategies
 from modelmesh.config.schema import Pool
 from modelmesh.strategies import Turn
 from modelmesh.types import Target, Targets
@@ -11,7 +12,7 @@ from modelmesh.types import Target, Targets
 class Strategy:
     connector: ClassVar = "modelmesh.stick-until-failure.v1"
 
-    def __init__(self, settings: Pool) -> None:
+    def __init__(self, settings: Pool, _: strategies.Strategy | None = None) -> None:
         """Take a pool's settings; this strategy has none."""
 
     def order(self, targets: Targets, turn: Turn) -> Iterator[Target]:

@@ -144,7 +144,8 @@ class Pool:
     strategy: str = "modelmesh.stick-until-failure.v1"
     # The strategy for what the first one leaves open.
     fallback_strategy: str | None = None
-    # How a balancing strategy counts.
+    # What a balancing strategy goes by: `absolute` goes by how much there is of it, `relative` sets
+    # it in relation. Of round-robin, to weights; of load-balanced, to the room their limits leave.
     balance_mode: Literal["absolute", "relative"] = "absolute"
     # When a strategy that minds rate limits goes on.
     rate_limit: StrategyRateLimit = field(factory=StrategyRateLimit)
