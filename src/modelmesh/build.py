@@ -1,6 +1,6 @@
 """From a configuration to live parts: providers, targets, pools. The only place that makes them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -11,10 +11,11 @@ from modelmesh.capabilities import CHAT, TREE, CapabilityTree, meant_by_pool
 from modelmesh.config import plugs, schema
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, Problem
+from modelmesh.ledger import Limit, configured
 from modelmesh.pool import Pool
 from modelmesh.state import State
-from modelmesh.types import ModelCard, Provider, Secret, Target
 from modelmesh.strategies import Strategy
+from modelmesh.types import ModelCard, Provider, Secret, Target
 
 _FEATURES: Final = (
     ("tool_calling", "tools"),
@@ -49,7 +50,12 @@ class Parts:
 
 
 def build(
-    config: schema.MeshConfig, *, state: State, rng: Random, found: Found | None = None
+    config: schema.MeshConfig,
+    *,
+    state: State,
+    rng: Random,
+    wall: Callable[[], float],
+    found: Found | None = None,
 ) -> Parts:
     """Make the parts a configuration describes.
 
@@ -76,6 +82,7 @@ def build(
             settings=how,
             strategy=_strategy(how, config.connectors),
             rng=rng,
+            wall=wall,
             state=state,
         )
 
@@ -88,13 +95,6 @@ def build(
     )
 
 
-def _by_name(targets: Iterable[Target]) -> dict[str, list[Target]]:
-    """Return the targets a client means by a model's id, with or without its provider's."""
-    named: dict[str, list[Target]] = {}
-    for target in targets:
-        for name in (target.model, f"{target.provider.id}/{target.model}"):
-            named.setdefault(name, []).append(target)
-    return named
 def _strategy(how: schema.Pool, own: Mapping[str, str]) -> Strategy:
     """Make a pool's strategy, and the one it falls back to, which has no settings of its own."""
     fallback = None
@@ -105,6 +105,13 @@ def _strategy(how: schema.Pool, own: Mapping[str, str]) -> Strategy:
     return made
 
 
+def _by_name(targets: Iterable[Target]) -> dict[str, list[Target]]:
+    """Return the targets a client means by a model's id, with or without its provider's."""
+    named: dict[str, list[Target]] = {}
+    for target in targets:
+        for name in (target.model, f"{target.provider.id}/{target.model}"):
+            named.setdefault(name, []).append(target)
+    return named
 
 
 def silent_about_models(config: schema.MeshConfig, providers: Mapping[str, Provider]) -> list[str]:
@@ -171,6 +178,7 @@ def _targets(
                 key_subject=entry.quota_group or subject,
                 space=_space(model, upstream, provider),
                 card=card,
+                limits=tuple(_limits(entry, provider, upstream, entry.quota_group or subject)),
                 weight=model.weight,
                 connect=entry.timeouts.connect,
                 first_token=entry.timeouts.first_token,
@@ -185,6 +193,14 @@ def _space(model: schema.Model, upstream: str, provider: Provider) -> str:
     size = model.constraints.dimensions
     facts = catalogue.look_up(provider.connector, upstream) if size else None
     return f"{name} of {size}" if size and not (facts and facts.dims == size) else name
+
+
+def _limits(
+    entry: schema.Provider, provider: Provider, upstream: str, subject: str
+) -> Iterator[Limit]:
+    yield from configured.of_provider(provider.id, entry, subject)
+    if entry.tier == "free":
+        yield from configured.of_free_tier(provider.connector, upstream, subject)
 
 
 def _models(

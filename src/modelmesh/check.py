@@ -32,7 +32,7 @@ def check(
     except ConfigError as error:
         return _MISTAKES, str(error)
     try:
-        parts = build(config, state=State(), rng=system_rng())
+        parts = build(config, state=State(), rng=system_rng(), wall=lambda: wall)
     except ConfigError as error:
         problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
         told = ConfigError(problems, examined.source)

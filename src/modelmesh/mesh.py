@@ -56,7 +56,7 @@ class ModelMesh:
         self._transport = transport or choose(config)
         self._state = State()
         self._router = Router(self._transport, self._clock)
-        self._parts = build(config, state=self._state, rng=self._rng)
+        self._parts = build(config, state=self._state, rng=self._rng, wall=self._clock.wall)
         # What servers have said of their models.
         self._found: dict[str, list[str]] = {}
         self._prober = Prober(self._transport, self._clock)
@@ -245,7 +245,13 @@ class ModelMesh:
     def _join(self, found: dict[str, list[str]]) -> None:
         """Take in what servers say of their models."""
         self._found |= found
-        self._parts = build(self.config, state=self._state, rng=self._rng, found=self._found)
+        self._parts = build(
+            self.config,
+            state=self._state,
+            rng=self._rng,
+            wall=self._clock.wall,
+            found=self._found,
+        )
 
     def _asked(self, provider: str) -> tuple[Provider, Secret | None]:
         """Return whom to ask for a provider's models, and by which key."""

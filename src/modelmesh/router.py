@@ -6,7 +6,8 @@ from attrs import define, evolve, field
 
 from modelmesh.clock import Clock
 from modelmesh.errors import Attempt, ProviderError, RequestError, as_failure
-from modelmesh.pool import OpenAttempt, Pool
+from modelmesh.outcome import OpenAttempt
+from modelmesh.pool import Pool
 from modelmesh.stream import Stream, read_whole, splitter
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import Transport
@@ -65,13 +66,16 @@ class Router:
             if step.pause:
                 await self._clock.sleep(step.pause)
             try:
-                return await self._attempt(walk, step, heartbeat)
+                reply = await self._attempt(walk, step, heartbeat)
             except ProviderError as error:
                 walk.failed(step, error)
+            else:
+                if reply:
+                    return reply
         raise walk.verdict(self._clock.now())
 
-    async def _attempt(self, walk: Walk, step: Step, heartbeat: float | None) -> Reply:
-        """Ask one target. What comes of it is recorded, whichever way it ends."""
+    async def _attempt(self, walk: Walk, step: Step, heartbeat: float | None) -> Reply | None:
+        """Ask one target, unless a limit is short. What comes of it is recorded on every path."""
         started = self._clock.now()
         timers = Timers.start(
             step.target,
@@ -80,7 +84,9 @@ class Router:
             deadline=walk.deadline,
             heartbeat=heartbeat,
         )
-        outcome = walk.pool.begin(step.target, walk.request, clients_deadline=walk.clients_deadline)
+        outcome = walk.begin(step, started)
+        if outcome is None:
+            return None
         try:
             came = await self._ask(walk, step, outcome, timers)
         except RequestError:
@@ -98,7 +104,7 @@ class Router:
         walk.note(step, now - started)
         outcome.begin_answer(now)
         if isinstance(came, Answer):
-            outcome.succeed(now)
+            outcome.succeed(now, came.usage)
         return Reply(
             target=step.target,
             attempts=tuple(walk.attempts),

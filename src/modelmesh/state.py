@@ -10,8 +10,8 @@ from typing import Final
 from attrs import define, field
 
 from modelmesh.errors import ErrorKind
+from modelmesh.ledger import Ledger
 from modelmesh.types import Target
-
 
 _MINUTE: Final = 60.0
 # The weight below which an average is held for forgotten: ten half-lives of one value.
@@ -177,12 +177,16 @@ class Standing:
 
 @define(eq=False)
 class State:
-    """The health of everything, by name. It outlives the configuration that named it."""
+    """The health of everything, and what is taken of every limit, by name.
+
+    It outlives the configuration that named it.
+    """
 
     _targets: dict[str, Health] = field(factory=dict)
     _keys: dict[str, Health] = field(factory=dict)
     _providers: dict[str, Health] = field(factory=dict)
     _records: dict[str, Record] = field(factory=dict)
+    ledger: Ledger = field(factory=Ledger)
 
     def standing(self, target: Target) -> Standing:
         """Return what is remembered of a target, the same whenever it is asked for."""

@@ -29,9 +29,9 @@ _LATE: Final = "the time for the request ran out in the middle of the answer"
 class Outcome(Protocol):
     """Where a stream tells how it ended; only the first word counts."""
 
-    def succeed(self, now: float) -> None: ...
-    def fail(self, now: float, error: ProviderError) -> None: ...
-    def cancel(self) -> None: ...
+    def succeed(self, now: float, usage: Usage | None) -> None: ...
+    def fail(self, now: float, error: ProviderError, usage: Usage | None) -> None: ...
+    def cancel(self, usage: Usage | None) -> None: ...
 
 
 class Splitter(Protocol):
@@ -150,6 +150,8 @@ class Stream:
     # A chunk said why the answer ends. One without any text may, a mere end marker does not.
     _concluded: bool = field(default=False, init=False)
     _at_end: bool = field(default=False, init=False)
+    # Pieces with something of the answer.
+    _given: int = field(default=0, init=False)
     # Seconds waited for the vendor since its last event; a reader that takes its time adds none.
     _silence: float = field(default=0.0, init=False)
 
@@ -184,10 +186,10 @@ class Stream:
         beat = self._clock.now() + (self._timers.heartbeat or inf)
         while not self._ready:
             if self._broken:
-                self._outcome.fail(self._clock.now(), self._broken)
+                self._outcome.fail(self._clock.now(), self._broken, self._so_far())
                 raise self._broken
             if self._at_end:
-                self._outcome.succeed(self._clock.now())
+                self._outcome.succeed(self._clock.now(), self._so_far())
                 raise StopAsyncIteration
             if not await self._advance(beat):
                 return b""
@@ -202,9 +204,13 @@ class Stream:
     async def close(self) -> None:
         """End it. One that is closed before its answer was complete was left by the client."""
         if self._finished and not self._broken:
-            self._outcome.succeed(self._clock.now())
-        self._outcome.cancel()
+            self._outcome.succeed(self._clock.now(), self._so_far())
+        self._outcome.cancel(self._so_far())
         await self._reply.close(drain=self._at_end and not self._broken)
+
+    def _so_far(self) -> Usage | None:
+        """Return what it took by now: the vendor's word, or about a token for each piece."""
+        return self.usage or (Usage(completion=self._given) if self._given else None)
 
     async def _advance(self, beat: float) -> bool:
         """Read on; False when only a heartbeat is due."""
@@ -252,6 +258,7 @@ class Stream:
                 break
             for chunk in chunks:
                 content = content or chunk.content
+                self._given += chunk.content
                 self._finished = self._finished or chunk.finished
                 self._concluded = self._concluded or bool(chunk.finished and chunk.payload)
                 self.usage = chunk.usage or self.usage

@@ -13,6 +13,7 @@ from modelmesh.values import value
 if TYPE_CHECKING:
     from modelmesh.catalogue import Price, Retirement
     from modelmesh.errors import ProviderError
+    from modelmesh.ledger import Limit
 
 Endpoint = Literal["chat", "embeddings", "speech", "transcriptions", "images"]
 
@@ -22,9 +23,9 @@ FORWARDED_HEADERS: Final = frozenset(
 )
 """The headers of a client which may go to vendors, besides `proxy.forward_headers`."""
 
-
 SESSION_HEADER: Final = "x-session-id"
 """The header by which a client names the conversation that a request belongs to."""
+
 
 class Secret:
     """A value which shows itself to nobody who does not ask for it."""
@@ -70,8 +71,8 @@ class Request:
         raw: the body's bytes as they came, from which vendors' bodies are spliced; empty where the
             request was made in process.
         headers: those of the client's headers which may go to a vendor; names in lower case.
-        upload: the file of a form.
         session: what the client calls the conversation, empty if nothing; no vendor is told it.
+        upload: the file of a form.
         timeout: seconds the client gives all attempts together; None: the pool's own limit.
         stream: the answer is to come as events.
 
@@ -82,8 +83,8 @@ class Request:
     body: Mapping[str, Any] = field(repr=False)
     raw: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
-    endpoint: Endpoint = "chat"
     session: str = field(default="", repr=False)
+    endpoint: Endpoint = "chat"
     upload: Upload | None = None
     timeout: float | None = None
     stream: bool = field(init=False)
@@ -273,6 +274,7 @@ class Target:
         upstream: the model's name at the vendor.
         provider: the provider's translator.
         space: names what its embeddings can be compared with.
+        limits: what its provider and its key grant.
         key_subject: names whose quota a request counts against: the key's, or its group's.
         connect, first_token, idle, total: seconds to wait, see `timers`; None: the default.
 
@@ -285,6 +287,7 @@ class Target:
     key: Secret | None = field(default=None, repr=False)
     key_subject: str = ""
     space: str = field(default="", repr=False)
+    limits: tuple["Limit", ...] = field(default=(), repr=False)
     card: ModelCard = field(factory=ModelCard, repr=False)
     weight: float = 1.0
     connect: float | None = field(default=None, repr=False)

@@ -1,10 +1,6 @@
 """What the client is told when no target answered: the most hopeful cause decides."""
 
 from collections.abc import Sequence
-from math import ceil
-from typing import Final
-
-from attrs import frozen
 
 from modelmesh.errors import (
     Attempt,
@@ -14,42 +10,7 @@ from modelmesh.errors import (
     RequestError,
     RoutingError,
 )
-from modelmesh.types import ModelCard
-
-_ADVICE: Final = {
-    ErrorKind.BAD_KEY: ": the vendor refused the key; correct it and start again",
-    ErrorKind.NO_PERMISSION: ": the key may not use this model",
-    ErrorKind.MODEL_NOT_FOUND: ": the vendor has no such model; correct its name and start again",
-    ErrorKind.QUOTA_EXHAUSTED: ": the quota or the credit of the key is spent",
-}
-"""What to do about a target that does not come back by itself."""
-
-
-@frozen(kw_only=True)
-class Obstacle:
-    """Why a target was not tried: it cannot serve the request, or it is left alone until a time."""
-
-    target: str
-    reason: str
-    code: str | None = None
-    param: str | None = None
-    cause: ErrorKind | None = None
-    until: float | None = None
-    ended: str = ""
-
-    def describe(self, now: float) -> str:
-        if self.until is None:
-            return f"{self.target}: {self.reason}"
-        if self.until <= now:
-            return f"{self.target}: on trial with another request ({self.cause})"
-        why = f"{self.cause}{_ADVICE.get(self.cause, '')}{self.ended}" if self.cause else ""
-        return f"{self.target}: left alone for {ceil(self.until - now)}s ({why})"
-
-
-def ended(kind: ErrorKind | None, card: ModelCard) -> str:
-    """Return what is known of the end of a model that its vendor does not find; else nothing."""
-    known = card.retirement if kind is ErrorKind.MODEL_NOT_FOUND else None
-    return f"; {known.describe()}" if known else ""
+from modelmesh.obstacle import Obstacle
 
 
 def verdict(

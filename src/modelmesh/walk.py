@@ -4,28 +4,27 @@ Going on to another target costs no pause. Asking a target again does, and it is
 other is left (unless the pool's `retry.scope` says otherwise), while the retry budget lasts.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, Self
 
 from attrs import define, field
 
+from modelmesh import obstacle
 from modelmesh.config.schema import Retry
 from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
+from modelmesh.ledger import Short
+from modelmesh.obstacle import Obstacle
+from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
-from modelmesh.shape import ALWAYS, DECISIVE, WITHIN, Shape, misfit, shape_of
+from modelmesh.retrying import pause_before_retry
+from modelmesh.shape import ALWAYS, DECISIVE, Shape, misfit, shape_of
 from modelmesh.timers import TOTAL
 from modelmesh.types import Provider, Request, Target
 from modelmesh.values import value
-from modelmesh.verdict import Obstacle, ended, verdict
+from modelmesh.verdict import verdict
 
 # Seconds to wait for a target which another request has on trial.
 _SHORT: Final = 1.0
-_BACKOFF: Final[Mapping[str, Callable[[float, int], float]]] = {
-    "exponential": lambda first, retry: first * 2**retry,
-    "linear": lambda first, retry: first * (retry + 1),
-    "constant": lambda first, _: first,
-    "none": lambda *_: 0.0,
-}
 
 
 @value(kw_only=True)
@@ -80,6 +79,16 @@ class Walk:
         own = self.request.timeout
         return self.deadline if own is not None and self.started + own <= self.deadline else None
 
+    def begin(self, step: Step, now: float) -> OpenAttempt | None:
+        """Begin a step; None where a limit has become short since it was chosen."""
+        begun = self.pool.begin(
+            step.target, self.request, now, clients_deadline=self.clients_deadline
+        )
+        if isinstance(begun, OpenAttempt):
+            return begun
+        self._obstacles[step.target.id] = self._limited(step.target, begun, now)
+        return None
+
     def note(self, step: Step, seconds: float, error: ProviderError | None = None) -> None:
         """Add an attempt to the trail."""
         target = step.target
@@ -102,6 +111,7 @@ class Walk:
             or self._onward(now)
             or self._again(now)
             or self._last_resort(now)
+            or self._wait(now)
         )
         if step is not None:
             self._tries[step.target.id] = self._tries.get(step.target.id, 0) + 1
@@ -143,15 +153,20 @@ class Walk:
     def _soonest(self, now: float) -> float | None:
         """Return the seconds until the first of the targets that were in question may be asked."""
         waits = [
-            self.pool.standing(target).until() - now
+            self._free_at(target) - now
             for target in self.pool.targets
             if target.id in self._failed or self._is_waited_for(target)
         ]
         return min((wait for wait in waits if wait > 0), default=_SHORT if waits else None)
 
+    def _free_at(self, target: Target) -> float:
+        found = self._obstacles.get(target.id)
+        limited = found.until if found and found.limited else None
+        return max(self.pool.standing(target).until(), limited or 0.0)
+
     def _is_waited_for(self, target: Target) -> bool:
-        obstacle = self._obstacles.get(target.id)
-        return obstacle is not None and obstacle.until is not None
+        found = self._obstacles.get(target.id)
+        return found is not None and found.until is not None
 
     @property
     def _retry(self) -> Retry:
@@ -160,41 +175,36 @@ class Walk:
     def _onward(self, now: float) -> Step | None:
         """Take the next target in the order that can serve the request and may be asked."""
         for target in self._order:
-            step, obstacle = self._consider(target, now)
+            step, found = self._consider(target, now)
             if step:
                 return step
-            if obstacle:
-                self._obstacles[target.id] = obstacle
+            if found:
+                self._obstacles[target.id] = found
         return None
 
     def _consider(self, target: Target, now: float) -> tuple[Step | None, Obstacle | None]:
         """Say how to try a target, or what stands in the way."""
         reason = misfit(self._shape, target.card) or self._unserved(target)
         if reason:
-            code = "context_length_exceeded" if "context" in reason else "unsupported_by_model"
-            return None, Obstacle(target=target.id, reason=reason, code=code)
+            return None, obstacle.incapable(target, reason)
         if not self._has_room(target):
             return None, None
         lacks = target.provider.lacks(self.request, target.upstream)
         refused = lacks and self._refused(lacks)
         if refused:
-            return None, Obstacle(
-                target=target.id,
-                reason=f"its vendor does not take {', '.join(sorted(refused))}",
-                code="unsupported_parameter",
-                param=WITHIN.get(min(refused), min(refused)),
-            )
+            return None, obstacle.refused(target, refused)
         standing = self.pool.standing(target)
         if not standing.ready(now):
-            health = standing.worst(now)
-            return None, Obstacle(
-                target=target.id,
-                reason="it is left alone",
-                cause=health.cause or ErrorKind.SERVER_ERROR,
-                ended=ended(health.cause, target.card),
-                until=max(health.until, now),
-            )
+            return None, obstacle.left_alone(target, standing, now)
+        short = self.pool.short(target, self.request)
+        if short:
+            return None, self._limited(target, short, now)
         return Step(target=target, drop=lacks), None
+
+    def _limited(self, target: Target, short: Short, now: float) -> Obstacle:
+        if short.limit.unit == "dollars" and self.pool.settings.on_budget_exceeded == "error":
+            self._over = True
+        return obstacle.limited(target, short, now, self.pool.wall())
 
     def _embeds(self, target: Target) -> bool:
         return "embeddings" in target.provider.endpoints and not misfit(self._shape, target.card)
@@ -243,26 +253,14 @@ class Walk:
         return min(possible, key=lambda step: step.pause)
 
     def _retry_of(self, step: Step, error: ProviderError, now: float) -> Step | None:
-        tries = self._tries[step.target.id]
-        if tries >= self._retry.max_attempts or not self._worth_retrying(error):
-            return None
         if not self._has_room(step.target):
             return None
-        pause = min(
-            _BACKOFF[self._retry.backoff](self._retry.initial_delay, tries - 1),
-            self._retry.max_delay,
+        pause = pause_before_retry(
+            self._retry, error, tries=self._tries[step.target.id], chance=self.pool.rng.random()
         )
-        pause *= self.pool.rng.random()
-        if self._retry.honor_retry_after and error.retry_after is not None:
-            pause = max(pause, error.retry_after)
-        if pause > self.pool.settings.max_wait or now + pause >= self.deadline:
+        if pause is None or pause > self.pool.settings.max_wait or now + pause >= self.deadline:
             return None
         return Step(target=step.target, pause=pause, drop=step.drop)
-
-    def _worth_retrying(self, error: ProviderError) -> bool:
-        if error.vendor_status in self._retry.non_retryable_codes or error.retryable is False:
-            return False
-        return error.rule.retry or error.vendor_status in self._retry.retryable_codes
 
     def _last_resort(self, now: float) -> Step | None:
         """Ask a target which is left alone on our own guess, where there is no other.
@@ -273,6 +271,7 @@ class Walk:
             target
             for target in self.pool.targets
             if self._is_waited_for(target)
+            and not self._obstacles[target.id].limited
             and target.id not in self._failed
             and self._has_room(target)
             and self.pool.standing(target).told_until() <= now
@@ -283,3 +282,17 @@ class Walk:
             return None
         target = min(guessed, key=lambda target: self.pool.standing(target).until())
         return Step(target=target, drop=target.provider.lacks(self.request, target.upstream))
+
+    def _wait(self, now: float) -> Step | None:
+        """Wait for the first limit that is free again, where there is the time for it."""
+        limited = {id_: each.until or now for id_, each in self._obstacles.items() if each.limited}
+        patience = min(self.started + self.pool.settings.max_wait, self.deadline)
+        if not limited or self._over:
+            return None
+        id_ = min(limited, key=limited.__getitem__)
+        if limited[id_] >= patience:
+            return None
+        del self._obstacles[id_]
+        target = next(one for one in self.pool.targets if one.id == id_)
+        drop = target.provider.lacks(self.request, target.upstream)
+        return Step(target=target, pause=max(0.0, limited[id_] - now), drop=drop)

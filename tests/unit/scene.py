@@ -8,12 +8,15 @@ from typing import Any
 from modelmesh.config import schema
 from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
 from modelmesh.state import State
 from modelmesh.strategies.stick_until_failure import Strategy
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import Reply, ScriptedTransport, reply, stream
 from modelmesh.types import ModelCard, Request, Secret, Target
+
+WALL = 1_790_000_000.0
 
 
 class Vendor(Provider):
@@ -59,8 +62,16 @@ def pool(
         settings=chosen,
         strategy=Strategy(chosen),
         rng=rng or Random(1),
+        wall=lambda: WALL,
         state=state or State(),
     )
+
+
+def begun(asked: Pool, target: Target, now: float = 0.0) -> OpenAttempt:
+    """Begin an attempt, for which there is room."""
+    attempt = asked.begin(target, request(), now)
+    assert isinstance(attempt, OpenAttempt)
+    return attempt
 
 
 def request(*, timeout: float | None = None, **body: Any) -> Request:

@@ -22,7 +22,13 @@ def server(**more: Any) -> dict[str, Any]:
 def built(
     *, found: Mapping[str, list[str]] | None = None, state: State | None = None, **config: Any
 ) -> Parts:
-    return build(load(config, environ={}), state=state or State(), rng=Random(1), found=found)
+    return build(
+        load(config, environ={}),
+        state=state or State(),
+        rng=Random(1),
+        wall=lambda: 0.0,
+        found=found,
+    )
 
 
 VENDORS: dict[str, Any] = {"a": server(), "b": server()}

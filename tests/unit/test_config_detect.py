@@ -145,7 +145,7 @@ def test_a_single_provider_takes_any_model() -> None:
 def test_a_model_nobody_lists_gets_the_pool_its_name_tells_of() -> None:
     found = detect({"OLLAMA_HOST": "127.0.0.1:11434"}, models=["nomic-embed-text"])
     assert list(found.pools) == ["embeddings"]
-    assert list(build(found, state=State(), rng=Random()).pools) == ["embeddings"]
+    assert list(build(found, state=State(), rng=Random(), wall=lambda: 0.0).pools) == ["embeddings"]
 
 
 def test_a_model_that_might_be_anybodys_is_a_mistake() -> None:
@@ -180,13 +180,13 @@ def test_a_capability_beside_chat_finds_the_models_of_whose_key_is_there(
     capability: str, pool: str, variable: str, model: str
 ) -> None:
     config = detect({variable: "a"}, capabilities=[capability])
-    found = build(config, state=State(), rng=Random()).pools[pool]
+    found = build(config, state=State(), rng=Random(), wall=lambda: 0.0).pools[pool]
     assert found.targets[0].upstream == model
 
 
 def test_models_which_nobody_withdraws_go_before_those_that_end() -> None:
     config = detect({"GEMINI_API_KEY": "a"}, capabilities=["image-generation"])
-    found = build(config, state=State(), rng=Random()).pools["image-generation"]
+    found = build(config, state=State(), rng=Random(), wall=lambda: 0.0).pools["image-generation"]
     ends = [bool(target.card.retirement) for target in found.targets]
     assert ends == sorted(ends)
 
@@ -200,7 +200,7 @@ def test_the_catalogues_models_are_used_only_for_what_is_asked_and_usual_ones_ca
 def test_a_capability_that_nobody_here_has_is_a_mistake_which_names_it() -> None:
     config = detect({"ANTHROPIC_API_KEY": "a"}, capabilities=["text-to-speech"])
     with pytest.raises(ConfigError, match=r"pools\.text-to-speech: no model there is fits"):
-        build(config, state=State(), rng=Random())
+        build(config, state=State(), rng=Random(), wall=lambda: 0.0)
 
 
 def test_an_unknown_capability_is_a_mistake_with_a_suggestion() -> None:

@@ -40,7 +40,7 @@ def configured(models: Mapping[str, str], connector: str = "groq.api.v1", **more
 
 
 def told(config: Any, wall: float) -> list[str]:
-    parts = build(config, state=State(), rng=Random(1))
+    parts = build(config, state=State(), rng=Random(1), wall=lambda: 0.0)
     return list(notices(config, parts.targets, wall=wall))
 
 

@@ -6,7 +6,8 @@ from scene import error, pool, provider, request, target
 
 from modelmesh.config.schema import Deactivation, ProviderDeactivation, Recovery, Retry
 from modelmesh.errors import RULES, ErrorKind, ProviderError
-from modelmesh.pool import OpenAttempt, Pool, RetryBudget
+from modelmesh.outcome import OpenAttempt
+from modelmesh.pool import Pool, RetryBudget
 from modelmesh.state import State
 from modelmesh.types import Secret, Target
 
@@ -15,7 +16,9 @@ NOW = 100.0
 
 
 def begin(asked: Pool, place: int = 0, **more: Any) -> OpenAttempt:
-    return asked.begin(asked.targets[place], request(), **more)
+    begun = asked.begin(asked.targets[place], request(), NOW, **more)
+    assert isinstance(begun, OpenAttempt)
+    return begun
 
 
 def fail(asked: Pool, kind: ErrorKind, status: int | None = None, **more: Any) -> None:

@@ -34,19 +34,23 @@ class Noted:
     """Keeps how a stream said that it ended; only the first word counts."""
 
     words: list[str] = field(factory=list)
+    usages: list[Usage | None] = field(factory=list)
 
     @property
     def word(self) -> str | None:
         return self.words[0] if self.words else None
 
-    def succeed(self, now: float) -> None:  # noqa: ARG002 - the protocol's
+    def succeed(self, now: float, usage: Usage | None) -> None:  # noqa: ARG002 - the protocol's
         self.words.append("answered")
+        self.usages.append(usage)
 
-    def fail(self, now: float, error: ProviderError) -> None:  # noqa: ARG002 - the protocol's
+    def fail(self, now: float, error: ProviderError, usage: Usage | None) -> None:  # noqa: ARG002 - the protocol's
         self.words.append(error.kind)
+        self.usages.append(usage)
 
-    def cancel(self) -> None:
+    def cancel(self, usage: Usage | None) -> None:
         self.words.append("cancelled")
+        self.usages.append(usage)
 
 
 @define(eq=False)

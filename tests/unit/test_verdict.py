@@ -2,7 +2,8 @@ import pytest
 from scene import error
 
 from modelmesh.errors import RULES, Attempt, ErrorKind, MeshError, RequestError, RoutingError
-from modelmesh.verdict import Obstacle, verdict
+from modelmesh.obstacle import Obstacle
+from modelmesh.verdict import verdict
 
 K = ErrorKind
 NOW = 1000.0

@@ -2,7 +2,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from scene import Picky, error, pool, provider, request, target
+from scene import Picky, begun, error, pool, provider, request, target
 
 from modelmesh.config.schema import Deactivation, Recovery, Retry, Timeouts
 from modelmesh.errors import RULES, ErrorKind, MeshError, ProviderError, RoutingError
@@ -48,7 +48,8 @@ class Story:
         return self.trail
 
     def _tried(self, walk: Walk, step: Step, took: float) -> bool:
-        attempt = self.pool.begin(step.target, walk.request, clients_deadline=walk.clients_deadline)
+        attempt = walk.begin(step, self.now)
+        assert attempt
         self.now += took
         failed = self.says.get(step.target.id)
         walk.note(step, took, failed)
@@ -284,7 +285,7 @@ def test_no_target_is_asked_when_there_is_no_time_left() -> None:
 
 
 def cool(asked: Pool, place: int, kind: ErrorKind, **more: Any) -> None:
-    asked.begin(asked.targets[place], request()).fail(NOW - 1, error(kind, **more))
+    begun(asked, asked.targets[place]).fail(NOW - 1, error(kind, **more))
 
 
 def test_a_lone_target_left_alone_on_a_guess_is_asked_all_the_same() -> None:
@@ -296,7 +297,7 @@ def test_a_lone_target_left_alone_on_a_guess_is_asked_all_the_same() -> None:
 def test_the_one_that_comes_back_the_soonest_is_the_last_resort() -> None:
     asked = pool(*many("a/m", "b/m", "c/m"))
     cool(asked, 0, K.SERVER_ERROR)
-    asked.begin(asked.targets[1], request()).fail(NOW - 20, error(K.SERVER_ERROR))
+    begun(asked, asked.targets[1]).fail(NOW - 20, error(K.SERVER_ERROR))
     cool(asked, 2, K.SERVER_ERROR)
     assert trail(asked, {}) == ["b/m"]
 
@@ -340,11 +341,11 @@ def test_a_target_comes_back_after_its_time_and_only_one_request_tries_it() -> N
     steps = [Walk.start(asked, request(), later).next(later) for _ in range(1)]
     assert steps[0]
     taken = [steps[0].target.id]
-    asked.begin(steps[0].target, request())
+    begun(asked, steps[0].target)
     for _ in range(99):
         step = Walk.start(asked, request(), later).next(later)
         assert step
-        asked.begin(step.target, request())
+        begun(asked, step.target)
         taken.append(step.target.id)
     assert taken == ["a/m"] + ["b/m"] * 99
 
@@ -451,7 +452,7 @@ def test_a_target_on_trial_is_worth_a_short_wait() -> None:
     asked = pool(target("a/m"), recovery=Recovery(last_resort=False, cooldown=5))
     cool(asked, 0, K.OVERLOADED)
     story = Story(asked, {}, now=NOW + 10)
-    asked.begin(asked.targets[0], request())
+    begun(asked, asked.targets[0])
     assert story.walk() == []
     told = story.verdict()
     assert (told.status, told.retry_after) == (503, 1.0)

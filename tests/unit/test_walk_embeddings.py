@@ -9,6 +9,7 @@ from scene import error
 from modelmesh.build import build
 from modelmesh.config.load import load
 from modelmesh.errors import ErrorKind, MeshError, RequestError
+from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
 from modelmesh.state import State
 from modelmesh.types import Request
@@ -32,7 +33,9 @@ def built(models: dict[str, Any], **pool: Any) -> Pool:
         "models": {name: {"capabilities": ["text-embeddings"], **m} for name, m in models.items()},
         "pools": {"vectors": {"models": list(models), "retry": {"max_attempts": 1}, **pool}},
     }
-    return build(load(config, environ={}), state=State(), rng=Random(1)).pools["vectors"]
+    return build(load(config, environ={}), state=State(), rng=Random(1), wall=lambda: 0.0).pools[
+        "vectors"
+    ]
 
 
 def request(**body: Any) -> Request:
@@ -81,7 +84,8 @@ def test_another_model_is_never_asked_instead() -> None:
 def test_which_embeddings_a_pool_has_does_not_depend_on_who_is_well() -> None:
     pool = built({"one": of("a", SMALL), "two": of("b", "mistral-embed")})
     target = pool.targets[0]
-    attempt = pool.begin(target, request(), clients_deadline=None)
+    attempt = pool.begin(target, request(), NOW)
+    assert isinstance(attempt, OpenAttempt)
     attempt.fail(NOW, error(ErrorKind.QUOTA_EXHAUSTED, 429, retry_after=3600.0))
     refused = verdict(pool)
     assert refused.status == 429

@@ -6,6 +6,6 @@ released, when it ends. `windows` knows when a limit begins anew, `counts` what 
 """
 
 from modelmesh.ledger.ledger import Ask, Hold, Ledger, Short
-from modelmesh.ledger.limits import Limit, Unit
+from modelmesh.ledger.limits import NANO, Limit, Unit
 
-__all__ = ["Ask", "Hold", "Ledger", "Limit", "Short", "Unit"]
+__all__ = ["NANO", "Ask", "Hold", "Ledger", "Limit", "Short", "Unit"]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from attrs import evolve
+
 from modelmesh.catalogue import Price
 from modelmesh.ledger.limits import NANO
 from modelmesh.types import ModelCard, Request, Usage
@@ -17,13 +19,16 @@ MAX_OUTPUT: Final = 4096
 """Tokens of an answer, where neither the request nor the model's card caps them."""
 
 _BYTES_PER_TOKEN: Final = 2
+_USUAL: Final = 300
+"""Tokens of an answer of a target that has not answered yet."""
+
 _PER_PART: Final = 2000
 """Tokens of a part that is no text."""
 
 _MILLION: Final = 1_000_000
 _MINUTE: Final = 60.0
-_SLOWEST: Final = 16_000
-"""Bytes of sound that last a second, in the densest of the usual codings: a little above 100 kbit."""
+_BYTES_PER_SECOND: Final = 1_000
+"""Bytes of a second of sound at the least: speech in 8 kbit."""
 
 
 @value
@@ -40,6 +45,18 @@ def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     output = output_tokens(request, card)
     usage = Usage(prompt=prompt, completion=output)
     return Amounts(prompt + output, cost(request, usage, card.price, wall))
+
+
+def expected(request: Request, answers: int, written: int, card: ModelCard) -> Usage:
+    """Return what a request probably takes, by the tokens that so many answers had together."""
+    usual = written // answers if answers else _USUAL
+    prompt = prompt_tokens(request) // 2 or 1
+    return Usage(prompt=prompt, completion=min(usual, output_tokens(request, card)))
+
+
+def filled(usage: Usage, request: Request) -> Usage:
+    """Return a usage with an estimate of the prompt where the vendor did not tell of it."""
+    return usage if usage.prompt else evolve(usage, prompt=prompt_tokens(request) // 2 or 1)
 
 
 def prompt_tokens(request: Request) -> int:
@@ -98,7 +115,7 @@ def _of_units(request: Request, price: Price) -> list[float]:
         images = body.get("n")
         found.append((images if type(images) is int and images > 0 else 1) * price.per_image)
     if request.endpoint == "transcriptions" and price.per_minute is not None and request.upload:
-        seconds = len(request.upload.content) / _SLOWEST
+        seconds = len(request.upload.content) / _BYTES_PER_SECOND
         found.append(seconds / _MINUTE * price.per_minute)
     return found
 

@@ -1,6 +1,7 @@
 """Reserving, settling, releasing: all limits of an attempt at once, or none of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 from attrs import define, field
 
@@ -11,18 +12,22 @@ from modelmesh.values import value
 
 @value
 class Ask:
-    """So much of a limit."""
+    """So much of a limit; None where nobody knows how much."""
 
     limit: Limit
-    amount: int
+    amount: int | None
 
 
 @value
 class Short:
-    """Why nothing was granted: the limit that is free again the latest, and when; inf: never."""
+    """Why nothing was granted: the limit that is free again the latest, and when; inf: never.
+
+    `unknown` means that nobody knows how much would be taken of it.
+    """
 
     limit: Limit
     until: float
+    unknown: bool = False
 
 
 @define(eq=False)
@@ -52,21 +57,27 @@ class Ledger:
 
     def reserve(self, asks: Iterable[Ask], wall: float) -> Hold | Short:
         """Take all that is asked for, or nothing and say what is short."""
-        short: Short | None = None
-        counted = [(self._count(ask.limit), ask.amount) for ask in asks]
-        for count, amount in counted:
-            free = count.free_at(amount, wall) if count.limit.enforced else wall
-            if free > wall and (short is None or free > short.until):
-                short = Short(count.limit, free)
-        if short:
+        wanted = list(asks)
+        if short := self.short(wanted, wall):
             return short
+        counted = [(self._count(ask.limit), ask.amount or 0) for ask in wanted]
         return Hold([(count, count.add(amount, wall), amount) for count, amount in counted])
 
     def short(self, asks: Iterable[Ask], wall: float) -> Short | None:
         """Return what `reserve` would find short, without taking anything."""
-        found = [(self._count(ask.limit).free_at(ask.amount, wall), ask.limit) for ask in asks]
-        late = [(free, limit) for free, limit in found if free > wall and limit.enforced]
-        return Short(*max(late, key=lambda pair: pair[0])[::-1]) if late else None
+        found: Short | None = None
+        for ask in asks:
+            free = self._free_at(ask, wall)
+            if free > wall and (found is None or free > found.until):
+                found = Short(ask.limit, free, ask.amount is None)
+        return found
+
+    def _free_at(self, ask: Ask, wall: float) -> float:
+        if not ask.limit.enforced:
+            return wall
+        if ask.amount is None:
+            return inf if ask.limit.unknown == "refuse" else wall
+        return self._count(ask.limit).free_at(ask.amount, wall)
 
     def taken(self, limit: Limit, wall: float) -> int:
         return self._count(limit).taken(wall)

@@ -22,6 +22,7 @@ class Limit:
         subject: whose use it is: a provider, a key, a target, a pool.
         amount: in the unit's own count.
         enforced: it refuses; otherwise it only tells.
+        unknown: what becomes of a request whose price nobody knows, under a limit of dollars.
 
     """
 
@@ -31,3 +32,4 @@ class Limit:
     amount: int
     window: Window
     enforced: bool = True
+    unknown: Literal["refuse", "warn", "allow"] = "refuse"

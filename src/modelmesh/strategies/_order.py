@@ -1,7 +1,7 @@
 """What several strategies put targets in order by. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
-from heapq import heapify, heappop
+from itertools import groupby
 from typing import Generic, TypeVar
 
 from modelmesh.types import Target, Targets
@@ -36,9 +36,9 @@ def around(first: int, lap: int, count: int) -> Iterator[int]:
 def lowest_first(
     targets: Targets, keys: Iterable[tuple[float, ...]], number: int
 ) -> Iterator[Target]:
-    """Give the targets by their keys. Of equals another one is first at every `number`."""
-    count = len(targets)
-    heap = [(key, (place - number) % count, place) for place, key in enumerate(keys)]
-    heapify(heap)
-    while heap:
-        yield targets[heappop(heap)[-1]]
+    """Give the targets by their keys. Equals take turns at being first, by `number`."""
+    key = list(keys).__getitem__
+    for _, equals in groupby(sorted(range(len(targets)), key=key), key):
+        places = list(equals)
+        turn = number % len(places)
+        yield from (targets[place] for place in places[turn:] + places[:turn])

@@ -5,10 +5,10 @@ more takes its share of the sessions and leaves all others where they are. A ses
 fails goes to the next in its own order, and comes back when that target does.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from hashlib import blake2b
 from math import log
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from attrs import frozen
 
@@ -16,11 +16,9 @@ from modelmesh import strategies
 from modelmesh.config.schema import Pool
 from modelmesh.strategies import Turn, round_robin
 from modelmesh.strategies._order import Once, lowest_first
-from modelmesh.types import SESSION_HEADER, Request, Target, Targets
+from modelmesh.strategies._session import session
+from modelmesh.types import SESSION_HEADER, Target, Targets
 
-# What OpenAI has clients name a conversation by, and what they named it by before:
-# https://platform.openai.com/docs/api-reference/chat/create.
-_NAMES: Final = ("prompt_cache_key", "user")
 _BITS: Final = 64
 _MASK: Final = (1 << _BITS) - 1
 # An odd number whose bits look random, as any that multiplies a hash.
@@ -45,36 +43,13 @@ class Strategy:
 
     def order(self, targets: Targets, turn: Turn) -> Iterable[Target]:
         """Go by the session's own order; by the fallback strategy where there is no session."""
-        words = list(_session(turn.request, self._header))
+        words = list(session(turn.request, self._header))
         if not words:
             return self._fallback.order(targets, turn)
-        session = _hash(words)
+        hashed = _hash(words)
         pairs = zip(targets, self._hashes(targets), strict=True)
-        keys = (_rank(session ^ other, one.weight) for one, other in pairs)
+        keys = (_rank(hashed ^ other, one.weight) for one, other in pairs)
         return lowest_first(targets, keys, turn.number)
-
-
-def _session(request: Request, header: str) -> Iterator[str]:
-    """Give the words which tell a session from others; none where nothing does."""
-    named = (request.headers.get(header), request.session, *map(request.body.get, _NAMES))
-    name = next((name for name in named if name), None)
-    if name:
-        yield str(name)
-    elif isinstance(messages := request.body.get("messages"), list):
-        yield from _opening(messages)
-
-
-def _opening(messages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Give the text a conversation begins with, up to the first thing its user says."""
-    for message in messages:
-        content, role = message.get("content"), str(message.get("role"))
-        yield role
-        if isinstance(content, str):
-            yield content
-        elif isinstance(content, list):
-            yield from (str(part["text"]) for part in content if "text" in part)
-        if role == "user":
-            return
 
 
 def _hash(words: Iterable[str]) -> int:

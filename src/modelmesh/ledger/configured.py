@@ -1,0 +1,117 @@
+"""The limits that a configuration sets, and those known of a vendor's free tier."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from modelmesh.catalogue.free_tiers import Cap, FreeTier, free_tier
+from modelmesh.config import schema
+from modelmesh.ledger.limits import NANO, Limit, Unit
+from modelmesh.ledger.windows import Always, Calendar, Rolling, Window
+
+_MINUTE: Final = 60.0
+_DAY: Final = 86_400.0
+_RATES: Final[tuple[tuple[str, Unit, Window, str], ...]] = (
+    ("rpm", "requests", Rolling(_MINUTE), "requests a minute"),
+    ("tpm", "tokens", Rolling(_MINUTE), "tokens a minute"),
+    ("rpd", "requests", Rolling(_DAY), "requests a day"),
+    ("tpd", "tokens", Rolling(_DAY), "tokens a day"),
+    ("concurrency", "at once", Always(), "requests at once"),
+)
+_QUOTAS: Final[tuple[tuple[str, Unit, str], ...]] = (
+    ("request_limit", "requests", "requests"),
+    ("token_limit", "tokens", "tokens"),
+    ("budget_limit", "dollars", "dollars"),
+)
+_WINDOWS: Final = {
+    "hourly": Calendar("hour"),
+    "daily": Calendar("day"),
+    "monthly": Calendar("month"),
+}
+_RENEWED: Final[dict[str, Calendar]] = {
+    "hourly": Calendar("hour"),
+    "daily_utc": Calendar("day"),
+    "daily_pacific": Calendar("day", "America/Los_Angeles"),
+    "monthly": Calendar("month"),
+}
+_ROLLING: Final = {
+    "second": 1.0,
+    "minute": _MINUTE,
+    "hour": 3600.0,
+    "day": _DAY,
+    "month": 31 * _DAY,
+}
+_UNITS: Final[dict[str, Unit]] = {"requests": "requests", "tokens": "tokens", "dollars": "dollars"}
+
+
+def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[Limit]:
+    """Give what one provider entry sets: rates of each key, and a budget of all its keys."""
+    for name, unit, window, words in _RATES:
+        amount = getattr(entry.rate_limits, name)
+        if amount is not None:
+            told = f"{id_}: {amount:,} {words}"
+            yield Limit(name=told, subject=key_subject, unit=unit, amount=amount, window=window)
+    budget = entry.budget
+    for amount, unit_of_time in ((budget.daily_limit, "day"), (budget.monthly_limit, "month")):
+        if amount is not None:
+            yield Limit(
+                name=f"{id_}: ${amount:g} a {unit_of_time}",
+                subject=id_,
+                unit="dollars",
+                amount=round(amount * NANO),
+                window=Calendar("day" if unit_of_time == "day" else "month"),
+                enforced=budget.enforce,
+                unknown=budget.on_unknown_cost,
+            )
+
+
+def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) -> Iterator[Limit]:
+    """Give the quotas after which a target, or a provider, is left alone."""
+    window: Window = Always()
+    if rule.quota_window:
+        window = _WINDOWS[rule.quota_window]
+    if recovery.on_quota_reset and recovery.quota_reset_schedule:
+        window = _RENEWED[recovery.quota_reset_schedule]
+    for name, unit, words in _QUOTAS:
+        amount = getattr(rule, name)
+        if amount is not None:
+            yield Limit(
+                name=f"{subject}: {amount:,} {words}",
+                subject=subject,
+                unit=unit,
+                amount=round(amount * NANO) if unit == "dollars" else amount,
+                window=window,
+            )
+
+
+def of_free_tier(connector: str, model: str, key_subject: str) -> Iterator[Limit]:
+    """Give what a vendor's free tier grants a model, as far as that is known."""
+    tier = free_tier(connector)
+    if tier is None:
+        return
+    subject = f"{key_subject}/{model}" if tier.per_model else key_subject
+    for granted in tier.limits_for(model)[:1]:
+        for cap in granted.caps:
+            if cap.unit in _UNITS:
+                yield _granted(connector, subject, cap, tier)
+
+
+def _granted(connector: str, subject: str, cap: Cap, tier: FreeTier) -> Limit:
+    unit = _UNITS[cap.unit]
+    words = "" if cap.window == "once" else f" a {cap.window}"
+    return Limit(
+        name=f"{connector}, free tier: {cap.amount:,g} {cap.unit}{words}",
+        subject=f"{subject} (free)",
+        unit=unit,
+        amount=round(cap.amount * NANO) if unit == "dollars" else int(cap.amount),
+        window=_window(cap, tier),
+    )
+
+
+def _window(cap: Cap, tier: FreeTier) -> Window:
+    if cap.window == "once":
+        return Always()
+    reset = tier.resets.get(cap.window)
+    if reset is None or reset.at is None or cap.window not in ("day", "month"):
+        return Rolling(_ROLLING[cap.window])
+    hour, minute = map(int, reset.at.split(":"))
+    return Calendar("day" if cap.window == "day" else "month", reset.zone, hour * 60 + minute)

@@ -1,0 +1,102 @@
+"""Why a target is not tried, as a client is told where no other answers."""
+
+from math import ceil, inf
+from typing import Final
+
+from attrs import frozen
+
+from modelmesh.errors import ErrorKind
+from modelmesh.ledger import Short
+from modelmesh.shape import WITHIN
+from modelmesh.state import Standing
+from modelmesh.types import ModelCard, Target
+
+_LONG: Final = 3600.0
+"""Seconds beyond which a limit is not one of rates, but a quota that is used up."""
+
+_ADVICE: Final = {
+    ErrorKind.BAD_KEY: ": the vendor refused the key; correct it and start again",
+    ErrorKind.NO_PERMISSION: ": the key may not use this model",
+    ErrorKind.MODEL_NOT_FOUND: ": the vendor has no such model; correct its name and start again",
+    ErrorKind.QUOTA_EXHAUSTED: ": the quota or the credit of the key is spent",
+}
+"""What to do about a target that does not come back by itself."""
+
+
+@frozen(kw_only=True)
+class Obstacle:
+    """Why a target was not tried: it cannot serve the request, or is not to be asked until a time.
+
+    `limited` means that a limit of ours is short, and not that it is left alone.
+    """
+
+    target: str
+    reason: str
+    code: str | None = None
+    param: str | None = None
+    cause: ErrorKind | None = None
+    until: float | None = None
+    limited: bool = False
+    ended: str = ""
+
+    def describe(self, now: float) -> str:
+        if self.until is None:
+            return f"{self.target}: {self.reason}"
+        if self.limited:
+            return f"{self.target}: {self.reason}, for another {ceil(self.until - now)}s"
+        if self.until <= now:
+            return f"{self.target}: on trial with another request ({self.cause})"
+        why = f"{self.cause}{_ADVICE.get(self.cause, '')}{self.ended}" if self.cause else ""
+        return f"{self.target}: left alone for {ceil(self.until - now)}s ({why})"
+
+
+def ended(kind: ErrorKind | None, card: ModelCard) -> str:
+    """Return what is known of the end of a model that its vendor does not find; else nothing."""
+    known = card.retirement if kind is ErrorKind.MODEL_NOT_FOUND else None
+    return f"; {known.describe()}" if known else ""
+
+
+def incapable(target: Target, reason: str) -> Obstacle:
+    """Say what a target cannot do."""
+    code = "context_length_exceeded" if "context" in reason else "unsupported_by_model"
+    return Obstacle(target=target.id, reason=reason, code=code)
+
+
+def refused(target: Target, parameters: frozenset[str]) -> Obstacle:
+    """Say what a target's vendor does not take."""
+    return Obstacle(
+        target=target.id,
+        reason=f"its vendor does not take {', '.join(sorted(parameters))}",
+        code="unsupported_parameter",
+        param=WITHIN.get(min(parameters), min(parameters)),
+    )
+
+
+def left_alone(target: Target, standing: Standing, now: float) -> Obstacle:
+    """Say how long a target is left alone, and for what."""
+    health = standing.worst(now)
+    return Obstacle(
+        target=target.id,
+        reason="it is left alone",
+        cause=health.cause or ErrorKind.SERVER_ERROR,
+        ended=ended(health.cause, target.card),
+        until=max(health.until, now),
+    )
+
+
+def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
+    """Say which limit is short, and how long."""
+    wait = short.until - wall
+    if wait == inf:
+        reason = f"it may take more than is left for good of {short.limit.name}"
+        if short.unknown:
+            reason = f"nobody knows what it costs, and there is a limit, {short.limit.name}"
+        return Obstacle(target=target.id, reason=reason, code="insufficient_quota")
+    spent = short.limit.unit == "dollars" or wait > _LONG
+    return Obstacle(
+        target=target.id,
+        reason=f"it has reached its limit, {short.limit.name}",
+        cause=ErrorKind.QUOTA_EXHAUSTED if spent else ErrorKind.RATE_LIMIT,
+        until=now + wait,
+        limited=True,
+    )

@@ -1,0 +1,180 @@
+"""What becomes of an attempt, and what that means for its target, its key and its provider."""
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from attrs import define
+
+from modelmesh.config import schema
+from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.ledger import Hold, Unit, costs
+from modelmesh.obstacle import ended
+from modelmesh.state import Health, Standing
+from modelmesh.types import Request, Target, Usage
+
+if TYPE_CHECKING:
+    from modelmesh.pool import Pool
+
+# What is shorter ("EMPTY", "none") only fills the place of a key, and is a word like any other.
+_SHORTEST_KEY: Final = 8
+
+log: Final = logging.getLogger("modelmesh")
+
+
+@define(eq=False)
+class OpenAttempt:
+    """An attempt that runs. The first of its three ends counts, later ones do nothing."""
+
+    _pool: "Pool"
+    _target: Target
+    _request: Request
+    _standing: Standing
+    _trials: list[Health]
+    _clients_deadline: float | None
+    _hold: Hold | None
+    _begun: float
+    _ended: bool = False
+    _answering: float = 0.0
+
+    def begin_answer(self, now: float) -> None:
+        """Note that the target begins to answer: a trial is over, further requests stay with it."""
+        self._free_trials()
+        for health in self._standing.parts:
+            if health.on_trial:
+                health.alive(now)
+        self._standing.record.first_token.add(now - self._begun, now)
+        self._answering = now
+        self._pool.stay_with(self._target, now)
+
+    def succeed(self, now: float, usage: Usage | None = None) -> None:
+        """Note that the target answered, and whole."""
+        if self._end(usage or self._unknown()):
+            record = self._standing.record
+            record.answers += 1
+            if usage and usage.completion:
+                record.per_token.add((now - self._answering) / usage.completion, now)
+            for health in self._standing.parts:
+                health.answered(now)
+
+    def cancel(self, usage: Usage | None = None) -> None:
+        """Note that the client left, or its own time ran out: nobody is to blame."""
+        if self._end(usage):
+            self._standing.record.cancelled += 1
+            log.info("request %s: %s: cancelled", self._request.id, self._target.id)
+
+    def fail(self, now: float, error: ProviderError, usage: Usage | None = None) -> None:
+        """Note that the target failed, and leave alone what the failure says something of.
+
+        `usage` is what it took all the same.
+        """
+        key = self._target.key.reveal() if self._target.key else ""
+        if len(key) >= _SHORTEST_KEY:
+            error.hide(key)
+        if self._clients_deadline is not None and now >= self._clients_deadline:
+            self.cancel(usage)
+        if not self._end(usage):
+            return
+        self._standing.record.failures[error.kind] += 1
+        end = ended(error.kind, self._target.card)
+        error.add(end)
+        # Never the message: a vendor may quote the prompt in it.
+        log.warning("request %s: %s: %s%s", self._request.id, self._target.id, _brief(error), end)
+        self._blame(now, error)
+
+    def _blame(self, now: float, error: ProviderError) -> None:
+        """Count it against the target or its key, and against the provider if it says so much."""
+        standing, settings, rule = self._standing, self._pool.settings, error.rule
+        by_target, by_provider = settings.deactivation, settings.provider_deactivation
+        listed = error.vendor_status in (*by_target.error_codes, *by_provider.error_codes)
+        if rule.cools == "nothing" and not listed:
+            for health in standing.parts:
+                health.answered(now)
+            return
+        concerned = standing.key if rule.cools == "key" else standing.target
+        concerned.failed(now)
+        told = rule.cools == "key" or rule.cooldown is not None or error.retry_after is not None
+        _judge(concerned, error, now, by_target, settings.recovery, told=told)
+        if concerned is not standing.target:
+            standing.target.failed(now)
+        # A vendor that refuses a key or lacks a model is there all the same.
+        if (
+            rule.retry and rule.cools == "target"
+        ) or error.vendor_status in by_provider.error_codes:
+            standing.provider.failed(now)
+            _judge(
+                standing.provider, error, now, by_provider, settings.provider_recovery, told=False
+            )
+        else:
+            standing.provider.answered(now)
+
+    def _end(self, usage: Usage | None) -> bool:
+        if self._ended:
+            return False
+        self._ended = True
+        self._standing.record.in_flight -= 1
+        self._free_trials()
+        self._settle(usage)
+        return True
+
+    def _settle(self, usage: Usage | None) -> None:
+        """Account for what was taken: nothing where no answer had begun."""
+        wall = self._pool.wall()
+        if usage is None:
+            took: dict[Unit, int] = {"tokens": 0, "dollars": 0}
+        else:
+            usage = costs.filled(usage, self._request)
+            nano = costs.cost(self._request, usage, self._target.card.price, wall) or 0
+            took = {"tokens": usage.prompt + usage.completion, "dollars": nano}
+            record = self._standing.record
+            record.tokens_in += usage.prompt
+            record.tokens_out += usage.completion
+            record.spent += nano
+        if self._hold:
+            self._hold.settle(took, wall)
+
+    def _unknown(self) -> Usage:
+        """Return what a whole answer took of which its vendor says nothing: the worst."""
+        return Usage(completion=costs.output_tokens(self._request, self._target.card))
+
+    def _free_trials(self) -> None:
+        while self._trials:
+            self._trials.pop().trial_running = False
+
+
+def _brief(error: ProviderError) -> str:
+    return f"{error.kind} ({error.vendor_status})" if error.vendor_status else str(error.kind)
+
+
+def _judge(
+    health: Health,
+    error: ProviderError,
+    now: float,
+    limits: schema.Deactivation,
+    recovery: schema.Recovery,
+    *,
+    told: bool,
+) -> None:
+    """Leave something alone if it was told to be, or failed its trial, or failed too often."""
+    if not (told or health.on_trial or _too_many(health, error, now, limits)):
+        return
+    rule = error.rule
+    pause = rule.cooldown if told and rule.cooldown is not None else recovery.cooldown
+    if told and error.retry_after is not None:
+        pause = min(error.retry_after, recovery.max_cooldown)
+    # What is wrong with one client's request is no reason to tell the next one.
+    cause = error.kind if rule.status else ErrorKind.SERVER_ERROR
+    if recovery.cooldown and pause > 0:
+        health.leave_alone(now + pause, cause, told=told)
+
+
+def _too_many(
+    health: Health, error: ProviderError, now: float, limits: schema.Deactivation
+) -> bool:
+    if error.vendor_status in limits.error_codes:
+        return True
+    if limits.retry_limit is not None and health.failures_in_a_row >= limits.retry_limit:
+        return True
+    if limits.error_rate_threshold is None:
+        return False
+    rate, count = health.failure_rate(now, limits.window)
+    return count >= limits.min_requests and rate >= limits.error_rate_threshold

@@ -1,0 +1,36 @@
+"""Asking a target again: whether it is worth it, and after what pause. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from modelmesh.config.schema import Retry
+from modelmesh.errors import ProviderError
+
+_BACKOFF: Final[Mapping[str, Callable[[float, int], float]]] = {
+    "exponential": lambda first, retry: first * 2**retry,
+    "linear": lambda first, retry: first * (retry + 1),
+    "constant": lambda first, _: first,
+    "none": lambda *_: 0.0,
+}
+
+
+def pause_before_retry(
+    retry: Retry, error: ProviderError, *, tries: int, chance: float
+) -> float | None:
+    """Return the seconds after which a target is asked again; None where it is not.
+
+    The pause is drawn between nothing and its full length by `chance`, which is from 0 to 1.
+    """
+    if tries >= retry.max_attempts or not _is_worth_it(retry, error):
+        return None
+    full = min(_BACKOFF[retry.backoff](retry.initial_delay, tries - 1), retry.max_delay)
+    pause = full * chance
+    if retry.honor_retry_after and error.retry_after is not None:
+        pause = max(pause, error.retry_after)
+    return pause
+
+
+def _is_worth_it(retry: Retry, error: ProviderError) -> bool:
+    if error.vendor_status in retry.non_retryable_codes or error.retryable is False:
+        return False
+    return error.rule.retry or error.vendor_status in retry.retryable_codes
