@@ -1,8 +1,9 @@
 """From a configuration to live parts: providers, targets, pools. The only place that makes them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from attrs import asdict, evolve, frozen
 
@@ -11,7 +12,7 @@ from modelmesh.capabilities import CHAT, TREE, CapabilityTree, meant_by_pool
 from modelmesh.config import plugs, schema
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, Problem
-from modelmesh.ledger import Limit, configured
+from modelmesh.ledger import configured
 from modelmesh.pool import Pool
 from modelmesh.state import State
 from modelmesh.strategies import Strategy
@@ -69,29 +70,39 @@ def build(
     tree = TREE.extended(config.capabilities)
     providers = dict(_providers(config))
     targets = list(_targets(config, providers, tree, found or {}))
+    granted = configured.of_targets(config, targets)
     settings = config.pools or {"chat-completion": schema.Pool(capability=CHAT)}
     members = {id_: _members(id_, pool, targets, tree) for id_, pool in settings.items()}
     if found is not None or not silent_about_models(config, providers):
         _refuse_empty(members, silent_about_models(config, providers), found or {})
-
-    def pool(id_: str, chosen: Sequence[Target], how: schema.Pool) -> Pool:
-        return Pool(
-            id=id_,
-            capabilities=_nodes(id_, how, tree),
-            targets=[_with_timeouts(target, how.timeouts) for target in chosen],
-            settings=how,
-            strategy=_strategy(how, config.connectors),
-            rng=rng,
-            wall=wall,
-            state=state,
-        )
-
+    pool = partial(
+        _pool, tree=tree, own=config.connectors, granted=granted, state=state, rng=rng, wall=wall
+    )
     singles = _by_name(targets) if config.proxy.expose_models else {}
     return Parts(
         providers=providers,
         pools={id_: pool(id_, chosen, settings[id_]) for id_, chosen in members.items()},
         models={id_: pool(id_, one, schema.Pool(models=(id_,))) for id_, one in singles.items()},
         tree=tree,
+    )
+
+
+def _pool(
+    id_: str,
+    chosen: Sequence[Target],
+    how: schema.Pool,
+    *,
+    tree: CapabilityTree,
+    own: Mapping[str, str],
+    **around: Any,
+) -> Pool:
+    return Pool(
+        id=id_,
+        capabilities=_nodes(id_, how, tree),
+        targets=[_with_timeouts(target, how.timeouts) for target in chosen],
+        settings=how,
+        strategy=_strategy(how, own),
+        **around,
     )
 
 
@@ -178,7 +189,6 @@ def _targets(
                 key_subject=entry.quota_group or subject,
                 space=_space(model, upstream, provider),
                 card=card,
-                limits=tuple(_limits(entry, provider, upstream, entry.quota_group or subject)),
                 weight=model.weight,
                 connect=entry.timeouts.connect,
                 first_token=entry.timeouts.first_token,
@@ -193,14 +203,6 @@ def _space(model: schema.Model, upstream: str, provider: Provider) -> str:
     size = model.constraints.dimensions
     facts = catalogue.look_up(provider.connector, upstream) if size else None
     return f"{name} of {size}" if size and not (facts and facts.dims == size) else name
-
-
-def _limits(
-    entry: schema.Provider, provider: Provider, upstream: str, subject: str
-) -> Iterator[Limit]:
-    yield from configured.of_provider(provider.id, entry, subject)
-    if entry.tier == "free":
-        yield from configured.of_free_tier(provider.connector, upstream, subject)
 
 
 def _models(

@@ -1,6 +1,6 @@
 """The targets that serve one capability: in which order, and what an outcome means for them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Final
@@ -52,6 +52,7 @@ class Pool:
     strategy: Strategy = field(repr=False)
     rng: Random = field(repr=False)
     wall: Callable[[], float] = field(repr=False)
+    granted: Mapping[str, tuple[Limit, ...]] = field(repr=False)
     _state: State = field(repr=False)
     retries: RetryBudget = field(init=False, repr=False)
     _standing: dict[str, Standing] = field(init=False, repr=False)
@@ -168,7 +169,7 @@ class Pool:
     def _limits_of(self, target: Target) -> tuple[Limit, ...]:
         settings = self.settings
         return (
-            *target.limits,
+            *self.granted.get(target.id, ()),
             *configured.of_pool(settings.deactivation, settings.recovery, target.id),
             *configured.of_pool(
                 settings.provider_deactivation, settings.provider_recovery, target.provider.id

@@ -13,7 +13,6 @@ from modelmesh.values import value
 if TYPE_CHECKING:
     from modelmesh.catalogue import Price, Retirement
     from modelmesh.errors import ProviderError
-    from modelmesh.ledger import Limit
 
 Endpoint = Literal["chat", "embeddings", "speech", "transcriptions", "images"]
 
@@ -274,7 +273,6 @@ class Target:
         upstream: the model's name at the vendor.
         provider: the provider's translator.
         space: names what its embeddings can be compared with.
-        limits: what its provider and its key grant.
         key_subject: names whose quota a request counts against: the key's, or its group's.
         connect, first_token, idle, total: seconds to wait, see `timers`; None: the default.
 
@@ -287,7 +285,6 @@ class Target:
     key: Secret | None = field(default=None, repr=False)
     key_subject: str = ""
     space: str = field(default="", repr=False)
-    limits: tuple["Limit", ...] = field(default=(), repr=False)
     card: ModelCard = field(factory=ModelCard, repr=False)
     weight: float = 1.0
     connect: float | None = field(default=None, repr=False)

@@ -8,6 +8,7 @@ from typing import Any
 from modelmesh.config import schema
 from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.ledger import Limit
 from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
 from modelmesh.state import State
@@ -52,7 +53,11 @@ def target(
 
 
 def pool(
-    *targets: Target, state: State | None = None, rng: Random | None = None, **settings: Any
+    *targets: Target,
+    state: State | None = None,
+    rng: Random | None = None,
+    granted: Mapping[str, tuple[Limit, ...]] | None = None,
+    **settings: Any,
 ) -> Pool:
     chosen = schema.Pool(**settings)
     return Pool(
@@ -63,6 +68,7 @@ def pool(
         strategy=Strategy(chosen),
         rng=rng or Random(1),
         wall=lambda: WALL,
+        granted=granted or {},
         state=state or State(),
     )
 

@@ -71,6 +71,14 @@ def test_of_the_extra_headers_those_go_out_which_a_clients_may() -> None:
     assert "extra_headers" not in request.body
 
 
+def test_the_name_of_a_session_is_known_here_and_does_not_go_out() -> None:
+    request = _built(extra_headers={"X-Session-Id": "s1"})
+
+    assert request.session == "s1"
+    assert request.headers == {}
+    assert _built().session == ""
+
+
 def test_a_timeout_is_the_requests_and_not_sent() -> None:
     request = _built(timeout=3)
 

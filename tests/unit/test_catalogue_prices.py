@@ -140,7 +140,7 @@ def configured(pricing: str, model: str = "openai/gpt-oss-20b") -> str:
 def test_a_configured_price_is_on_the_card_with_what_the_catalogue_adds(tmp_path: Path) -> None:
     file = tmp_path / "mesh.yaml"
     file.write_text(configured("{output: 0.2, above: {prompt_tokens: 1000, output: 0.4}}"))
-    parts = build(load(file, environ={}), state=State(), rng=system_rng())
+    parts = build(load(file, environ={}), state=State(), rng=system_rng(), wall=lambda: 0.0)
     price = parts.pools["chat"].targets[0].card.price
     listed = price_of("groq.api.v1", "openai/gpt-oss-20b")
     assert price is not None
@@ -151,7 +151,7 @@ def test_a_configured_price_is_on_the_card_with_what_the_catalogue_adds(tmp_path
 def test_the_price_of_a_model_nobody_lists_is_unknown(tmp_path: Path) -> None:
     file = tmp_path / "mesh.yaml"
     file.write_text(configured("{}", model="my-own"))
-    parts = build(load(file, environ={}), state=State(), rng=system_rng())
+    parts = build(load(file, environ={}), state=State(), rng=system_rng(), wall=lambda: 0.0)
     assert parts.pools["chat"].targets[0].card.price is None
 
 

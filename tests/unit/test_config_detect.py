@@ -211,8 +211,8 @@ def test_an_unknown_capability_is_a_mistake_with_a_suggestion() -> None:
 def test_a_strategy_is_every_pools() -> None:
     config = detect({"OPENAI_API_KEY": "a"}, strategy="stick-until-failure")
     assert {pool.strategy for pool in config.pools.values()} == {"stick-until-failure"}
-    assert "not available in this version" in refusal(
-        {"OPENAI_API_KEY": "a"}, strategy="round-robin"
+    assert "did you mean 'modelmesh.round-robin.v1'?" in refusal(
+        {"OPENAI_API_KEY": "a"}, strategy="round-robbin"
     )
 
 

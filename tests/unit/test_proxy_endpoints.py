@@ -94,6 +94,7 @@ async def test_only_listed_headers_go_to_the_vendor() -> None:
         "x-api-key": "client",
         "proxy-authorization": "client",
         "x-forwarded-for": "1.2.3.4",
+        "x-session-id": "client",
     }
     served = endpoints(vendor, forward_headers=("X-Team",))
     await ask(served, headers={**JSON, **kept, **dropped})

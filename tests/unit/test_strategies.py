@@ -198,6 +198,7 @@ def test_there_are_eight() -> None:
         ("round-robin", {}),
         ("round-robin", {"balance_mode": "relative"}),
         ("priority-selection", {"model_priority": ("m7",)}),
+        ("priority-selection", {}),
         ("rate-limit-aware", {"rate_limit": schema.StrategyRateLimit(max_rpm=9)}),
         ("load-balanced", {}),
         ("load-balanced", {"balance_mode": "relative"}),
@@ -571,10 +572,11 @@ def test_in_relation_to_room_a_target_gets_less_the_less_is_left() -> None:
 
 @pytest.mark.parametrize("weights", [{}, {"a/m": 4.0}])
 def test_load_is_kept_nearly_even(weights: Mapping[str, float]) -> None:
-    """Answers take ten turns, those of one target forty: it gets less."""
+    # Answers take ten turns, those of one target forty: it gets less.
     strategy, targets = made("load-balanced"), named("a/m", "b/m", "c/m", "d/m", weights=weights)
     records = {one.id: Record() for one in targets}
-    rng, most, running = Random(5), Counter[str](), []
+    rng, most = Random(5), Counter[str]()
+    running: list[tuple[int, str]] = []
     for number in range(2000):
         for ends, one in [pair for pair in running if pair[0] <= number]:
             running.remove((ends, one))

@@ -52,24 +52,13 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
-_QUOTAS: Final = (
-    "request_limit",
-    "token_limit",
-    "budget_limit",
-    "quota_window",
-    "maintenance_window",
-)
 _IDLE: Final[Settings] = MappingProxyType(
     {
         schema.MeshConfig: ("storage", "observability", "discovery"),
         schema.Secrets: ("cache_ttl",),
-        schema.Provider: ("tier", "rate_limits", "budget", "discovery"),
-        schema.Model: ("pricing",),
+        schema.Provider: ("discovery",),
+        schema.Budget: ("alert_threshold",),
         schema.Delivery: ("synchronous",),
-        schema.Pool: ("on_budget_exceeded",),
-        schema.Deactivation: _QUOTAS,
-        schema.ProviderDeactivation: _QUOTAS,
-        schema.Recovery: ("on_quota_reset", "quota_reset_schedule"),
         schema.Auth: ("admin_tokens",),
     }
 )

@@ -1,12 +1,13 @@
 """The limits that a configuration sets, and those known of a vendor's free tier."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from modelmesh.catalogue.free_tiers import Cap, FreeTier, free_tier
 from modelmesh.config import schema
 from modelmesh.ledger.limits import NANO, Limit, Unit
 from modelmesh.ledger.windows import Always, Calendar, Rolling, Window
+from modelmesh.types import Target
 
 _MINUTE: Final = 60.0
 _DAY: Final = 86_400.0
@@ -41,6 +42,21 @@ _ROLLING: Final = {
     "month": 31 * _DAY,
 }
 _UNITS: Final[dict[str, Unit]] = {"requests": "requests", "tokens": "tokens", "dollars": "dollars"}
+
+
+def of_targets(
+    config: schema.MeshConfig, targets: Iterable[Target]
+) -> Mapping[str, tuple[Limit, ...]]:
+    """Return, by target, what its provider grants."""
+    return {one.id: tuple(_of_target(config.providers[one.provider.id], one)) for one in targets}
+
+
+def _of_target(entry: schema.Provider, target: Target) -> Iterator[Limit]:
+    # Where there is no key, the server as a whole is limited.
+    subject = target.key_subject if target.key or entry.quota_group else target.provider.id
+    yield from of_provider(target.provider.id, entry, subject)
+    if entry.tier == "free":
+        yield from of_free_tier(target.provider.connector, target.upstream, subject)
 
 
 def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[Limit]:

@@ -1,6 +1,6 @@
 """Targets in the order in which models and providers are preferred."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from modelmesh import strategies
@@ -23,17 +23,17 @@ class Strategy:
         """Go by model, then by provider. The fallback strategy orders those preferred alike."""
         for rank in self._ranks(targets):
             if self._fallback is None or len(rank) == 1:
-                yield from rank
+                yield from rank.values()
             else:
-                alike = {one.id for one in rank}
                 ordered = self._fallback.order(targets, turn)
-                yield from (one for one in ordered if one.id in alike)
+                yield from (one for one in ordered if one.id in rank)
 
-    def _ranked(self, targets: Targets) -> Sequence[Targets]:
-        ranks: dict[tuple[int, int], list[Target]] = {}
+    def _ranked(self, targets: Targets) -> Sequence[Mapping[str, Target]]:
+        """Return the targets by id, those together which are preferred alike."""
+        ranks: dict[tuple[int, int], dict[str, Target]] = {}
         for one in targets:
             rank = (_place(one.model, self._models), _place(one.provider.id, self._providers))
-            ranks.setdefault(rank, []).append(one)
+            ranks.setdefault(rank, {})[one.id] = one
         return [ranks[rank] for rank in sorted(ranks)]
 
 

@@ -142,10 +142,11 @@ class Pool:
     provider_priority: tuple[str, ...] = ()
     # How targets are put in order: a strategy's name.
     strategy: str = "modelmesh.stick-until-failure.v1"
-    # The strategy for what the first one leaves open.
+    # The strategy for what the first one leaves open: what priority-selection prefers alike, what
+    # rate-limit-aware goes on to, requests of no session.
     fallback_strategy: str | None = None
-    # What a balancing strategy goes by: `absolute` goes by how much there is of it, `relative` sets
-    # it in relation. Of round-robin, to weights; of load-balanced, to the room their limits leave.
+    # What is balanced. Of round-robin, `absolute` treats all targets alike and `relative` goes by
+    # weights; of load-balanced, `absolute` goes by weights and `relative` by what limits leave too.
     balance_mode: Literal["absolute", "relative"] = "absolute"
     # When a strategy that minds rate limits goes on.
     rate_limit: StrategyRateLimit = field(factory=StrategyRateLimit)
