@@ -137,7 +137,7 @@ def test_a_text_that_looks_like_nothing_is_a_text() -> None:
 def test_a_language_which_the_client_named_is_the_transcripts() -> None:
     said = {"text": "Hi.", "words": [{"text": "Hi.", "start": 0, "end": 1}], "duration": 1}
     body = told("xai.api.v1", said, response_format="verbose_json", language="en")
-    assert body["language"] == "en"
+    assert body["language"] == "english"
 
 
 def test_mistrals_events_become_openais() -> None:

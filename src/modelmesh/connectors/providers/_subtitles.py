@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from modelmesh.connectors.providers._languages import language_named
 from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
@@ -110,7 +111,7 @@ def in_json(said: Transcript, form: str, granularities: Sequence[str] = ()) -> d
         return {"text": said.text, **_used(counts)}
     body: dict[str, Any] = {
         "task": "transcribe",
-        "language": said.language,
+        "language": language_named(said.language),
         "duration": said.seconds,
         "text": said.text,
     }
