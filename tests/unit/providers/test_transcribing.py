@@ -80,7 +80,13 @@ def test_hints_which_a_vendor_does_not_take_are_named_and_not_sent(
 
 
 def test_what_asks_for_nothing_is_lacked_by_nobody() -> None:
-    nothing: Body = {"stream": False, "prompt": "", "keywords": [], "timestamp_granularities": []}
+    nothing: Body = {
+        "stream": False,
+        "temperature": 0.0,
+        "prompt": "",
+        "keywords": [],
+        "timestamp_granularities": [],
+    }
     assert vendor("deepgram.stt.v1").lacks(asking(**nothing), "nova-3") == frozenset()
 
 

@@ -135,15 +135,13 @@ def events_of(said: Transcript, form: str) -> Iterator[dict[str, Any]]:
 def segments_of(text: str, words: Sequence[Word]) -> Iterator[Segment]:
     """Give lines made of words; what stands between words comes from the text."""
     line: list[tuple[Word, int]] = []
-    place = 0
     for word, start in zip(words, _places(text, words), strict=True):
         if line and _breaks([w for w, _ in line], word):
             yield _joined(text, line, start)
             line = []
         line.append((word, start))
-        place = start + len(word.text)
     if line:
-        yield _joined(text, line, max(place, len(text)))
+        yield _joined(text, line, len(text))
 
 
 def _places(text: str, words: Sequence[Word]) -> Iterator[int]:

@@ -29,6 +29,9 @@ from modelmesh.types import Answer, HttpReply, Request, StreamDecoder, Upload
 Asking = Mapping[str, Mapping[str, Any]]
 """What a vendor is asked for, in fields of its own, by the form that the client wants."""
 
+_UNASKED: Final[Sequence[Any]] = (None, False, "", [])
+"""Values which ask for nothing; so does a temperature of 0, which equals False and is the usual one."""
+
 _ALWAYS: Final = frozenset({"model", "response_format", "stream"})
 """Parameters which are told in a way of their own, whatever a vendor takes."""
 
@@ -104,9 +107,7 @@ class Transcriptions:
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
         wire, wanted = self._wire_of(model), form_of(request)
-        asked = {name for name, told in request.body.items() if told or told == 0}
-        if not request.stream:
-            asked.discard("stream")
+        asked = {name for name, told in request.body.items() if told not in _UNASKED}
         lacking = asked & wire.refuses
         if wire.takes is not None:
             lacking |= asked - wire.takes - _ALWAYS
@@ -128,7 +129,7 @@ class Transcriptions:
 
     def fields(self, request: Request, drop: frozenset[str]) -> dict[str, Any]:
         """Return what a vendor is told beside the model and the file."""
-        wanted = self.form(request)
+        wanted = self.wanted(request)
         left_out = {*drop, *self.refuses, *self.implied, "model", "response_format"}
         if self.takes is not None:
             left_out |= request.body.keys() - self.takes - _ALWAYS
@@ -145,7 +146,7 @@ class Transcriptions:
         named = "response_format" in request.body
         return {**renamed, "response_format": wanted} if named else renamed
 
-    def form(self, request: Request) -> str:
+    def wanted(self, request: Request) -> str:
         """Return the form which the client gets: what it wants, if that can be had."""
         wanted = form_of(request)
         return wanted if wanted in (self.asking or {wanted}) else "json"
@@ -160,7 +161,7 @@ class Transcriptions:
     ) -> Answer | Next:
         """Return a transcript in the form the client wants. Raises ProviderError if it is none."""
         wire = self._wire_of(model)
-        wanted = wire.form(request)
+        wanted = wire.wanted(request)
         body = read_object(reply.body)
         if body is None:
             text = wanted in TEXTS and "json" not in reply.headers.get("content-type", "")
@@ -183,7 +184,7 @@ class Transcriptions:
     def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - by the protocol
         """Return the decoder for one stream."""
         wire = self._wire_of(model)
-        return Decoder(wire.transcript, wire.form(request), self.signs)
+        return Decoder(wire.transcript, wire.wanted(request), self.signs)
 
     def _wire_of(self, model: str) -> "Transcriptions":
         """Return what holds for a model."""

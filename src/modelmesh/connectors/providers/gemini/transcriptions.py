@@ -88,7 +88,7 @@ class Heard(Transcriptions):
             raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no candidates")
         _raise_if_cut(candidate.reason)
         said = Transcript(text=_text(candidate).strip(), counts=_counts(usage_of(body)))
-        return written(said, self.form(request))
+        return written(said, self.wanted(request))
 
     def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - by the protocol
         """Return the decoder for one stream."""
