@@ -30,7 +30,7 @@ Asking = Mapping[str, Mapping[str, Any]]
 """What a vendor is asked for, in fields of its own, by the form that the client wants."""
 
 _UNASKED: Final[Sequence[Any]] = (None, False, "", [])
-"""Values which ask for nothing; so does a temperature of 0, which equals False and is the usual one."""
+"""Values which ask for nothing. A temperature of 0, which is the usual one, equals False."""
 
 _ALWAYS: Final = frozenset({"model", "response_format", "stream"})
 """Parameters which are told in a way of their own, whatever a vendor takes."""
