@@ -87,12 +87,7 @@ class Embeddings:
         return {**self.adds, **kept}
 
     def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,  # noqa: ARG002 - answers name no time
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | None:
         """Return the reply's bytes, if they hold what was asked for as it was asked for.
 
@@ -120,7 +115,7 @@ class Embeddings:
         }
         return Answer(body=reply.body.lstrip() if new == body else dumps(new), usage=usage)
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - there is none
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Raise ProviderError: nobody streams embeddings."""
         raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with a stream")
 

@@ -106,7 +106,7 @@ class Images:
         size = self._size(body) or {}
         return {**size, **{name: self._worded(name, value) for name, value in kept.items()}}
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
+    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Return the reply's bytes, if they hold images; mended where they depart from OpenAI's."""
         body = object_in(reply)
         if tells_of_failure(body):
@@ -121,7 +121,7 @@ class Images:
         new = mended({**body, "data": sound}, wall)
         return Answer(body=reply.body if new == body else dumps(new), usage=tokens_of(body))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - as every translator
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder for one stream."""
         wanted = request.body.get("n")
         return Decoder(self.signs, wanted if isinstance(wanted, int) else 1)

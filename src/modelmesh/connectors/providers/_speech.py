@@ -70,7 +70,7 @@ class Speaker:
     longest: int | None = None
     signs: tuple[Sign, ...] = ()
 
-    def lacks(self, request: Request, model: str) -> frozenset[str]:  # noqa: ARG002 - as all have it
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return the parameters which it does not take.
 
         Who asks for no format takes what there is, and is told which that is.
@@ -85,24 +85,11 @@ class Speaker:
             lacks.add(SO_LONG)
         return frozenset(lacks)
 
-    def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,  # noqa: ARG002 - as all have it
-        model: str,  # noqa: ARG002 - as all have it
-        wall: float,
-    ) -> Answer:
+    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Raise ProviderError: what is read whole is no sound."""
         raise failure(reply, wall=wall, own=self.signs)
 
-    def decoder(
-        self,
-        *,
-        request: Request,
-        model: str,  # noqa: ARG002 - as all have it
-        wall: float,  # noqa: ARG002 - as all have it
-    ) -> StreamDecoder:
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder of sound that comes as bytes."""
         return Sound(events=request.stream, kind=self.kind_of(request.body))
 
@@ -160,13 +147,7 @@ class Speech(Speaker):
             raw = dumps({**kept, **changed, "model": model})
         return Call(path=self.path, body=raw)
 
-    def decoder(
-        self,
-        *,
-        request: Request,
-        model: str,  # noqa: ARG002 - as all have it
-        wall: float,  # noqa: ARG002 - as all have it
-    ) -> StreamDecoder:
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder of sound that comes as bytes or in events."""
         return Decoder(events=request.stream, kind=self.kind_of(request.body), own=self.signs)
 

@@ -152,12 +152,7 @@ class Transcriptions:
         return wanted if wanted in (self.asking or {wanted}) else "json"
 
     def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | Next:
         """Return a transcript in the form the client wants. Raises ProviderError if it is none."""
         wire = self._wire_of(model)
@@ -181,7 +176,7 @@ class Transcriptions:
         """Read a vendor's JSON. Raises ProviderError where it holds no transcript."""
         return read(body)
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - by the protocol
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder for one stream."""
         wire = self._wire_of(model)
         return Decoder(wire.transcript, wire.wanted(request), self.signs)

@@ -216,7 +216,7 @@ class Vendor:
             return request
         return evolve(request, body={**request.body, "voice": voices[voice]}, raw=b"")
 
-    def _at(self, path: str, model: str = "") -> str:  # noqa: ARG002 - some have it
+    def _at(self, path: str, model: str = "") -> str:
         """Return the URL of a path. Nothing that a client sent is ever part of it."""
         return f"{self._url}{path}"
 

@@ -43,7 +43,7 @@ SIGNS: Final = (
 class Jobs(Transcriptions):
     """Transcripts which are ordered and fetched."""
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - told with the order
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return the upload of the file."""
         content = upload_of(request).content
         return Call(path="/v2/upload", body=content, content_type="application/octet-stream")

@@ -101,7 +101,7 @@ class Provider(Vendor):
     def endpoints(self) -> Collection[Endpoint]:
         return self._endpoints
 
-    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG002 - most have none
+    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
         """Return the parameters which it does not take beside others, or with these values."""
         return frozenset()
 
@@ -159,14 +159,7 @@ class Provider(Vendor):
             stream=request.stream,
         )
 
-    def chat_answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,
-    ) -> Answer:
+    def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Return the reply's bytes, if they hold an answer; mended where the vendor needs it."""
         if reply.status not in range(200, 300):
             raise self.error(reply, wall=wall)

@@ -52,7 +52,7 @@ class _Images(Images):
             headers={"accept": "application/json"},
         )
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
+    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         body = object_in(reply)
         if tells_of_failure(body):
             raise failure(reply, wall=wall, own=self.signs)

@@ -51,12 +51,7 @@ class CohereEmbeddings(Embeddings):
         return Call(path=self.path, body=dumps({**rest, "model": model, "texts": texts}))
 
     def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,  # noqa: ARG002 - answers name no time
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | None:
         """Translate an answer. Raises ProviderError where it is not one for each input."""
         body = object_in(reply)

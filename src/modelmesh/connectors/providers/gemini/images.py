@@ -62,7 +62,7 @@ class GeminiImages(Images):
         path = "streamGenerateContent?alt=sse" if request.stream else self.path
         return Call(path=path, body=dumps({"contents": contents, "generationConfig": config}))
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
+    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         body = body_in(reply.body)
         if body is None:
             raise failed(reply, wall=wall)
@@ -73,7 +73,7 @@ class GeminiImages(Images):
         more = {"output_format": images[0].format, **_counts(body)}
         return Answer(body=written(made, wall=wall, **more), usage=usage_of(body))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> "Decoder":  # noqa: ARG002 - as every translator
+    def decoder(self, *, request: Request, model: str, wall: float) -> "Decoder":
         return Decoder(wall)
 
 

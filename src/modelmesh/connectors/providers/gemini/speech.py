@@ -53,7 +53,7 @@ class GeminiSpeech(Speaker):
         }
     )
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - only what it takes is sent
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         voice = self.voice_of(request.body, model) or self.voices[""]["alloy"]
         told = {
             "contents": [{"role": "user", "parts": [{"text": request.body["input"]}]}],
@@ -64,7 +64,7 @@ class GeminiSpeech(Speaker):
         }
         return Call(path=self.path, body=dumps(told))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - as all have it
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         return Decoder(events=request.stream, form=self.format_of(request.body))
 
 

@@ -63,7 +63,7 @@ class Heard(Transcriptions):
         lacking = super().lacks(request, model)
         return lacking | {SO_LARGE} if len(upload_of(request).content) > MOST else lacking
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - the path has it
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return a chat of one turn: what to do, and the recording."""
         upload = upload_of(request)
         told = {n: v for n, v in request.body.items() if n not in drop and v not in (None, "")}
@@ -78,7 +78,7 @@ class Heard(Transcriptions):
         path = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
         return Call(path=path, body=dumps(body))
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - by the protocol
+    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Return what was heard. Raises ProviderError where Gemini did not hear it to its end."""
         body = body_in(reply.body)
         if body is None:
@@ -90,7 +90,7 @@ class Heard(Transcriptions):
         said = Transcript(text=_text(candidate).strip(), counts=_counts(usage_of(body)))
         return written(said, self.wanted(request))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - by the protocol
+    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder for one stream."""
         return Decoder()
 
