@@ -1,7 +1,10 @@
 """What a request to each endpoint has to say before any vendor could make sense of it. Pure."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, Final
+
+from attrs import frozen
 
 from modelmesh.errors import RequestError
 from modelmesh.types import Endpoint
@@ -17,56 +20,100 @@ LEAST: Final[Mapping[Endpoint, Mapping[str, Any]]] = {
 
 
 def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
-    """Raise RequestError for a body that makes no sense at an endpoint."""
-    _CHECKS[endpoint](body)
+    """Raise RequestError for a body that makes no sense at an endpoint.
+
+    Only kinds of values are looked at, and not those of every parameter: a vendor knows better
+    what it takes. Null is as good as nothing, except for what every request says.
+    """
+    least = LEAST[endpoint]
+    for name, kind in _KINDS[endpoint].items():
+        told = body.get(name)
+        if (told is not None or name in least) and not kind.holds(told):
+            raise RequestError(f"`{name}` must be {kind.words}.", param=name)
 
 
-def _check_chat(body: Mapping[str, Any]) -> None:
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        example = '[{"role": "user", "content": "Hello!"}]'
-        raise RequestError(
-            f"`messages` must be a list with at least one message, such as {example}.",
-            param="messages",
-        )
+@frozen
+class Kind:
+    """What a parameter has to be, and how that is told."""
+
+    words: str
+    holds: Callable[[Any], bool]
 
 
-def _check_embeddings(body: Mapping[str, Any]) -> None:
-    asked = body.get("input")
-    if not asked or not isinstance(asked, str | list):
-        raise RequestError("`input` must be a text, a list of texts, or tokens.", param="input")
-    if body.get("encoding_format") not in (None, "float", "base64"):
-        raise RequestError("`encoding_format` must be float or base64.", param="encoding_format")
-    if body.get("stream"):
-        raise RequestError("Embeddings are not streamed.", param="stream")
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
-def _check_speech(body: Mapping[str, Any]) -> None:
-    if not isinstance(body.get("input"), str) or not body["input"]:
-        raise RequestError("`input` must be the text to speak.", param="input")
-    if body.get("stream_format") not in (None, "audio", "sse"):
-        raise RequestError("`stream_format` must be audio or sse.", param="stream_format")
+def _is_said(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
 
-def _check_images(body: Mapping[str, Any]) -> None:
-    if not isinstance(body.get("prompt"), str) or not body["prompt"]:
-        raise RequestError("`prompt` must be the description of an image.", param="prompt")
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and -inf < value < inf
 
 
-def _check_transcriptions(body: Mapping[str, Any]) -> None:
-    for name in ("language", "prompt", "response_format"):
-        if not isinstance(body.get(name) or "", str):
-            raise RequestError(f"`{name}` must be a text.", param=name)
-    name, wanted = "timestamp_granularities", body.get("timestamp_granularities") or []
-    texts = wanted if isinstance(wanted, list) else [wanted]
-    if not all(isinstance(text, str) for text in texts):
-        raise RequestError(f"`{name}` must be a list of texts.", param=name)
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
 
 
-_CHECKS: Final[Mapping[Endpoint, Callable[[Mapping[str, Any]], None]]] = {
-    "chat": _check_chat,
-    "embeddings": _check_embeddings,
-    "speech": _check_speech,
-    "transcriptions": _check_transcriptions,
-    "images": _check_images,
+def _is_texts(value: Any) -> bool:
+    return all(map(_is_text, value if isinstance(value, list) else [value]))
+
+
+def _is_voice(value: Any) -> bool:
+    return _is_said(value.get("id") if isinstance(value, Mapping) else value)
+
+
+def _is_input(value: Any) -> bool:
+    """Whether it can be embedded: of a list all items are alike. Some vendors take objects."""
+    if not isinstance(value, list) or not value:
+        return _is_said(value)
+    kinds = set(map(type, value))
+    if kinds == {list}:
+        return all(set(map(type, tokens)) == {int} for tokens in value)
+    return kinds in ({str}, {int}, {dict})
+
+
+def _one_of(*choices: Any, words: str = "") -> Kind:
+    return Kind(words or " or ".join(choices), lambda value: value in choices)
+
+
+_TEXT: Final = Kind("a text", _is_text)
+_NUMBER: Final = Kind("a number", _is_number)
+_COUNT: Final = Kind("a whole number above 0", _is_count)
+_MESSAGES: Final = Kind(
+    'a list with at least one message, such as [{"role": "user", "content": "Hello!"}]',
+    lambda value: isinstance(value, list) and value != [],
+)
+_KINDS: Final[Mapping[Endpoint, Mapping[str, Kind]]] = {
+    "chat": {"messages": _MESSAGES},
+    "embeddings": {
+        "input": Kind("a text, a list of texts, tokens, or a list of such lists", _is_input),
+        "dimensions": _COUNT,
+        "encoding_format": _one_of("float", "base64"),
+        "stream": _one_of(False, words="false: embeddings are not streamed"),
+    },
+    "speech": {
+        "input": Kind("the text to speak", _is_said),
+        "voice": Kind('the name of a voice, or {"id": "…"}', _is_voice),
+        "response_format": _TEXT,
+        "speed": _NUMBER,
+        "instructions": _TEXT,
+        "stream_format": _one_of("audio", "sse"),
+    },
+    "transcriptions": {
+        "language": _TEXT,
+        "prompt": _TEXT,
+        "response_format": _TEXT,
+        "temperature": _NUMBER,
+        "timestamp_granularities": Kind("a list of texts", _is_texts),
+    },
+    "images": {
+        "prompt": Kind("the description of an image", _is_said),
+        "n": _COUNT,
+        "size": _TEXT,
+        "response_format": _TEXT,
+        "output_format": _TEXT,
+        "background": _TEXT,
+    },
 }
