@@ -1,11 +1,12 @@
 """Embeddings over OpenAI's wire. https://platform.openai.com/docs/api-reference/embeddings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
@@ -115,7 +116,9 @@ class Embeddings:
         }
         return Answer(body=reply.body.lstrip() if new == body else dumps(new), usage=usage)
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
         """Raise ProviderError: nobody streams embeddings."""
         raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with a stream")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
@@ -67,7 +67,6 @@ class Images:
         sized: how it is told a size; None from it for one it cannot make. By `size` where absent.
         base64_only: how the names of those models begin which give base64 and nothing else, and
             refuse to be told so; `("",)` for all.
-        signs: what failures look like here and nowhere else.
 
     """
 
@@ -78,7 +77,6 @@ class Images:
     words: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     sized: Callable[[Size], Json | None] | None = None
     base64_only: tuple[str, ...] = ()
-    signs: Sequence[Sign] = ()
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
@@ -106,11 +104,13 @@ class Images:
         size = self._size(body) or {}
         return {**size, **{name: self._worded(name, value) for name, value in kept.items()}}
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | None:
         """Return the reply's bytes, if they hold images; mended where they depart from OpenAI's."""
         body = object_in(reply)
         if tells_of_failure(body):
-            raise failure(reply, wall=wall, own=self.signs)
+            return None
         data = body.get("data")
         made = data if isinstance(data, list) else []
         sound = [image for image in made if _is_sound(image)]
@@ -121,10 +121,12 @@ class Images:
         new = mended({**body, "data": sound}, wall)
         return Answer(body=reply.body if new == body else dumps(new), usage=tokens_of(body))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
         """Return the decoder for one stream."""
         wanted = request.body.get("n")
-        return Decoder(self.signs, wanted if isinstance(wanted, int) else 1)
+        return Decoder(signs, wanted if isinstance(wanted, int) else 1)
 
     def _refused(self, body: Json, model: str) -> frozenset[str]:
         """Return the parameters in the body which are refused, whatever their values."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._subtitles import (
@@ -101,8 +101,6 @@ class Transcriptions:
     """Its JSON is all its own, and never what the client wants."""
     models: Mapping[str, "Transcriptions"] = MappingProxyType({})
     """Models which differ, by how their names begin."""
-    signs: tuple[Sign, ...] = ()
-    """What failures look like here and nowhere else."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
@@ -153,7 +151,7 @@ class Transcriptions:
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
-    ) -> Answer | Next:
+    ) -> Answer | Next | None:
         """Return a transcript in the form the client wants. Raises ProviderError if it is none."""
         wire = self._wire_of(model)
         wanted = wire.wanted(request)
@@ -164,7 +162,7 @@ class Transcriptions:
                 return Answer(body=reply.body, content_type=PLAIN)
             raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
         if tells_of_failure(body):
-            raise failure(reply, wall=wall, own=self.signs)
+            return None
         granularities = granularities_of(request)
         if not wire.own_json and sound(body, wanted, granularities):
             return Answer(body=reply.body, usage=tokens_of(body))
@@ -176,10 +174,12 @@ class Transcriptions:
         """Read a vendor's JSON. Raises ProviderError where it holds no transcript."""
         return read(body)
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
         """Return the decoder for one stream."""
         wire = self._wire_of(model)
-        return Decoder(wire.transcript, wire.wanted(request), self.signs)
+        return Decoder(wire.transcript, wire.wanted(request), signs)
 
     def _wire_of(self, model: str) -> "Transcriptions":
         """Return what holds for a model."""

@@ -3,7 +3,7 @@
 A vendor's file states how it differs. Its class variables say what, and are all there is to most.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
@@ -69,11 +69,16 @@ class Translator(Protocol):
     ) -> Answer | Next | None:
         """Translate a reply with a status of success; None: it is an error all the same.
 
-        Raises ProviderError where it is neither an answer nor an error.
+        What it means then is the vendor's to say. Raises ProviderError where it is neither an
+        answer nor an error.
         """
         ...
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder: ...
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
+        """Return the decoder for one stream; `signs` are those of the vendor's failures."""
+        ...
 
 
 class Vendor:
@@ -193,7 +198,9 @@ class Vendor:
 
     def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder for one stream."""
-        return self.translators[request.endpoint].decoder(request=request, model=model, wall=wall)
+        return self.translators[request.endpoint].decoder(
+            request=request, model=model, wall=wall, signs=self.signs
+        )
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""

@@ -28,16 +28,6 @@ _PAUSE: Final = 1.0
 _OLD: Final = frozenset({"best", "nano"})
 """Models which are asked for one by one; others are a list of which the first fit is taken."""
 
-SIGNS: Final = (
-    Sign(
-        ErrorKind.INVALID_REQUEST,
-        text=r"transcoding failed|does not appear to contain audio|no spoken audio"
-        r"|audio duration is too short|file is (empty|too small)",
-    ),
-    Sign(ErrorKind.QUOTA_EXHAUSTED, text=r"account balance is"),
-    Sign(ErrorKind.SERVER_ERROR, text=r"(internal )?server error|download error|please retry"),
-)
-
 
 @frozen(kw_only=True)
 class Jobs(Transcriptions):
@@ -50,7 +40,7 @@ class Jobs(Transcriptions):
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
-    ) -> Answer | Next:
+    ) -> Answer | Next | None:
         """Return what comes next, or in the end the transcript."""
         body = read_object(reply.body) or {}
         if "upload_url" in body:
@@ -100,7 +90,15 @@ class Provider(Vendor):
     key_names = ("ASSEMBLYAI_API_KEY",)
     models = ("universal-3-pro",)
     auth = ("authorization", "{key}")
-    signs = SIGNS
+    signs = (
+        Sign(
+            ErrorKind.INVALID_REQUEST,
+            text=r"transcoding failed|does not appear to contain audio|no spoken audio"
+            r"|audio duration is too short|file is (empty|too small)",
+        ),
+        Sign(ErrorKind.QUOTA_EXHAUSTED, text=r"account balance is"),
+        Sign(ErrorKind.SERVER_ERROR, text=r"(internal )?server error|download error|please retry"),
+    )
     translators = MappingProxyType(
         {
             "transcriptions": Jobs(
@@ -112,7 +110,6 @@ class Provider(Vendor):
                 asking=any_form(NONE, {"speaker_labels": True}),
                 implied=frozenset({"timestamp_granularities"}),
                 own_json=True,
-                signs=SIGNS,
             )
         }
     )

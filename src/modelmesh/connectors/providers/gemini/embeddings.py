@@ -13,7 +13,7 @@ from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._vectors import answer_of, texts_of
 from modelmesh.connectors.providers._vendor import Call, object_in
-from modelmesh.connectors.providers.gemini.answer import usage_of
+from modelmesh.connectors.providers.gemini.reply import usage_of
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, Request
 

@@ -4,33 +4,33 @@ Each event is a piece of every candidate, a function call comes whole, and there
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import define, field
 
-from modelmesh.connectors.providers._errors import failure_in_stream
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._writing import Ending, StreamWriter
 from modelmesh.connectors.providers.gemini.answer import (
-    ENDINGS,
-    FILTERED,
-    Candidate,
     Ids,
-    body_in,
     called_in,
-    candidates_of,
     id_of,
     image_of,
-    is_blocked,
     logprobs_of,
     name_of,
     said_in,
+)
+from modelmesh.connectors.providers.gemini.reply import (
+    ENDINGS,
+    FILTERED,
+    Candidate,
+    Json,
+    candidates_of,
+    is_blocked,
+    told_in,
     usage_of,
 )
-from modelmesh.connectors.providers.gemini.failures import SIGNS
 from modelmesh.types import Chunk, Event, Request, Usage
-
-Json = Mapping[str, Any]
 
 
 @define(eq=False)
@@ -43,6 +43,7 @@ class Decoder:
 
     _request: Request
     _wall: float
+    _signs: Sequence[Sign]
     _writer: StreamWriter = field(init=False)
     _ids: Ids | None = field(default=None, init=False)
     _usage: Usage | None = field(default=None, init=False)
@@ -59,13 +60,8 @@ class Decoder:
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
-        payload = event.data.strip()
-        if not payload:
-            return ()
-        body = body_in(payload)
-        if body is None:
-            raise failure_in_stream(payload, own=SIGNS)
-        return self._taken(body)
+        body = told_in(event, self._signs)
+        return () if body is None else self._taken(body)
 
     def _taken(self, body: Json) -> Sequence[Chunk]:
         self._usage = usage_of(body) or self._usage
