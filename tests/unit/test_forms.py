@@ -150,7 +150,9 @@ def test_fields_are_texts_lists_and_objects() -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (b"", "ends before its last boundary"),
+        (b"", "No part of the form begins with its boundary, --b."),
+        ((FILE + END).replace(b"--b", b"--c"), "No part"),
+        (FILE.replace(b"\r\n", b"\n"), "No part"),
         (field("a", "1"), "ends before its last boundary"),
         (b"--b\r\n" + END, "no end of its headers"),
         (b"--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n" + END, "has no name"),
@@ -211,11 +213,22 @@ def test_json_may_hold_the_file(told: str, kind: str, name: str, encode: Any) ->
         ({"file": ""}, "in base64, or a data URI"),
         ({"file": 5}, "in base64, or a data URI"),
         ({"file": "no base64!"}, "`file` is no base64"),
+        ({"file": "https://example.org/a.wav"}, "no data URI in base64"),
+        ({"file": "data:audio/wav;base64,"}, "`file` is empty"),
     ],
 )
 def test_json_without_a_file_is_refused(body: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
         transcription({"model": "m", **body})
+
+
+def test_a_file_without_a_name_or_without_a_byte_is_refused_with_the_reason() -> None:
+    for raw, words in (
+        (field("file", "RIFF"), "needs a `filename`"),
+        (FILE.replace(AUDIO, b""), "`file` is empty"),
+    ):
+        with pytest.raises(Refused, match=words):
+            asked.transcription(raw + END, {"content-type": KIND})
 
 
 @pytest.mark.parametrize("number", ["warm", "nan", "inf", ""])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from modelmesh import sense
+from modelmesh.config.schema import MODELS_PATH
 from modelmesh.proxy import bodies, forms
 from modelmesh.proxy.errors import Refused
 from modelmesh.types import Endpoint, Upload
@@ -35,7 +36,8 @@ def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
         raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
     model, stream = body.get("model"), body.get("stream")
     if not isinstance(model, str) or not model:
-        raise Refused(400, "`model` must be the name of a pool, as a string.", param="model")
+        message = f"`model` must be the name of a pool, as a string; {MODELS_PATH} lists them."
+        raise Refused(400, message, param="model")
     if stream is not None and not isinstance(stream, bool):
         raise Refused(400, "`stream` must be true or false.", param="stream")
     sense.check(endpoint, body)
@@ -48,15 +50,21 @@ def transcription(raw: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Any
         form = forms.parse(raw, kind)
         body, upload = _typed(form.fields), form.files.get("file")
     else:
-        body = bodies.parse(raw, headers)
+        body = bodies.parse(raw, headers, kinds=(forms.KIND, bodies.JSON))
         upload = _from_json(body)
         body = {name: value for name, value in body.items() if name not in ("file", "text")}
     if upload is None:
-        raise Refused(400, "`file` must be the audio to transcribe.", param="file")
+        raise Refused(400, f"`file` must be the audio to transcribe{_mistaken(body)}", param="file")
+    if not upload.content:
+        raise Refused(400, "`file` is empty.", param="file")
     if len(upload.content) > MAX_UPLOAD:
         limit = f"The file is larger than the {MAX_UPLOAD >> 20} MiB allowed."
         raise Refused(413, limit, param="file")
     return body, upload
+
+
+def _mistaken(body: Mapping[str, Any]) -> str:
+    return "; its part of the form needs a `filename`." if "file" in body else "."
 
 
 def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +97,8 @@ def _from_json(body: Mapping[str, Any]) -> Upload | None:
         content = base64.b64decode("".join(written.split()), validate=True)
     except (binascii.Error, ValueError):
         if name == "file":
-            raise Refused(400, "`file` is no base64.", param=name) from None
+            message = "`file` is no base64, and no data URI in base64."
+            raise Refused(400, message, param=name) from None
         content = told.encode(errors="replace")
     return Upload(name=f"audio.{_ending(kind)}", content_type=kind, content=content)
 

@@ -29,8 +29,7 @@ def check_headers(headers: Mapping[str, str], limit: int, kinds: Collection[str]
     if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
         raise Refused(415, "The body may be compressed with gzip or deflate, with nothing else.")
     if kinds and _kind(headers) not in kinds:
-        allowed = " or ".join(f"`Content-Type: {kind}`" for kind in kinds)
-        raise Refused(415, f"The header must be {allowed}.")
+        raise Refused(415, f"{_must_be(kinds)}.")
 
 
 async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
@@ -51,24 +50,37 @@ async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: 
     return _decompress(body, encoding, limit)
 
 
-def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the JSON object which a body is."""
+def parse(
+    raw: bytes, headers: Mapping[str, str], kinds: Collection[str] = (JSON,)
+) -> dict[str, Any]:
+    """Return the JSON object which a body is. `kinds` are all that the endpoint takes."""
     try:
         body = loads(raw, _read_strictly)
     except json.JSONDecodeError as fault:
-        raise _unreadable(raw, headers, f" at line {fault.lineno}, column {fault.colno}") from None
+        place = f" at line {fault.lineno}, column {fault.colno}"
+        raise _unreadable(raw, headers, kinds, place) from None
+    except UnicodeDecodeError as fault:
+        raise _unreadable(raw, headers, kinds, f": byte {fault.start} is no UTF-8") from None
     except (ValueError, RecursionError):
-        raise _unreadable(raw, headers) from None
+        raise _unreadable(raw, headers, kinds) from None
     if not isinstance(body, dict):
         raise Refused(400, "The request body must be a JSON object.")
     return body
 
 
-def _unreadable(raw: bytes, headers: Mapping[str, str], place: str = "") -> Refused:
-    looks_right = _kind(headers) == JSON or raw.lstrip()[:1] in (b"{", b"[")
-    hint = "" if looks_right else f" Is the header `Content-Type: {JSON}` missing?"
+def _unreadable(
+    raw: bytes, headers: Mapping[str, str], kinds: Collection[str], place: str = ""
+) -> Refused:
     wrong = f"not valid JSON{place}" if raw.strip() else "empty"
+    kind = _kind(headers)
+    looks_right = kind == JSON or raw.lstrip()[:1] in (b"{", b"[")
+    said = f"not `{kind}`" if kind else "none is there"
+    hint = "" if looks_right else f" {_must_be(kinds)}; {said}."
     return Refused(400, f"The request body is {wrong}.{hint}")
+
+
+def _must_be(kinds: Collection[str]) -> str:
+    return "The header must be " + " or ".join(f"`Content-Type: {kind}`" for kind in kinds)
 
 
 def _read_strictly(raw: bytes) -> Any:
