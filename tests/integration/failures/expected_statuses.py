@@ -93,12 +93,6 @@ MISTAKES: Final = {
     "nothing to transcribe": Mistake(
         status=400, param="file", path="/audio/transcriptions", body={"model": POOL}
     ),
-    "a form that breaks off": Mistake(
-        status=400,
-        path="/audio/transcriptions",
-        raw=b"--b\r\n",
-        headers={"content-type": "multipart/form-data; boundary=b"},
-    ),
     "no image at all": Mistake(
         status=400,
         param="n",
