@@ -17,8 +17,8 @@ from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._usage import tokens_of
-from modelmesh.connectors.providers._vendor import NONE, Call, object_in
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.connectors.providers._vendor import NONE, Call, body_of
+from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
 
@@ -108,7 +108,7 @@ class Images:
         self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | None:
         """Return the reply's bytes, if they hold images; mended where they depart from OpenAI's."""
-        body = object_in(reply)
+        body = body_of(reply)
         if tells_of_failure(body):
             return None
         data = body.get("data")
@@ -200,11 +200,6 @@ def mended(body: Json, wall: float) -> Json:
         **dated,
         "usage": {**none, "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}, **counts},
     }
-
-
-def bad_answer(what: str) -> ProviderError:
-    """Return the failure of a vendor who answered with something else than images."""
-    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
 
 
 def filtered(why: str) -> ProviderError:

@@ -20,10 +20,11 @@ from modelmesh.connectors.providers._subtitles import (
     Transcript,
     written,
 )
-from modelmesh.connectors.providers._transcripts import Decoder, read, read_object, sound
+from modelmesh.connectors.providers._transcripts import Decoder, read, sound
 from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.connectors.providers._vendor import NONE, Call, Next
-from modelmesh.errors import ErrorKind, ProviderError, RequestError
+from modelmesh.errors import RequestError, bad_answer
+from modelmesh.json_text import read_object
 from modelmesh.types import Answer, HttpReply, Request, StreamDecoder, Upload
 
 Asking = Mapping[str, Mapping[str, Any]]
@@ -160,7 +161,7 @@ class Transcriptions:
             text = wanted in TEXTS and "json" not in reply.headers.get("content-type", "")
             if text and _fits(wanted, reply):
                 return Answer(body=reply.body, content_type=PLAIN)
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+            raise bad_answer("no transcript")
         if tells_of_failure(body):
             return None
         granularities = granularities_of(request)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Protocol
 from attrs import evolve, frozen
 
 from modelmesh.connectors.providers._errors import Sign, failure
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import loads
+from modelmesh.errors import ProviderError, bad_answer
+from modelmesh.json_text import read_object
 from modelmesh.types import (
     Answer,
     Endpoint,
@@ -45,15 +45,11 @@ class Next:
     pause: float = 0.0
 
 
-def object_in(reply: HttpReply) -> Mapping[str, Any]:
+def body_of(reply: HttpReply) -> Mapping[str, Any]:
     """Return the JSON object a reply holds. Raises ProviderError where it holds none."""
-    try:
-        body = loads(reply.body)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        message = "the vendor answered with something that is no JSON object"
-        raise ProviderError(ErrorKind.BAD_ANSWER, message)
+    body = read_object(reply.body)
+    if body is None:
+        raise bad_answer("something that is no JSON object")
     return body
 
 

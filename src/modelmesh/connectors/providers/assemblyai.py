@@ -12,12 +12,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._fields import number_in, objects_in, text_in
 from modelmesh.connectors.providers._subtitles import Segment, Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form, upload_of
-from modelmesh.connectors.providers._transcripts import number, objects, read_object, string
 from modelmesh.connectors.providers._vendor import NONE, Call, Next, Vendor
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import dumps
+from modelmesh.errors import ErrorKind, ProviderError, bad_answer
+from modelmesh.json_text import dumps, read_object
 from modelmesh.types import Answer, HttpReply, Request
 
 _PATH: Final = "/v2/transcript"
@@ -47,7 +47,7 @@ class Jobs(Transcriptions):
             order = {"audio_url": body["upload_url"], **self.ordered(request, model)}
             return Next(call=Call(path=_PATH, body=dumps(order)))
         if body.get("status") in _PENDING:
-            id_ = string(body.get("id"))
+            id_ = text_in(body.get("id"))
             if not _ID.fullmatch(id_):
                 raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor named no transcript")
             return Next(call=Call(path=f"{_PATH}/{id_}", method="GET"), pause=_PAUSE)
@@ -63,23 +63,23 @@ class Jobs(Transcriptions):
     def transcript(self, body: Mapping[str, Any]) -> Transcript:
         """Read a transcript. Times are in milliseconds, its length in seconds."""
         if body.get("status") != "completed":
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+            raise bad_answer("no transcript")
         return Transcript(
-            text=string(body.get("text")),
-            language=string(body.get("language_code")),
-            duration=number(body, "audio_duration") or 0.0,
-            words=tuple(Word(**_part(word)) for word in objects(body.get("words"))),
-            segments=tuple(Segment(**_part(line)) for line in objects(body.get("utterances"))),
+            text=text_in(body.get("text")),
+            language=text_in(body.get("language_code")),
+            duration=number_in(body, "audio_duration") or 0.0,
+            words=tuple(Word(**_part(word)) for word in objects_in(body.get("words"))),
+            segments=tuple(Segment(**_part(line)) for line in objects_in(body.get("utterances"))),
         )
 
 
 def _part(told: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "text": string(told.get("text")),
-        "start": (number(told, "start") or 0.0) / 1000,
-        "end": (number(told, "end") or 0.0) / 1000,
-        "confidence": number(told, "confidence"),
-        "speaker": string(told.get("speaker")) or None,
+        "text": text_in(told.get("text")),
+        "start": (number_in(told, "start") or 0.0) / 1000,
+        "end": (number_in(told, "end") or 0.0) / 1000,
+        "confidence": number_in(told, "confidence"),
+        "speaker": text_in(told.get("speaker")) or None,
     }
 
 

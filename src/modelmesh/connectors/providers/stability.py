@@ -15,14 +15,13 @@ from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._images import (
     Images,
-    bad_answer,
     filtered,
     written,
 )
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size
-from modelmesh.connectors.providers._vendor import Call, Translator, Vendor, object_in
-from modelmesh.errors import ErrorKind
+from modelmesh.connectors.providers._vendor import Call, Translator, Vendor, body_of
+from modelmesh.errors import ErrorKind, bad_answer
 from modelmesh.types import Answer, Endpoint, HttpReply, Request
 
 _RATIOS: Final = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
@@ -54,7 +53,7 @@ class _Images(Images):
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | None:
-        body = object_in(reply)
+        body = body_of(reply)
         if tells_of_failure(body):
             return None
         if body.get("finish_reason") == "CONTENT_FILTERED":

@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._images import Images, bad_answer, filtered, written
+from modelmesh.connectors.providers._images import Images, filtered, written
 from modelmesh.connectors.providers._sizes import Size
 from modelmesh.connectors.providers._vendor import Call
 from modelmesh.connectors.providers.gemini.model import model_of
@@ -24,7 +24,7 @@ from modelmesh.connectors.providers.gemini.reply import (
     told_in,
     usage_of,
 )
-from modelmesh.errors import ProviderError
+from modelmesh.errors import ProviderError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request
 
