@@ -138,18 +138,19 @@ def is_blocked(body: Json) -> bool:
 
 
 def usage_of(body: Json) -> Usage | None:
-    """Return the tokens; those of tools which Google ran are part of the prompt.
+    """Return the tokens, None where none are counted, as in Vertex AI's pieces before the last.
 
-    Candidates do not hold the thoughts, unless the total says that they do.
+    Those of tools which Google ran are part of the prompt. Candidates do not hold the thoughts,
+    unless the total says that they do.
     """
     counts = object_in(body.get("usageMetadata"))
-    if not counts:
-        return None
     prompt = count_in(counts, "promptTokenCount") + count_in(counts, "toolUsePromptTokenCount")
     completion_ = count_in(counts, "candidatesTokenCount")
     thoughts = count_in(counts, "thoughtsTokenCount")
     if count_in(counts, "totalTokenCount") != prompt + completion_:
         completion_ += thoughts
+    if not prompt and not completion_:
+        return None
     return Usage(
         prompt=prompt,
         completion=completion_,
