@@ -24,7 +24,12 @@ from modelmesh.connectors.providers._parameters import (
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._splice import spliced
-from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
+from modelmesh.connectors.providers._stream import (
+    Decoder,
+    choices_of,
+    has_content,
+    raise_if_broken,
+)
 from modelmesh.connectors.providers._transcriptions import Transcriptions
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.connectors.providers._vendor import NONE, Translator, Vendor
@@ -178,6 +183,8 @@ class Provider(Vendor):
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
             raise _bad_answer("no choices")
+        if not any(map(_says_something, choices_of(body))):
+            raise _bad_answer("a choice that says nothing, nor why it ends")
         if self.mended:
             new = mended_answer(
                 body, words=self._finishes, request=evolve(request, model=model), wall=wall
@@ -249,6 +256,11 @@ class _Wire:
     refuses_thinking: frozenset[str]
     renamed: Mapping[str, str]
     effort: str | None
+
+
+def _says_something(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice is an answer: Ollama sends a hollow one where its model was unloaded."""
+    return bool(choice.get("finish_reason")) or has_content({"delta": choice.get("message")})
 
 
 def _bad_answer(what: str) -> ProviderError:
