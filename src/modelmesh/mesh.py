@@ -17,7 +17,7 @@ from modelmesh.notices import notices
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.router import Reply, Router
-from modelmesh.sense import LEAST
+from modelmesh.sanity import LEAST
 from modelmesh.shape import endpoint_of
 from modelmesh.state import State
 from modelmesh.transport.choose import choose

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmesh.connectors.providers._form import form
-from modelmesh.proxy import asked, forms
+from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.errors import Refused
 from modelmesh.types import Upload
 
@@ -184,7 +184,7 @@ def test_twenty_five_mebibytes_are_read_in_no_time() -> None:
 
 
 def transcription(body: dict[str, Any]) -> tuple[dict[str, Any], Upload]:
-    return asked.transcription(json.dumps(body).encode(), {"content-type": "application/json"})
+    return uploads.transcription(json.dumps(body).encode(), {"content-type": "application/json"})
 
 
 @pytest.mark.parametrize(
@@ -228,24 +228,24 @@ def test_a_file_without_a_name_or_without_a_byte_is_refused_with_the_reason() ->
         (FILE.replace(AUDIO, b""), "`file` is empty"),
     ):
         with pytest.raises(Refused, match=words):
-            asked.transcription(raw + END, {"content-type": KIND})
+            uploads.transcription(raw + END, {"content-type": KIND})
 
 
 @pytest.mark.parametrize("number", ["warm", "nan", "inf", ""])
 def test_a_temperature_that_is_no_number_is_refused(number: str) -> None:
     with pytest.raises(Refused, match="`temperature` must be a number"):
-        asked.transcription(FILE + field("temperature", number) + END, {"content-type": KIND})
+        uploads.transcription(FILE + field("temperature", number) + END, {"content-type": KIND})
 
 
 @given(text=st.text(string.ascii_letters))
 def test_a_stream_is_asked_for_by_true_and_by_nothing_else(text: str) -> None:
-    body, _ = asked.transcription(FILE + field("stream", text) + END, {"content-type": KIND})
+    body, _ = uploads.transcription(FILE + field("stream", text) + END, {"content-type": KIND})
     expected = {"true": True, "false": False}.get(text.lower(), text)
     assert body["stream"] == expected
 
 
 def test_a_stream_asked_for_twice_is_left_to_be_refused() -> None:
     raw = FILE + field("stream", "true") * 2 + END
-    body, _ = asked.transcription(raw, {"content-type": KIND})
+    body, _ = uploads.transcription(raw, {"content-type": KIND})
     with pytest.raises(Refused, match="`stream` must be true or false"):
-        asked.check("transcriptions", {"model": "m", **body})
+        bodies.check("transcriptions", {"model": "m", **body})

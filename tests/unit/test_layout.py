@@ -28,7 +28,17 @@ FLOORS = [
         "rules",
         "values",
     },
-    {"state", "strategies", "stream", "transport", "config", "timers", "sense", "shape", "verdict"},
+    {
+        "state",
+        "strategies",
+        "stream",
+        "transport",
+        "config",
+        "timers",
+        "sanity",
+        "shape",
+        "verdict",
+    },
     {"pool", "connectors", "notices"},
     {"router", "walk", "probe"},
     {"build"},
@@ -47,7 +57,20 @@ UPWARD = {
 """Imports against the floors, and why."""
 
 MAY_OPEN_SOCKETS = {"transport", "proxy", "testing"}
-PURE = {"types", "errors", "sse", "sense", "shape", "state", "timers", "verdict", "walk", "pool"}
+PURE = {
+    "errors",
+    "notices",
+    "pool",
+    "rules",
+    "sanity",
+    "shape",
+    "sse",
+    "state",
+    "timers",
+    "types",
+    "verdict",
+    "walk",
+}
 
 
 def name_of(file: Path) -> str:

@@ -1,14 +1,22 @@
-"""The body of a request: read within its limit, decompressed, parsed once."""
+"""The body of a request: read within its limit, decompressed, parsed once, and checked."""
 
 import json
 import zlib
 from collections.abc import AsyncIterable, Collection, Mapping
 from typing import Any, Final, NoReturn
 
+from modelmesh import sanity
+from modelmesh.config.schema import MODELS_PATH
 from modelmesh.json_text import loads
 from modelmesh.proxy.errors import Refused
+from modelmesh.types import Endpoint
 
 JSON: Final = "application/json"
+# SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
+# client send the operator's keys wherever it likes.
+_NOT_THE_CLIENTS: Final = frozenset(
+    {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
+)
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
 _RAW_DEFLATE: Final = -zlib.MAX_WBITS
@@ -66,6 +74,20 @@ def parse(
     if not isinstance(body, dict):
         raise Refused(400, "The request body must be a JSON object.")
     return body
+
+
+def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+    """Refuse a body that makes no sense at an endpoint. Raises RequestError."""
+    if not _NOT_THE_CLIENTS.isdisjoint(body):
+        name = next(name for name in body if name in _NOT_THE_CLIENTS)
+        raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
+    model, stream = body.get("model"), body.get("stream")
+    if not isinstance(model, str) or not model:
+        message = f"`model` must be the name of a pool, as a string; {MODELS_PATH} lists them."
+        raise Refused(400, message, param="model")
+    if stream is not None and not isinstance(stream, bool):
+        raise Refused(400, "`stream` must be true or false.", param="stream")
+    sanity.check(endpoint, body)
 
 
 def _unreadable(

@@ -17,7 +17,7 @@ from attrs import define, field
 from modelmesh.clock import Clock
 from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
 from modelmesh.errors import MeshError
-from modelmesh.proxy import asked, bodies, forms
+from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.errors import (
     InternalError,
@@ -27,7 +27,7 @@ from modelmesh.proxy.errors import (
     error_headers,
 )
 from modelmesh.proxy.gate import Gate
-from modelmesh.proxy.pieces import EVENT_HEADERS, Bytes, Events
+from modelmesh.proxy.streams import EVENT_HEADERS, Bytes, Events
 from modelmesh.report import report
 from modelmesh.types import FORWARDED_HEADERS, Endpoint, Request
 
@@ -184,11 +184,11 @@ class Endpoints:
         bodies.check_headers(headers, limit, kinds)
         raw = await bodies.read(call.body, headers, limit)
         if endpoint == "transcriptions":
-            body, upload = asked.transcription(raw, headers)
+            body, upload = uploads.transcription(raw, headers)
             raw = b""
         else:
             body = bodies.parse(raw, headers)
-        asked.check(endpoint, body)
+        bodies.check(endpoint, body)
         return Request(
             id=call.id,
             model=body["model"],

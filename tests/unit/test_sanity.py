@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from modelmesh.errors import RequestError
-from modelmesh.sense import LEAST, check
+from modelmesh.sanity import LEAST, check
 from modelmesh.types import Endpoint
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]
