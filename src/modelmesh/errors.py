@@ -164,6 +164,11 @@ class ProviderError(MeshError):
                 setattr(self, name, text.replace(secret, "***"))
 
 
+def bad_answer(what: str) -> ProviderError:
+    """Return the failure of a vendor which answered with something else than was asked for."""
+    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
+
+
 def as_failure(error: Exception) -> ProviderError:
     """Return what a failed attempt means, whatever was raised in it."""
     if isinstance(error, ProviderError):

@@ -34,6 +34,15 @@ def loads(text: bytes, otherwise: Reader = json.loads) -> Any:
         return otherwise(text)
 
 
+def read_object(text: bytes) -> dict[str, Any] | None:
+    """Return the JSON object which a text is; None where it is something else."""
+    try:
+        value = loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def dumps(value: Any) -> bytes:
     """Return a value's JSON on one line, in UTF-8; what orjson refuses is written all the same."""
     if _write is not None:

@@ -17,7 +17,7 @@ from modelmesh.notices import notices
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.router import Reply, Router
-from modelmesh.sense import LEAST
+from modelmesh.sanity import LEAST
 from modelmesh.shape import endpoint_of
 from modelmesh.state import State
 from modelmesh.transport.choose import choose
@@ -123,16 +123,19 @@ class ModelMesh:
         parts = self._parts
         found = parts.pools.get(name) or self._by_capability(name) or parts.models.get(name)
         if found is None:
-            names = [*parts.pools, *parts.models]
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
-            raise RequestError(
-                f"The model {name!r} does not exist; {hint}",
-                status=404,
-                code="model_not_found",
-                param="model",
-            )
+            raise self._no_model(name)
         return found
+
+    def _no_model(self, name: str) -> RequestError:
+        names = [*self._parts.pools, *self._parts.models]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+        return RequestError(
+            f"The model {name!r} does not exist; {hint}",
+            status=404,
+            code="model_not_found",
+            param="model",
+        )
 
     def models(self) -> list[dict[str, Any]]:
         """Return what clients may ask for, as OpenAI's model objects: pools, and models exposed."""
@@ -143,6 +146,13 @@ class ModelMesh:
             {"id": id_, "object": "model", "created": self._created, "owned_by": owner}
             for id_, owner in owners.items()
         ]
+
+    def model(self, id_: str) -> dict[str, Any]:
+        """Return one of those. Raises RequestError as `pool` does."""
+        for model in self.models():
+            if model["id"] == id_:
+                return model
+        raise self._no_model(id_)
 
     def pool_status(self) -> dict[str, Any]:
         """Return, by pool, the strategy, the target in front and how each target fares."""

@@ -27,13 +27,9 @@ def notices(config: MeshConfig, targets: Iterable[Target], *, wall: float) -> It
 
 def _ending(target: Target, end: Retirement, today: date) -> str:
     days = _left(end, today).days
-    when = (
-        "is retired"
-        if days <= 0
-        else "retires tomorrow"
-        if days == 1
-        else f"retires in {days} days"
-    )
+    when = "is retired" if days <= 0 else f"retires in {days} days"
+    if days == 1:
+        when = "retires tomorrow"
     whose = f"{target.upstream} at {target.provider.id}"
     return f"model {target.model!r} ({whose}) {when}: {end.describe()}"
 

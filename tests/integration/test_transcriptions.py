@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 from proxy_process import ProxyProcess, running_proxy
 
 from modelmesh.proxy import forms
-from modelmesh.proxy.asked import MAX_UPLOAD
+from modelmesh.proxy.uploads import MAX_UPLOAD
 from modelmesh.testing.fake_provider import FakeProvider, Received
 from modelmesh.testing.fake_transcriptions import SAID, SRT, USAGE, VTT
 from modelmesh.types import Upload

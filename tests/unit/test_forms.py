@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmesh.connectors.providers._form import form
-from modelmesh.proxy import asked, forms
+from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.errors import Refused
 from modelmesh.types import Upload
 
@@ -150,7 +150,9 @@ def test_fields_are_texts_lists_and_objects() -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (b"", "ends before its last boundary"),
+        (b"", "No part of the form begins with its boundary, --b."),
+        ((FILE + END).replace(b"--b", b"--c"), "No part"),
+        (FILE.replace(b"\r\n", b"\n"), "No part"),
         (field("a", "1"), "ends before its last boundary"),
         (b"--b\r\n" + END, "no end of its headers"),
         (b"--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n" + END, "has no name"),
@@ -182,7 +184,7 @@ def test_twenty_five_mebibytes_are_read_in_no_time() -> None:
 
 
 def transcription(body: dict[str, Any]) -> tuple[dict[str, Any], Upload]:
-    return asked.transcription(json.dumps(body).encode(), {"content-type": "application/json"})
+    return uploads.transcription(json.dumps(body).encode(), {"content-type": "application/json"})
 
 
 @pytest.mark.parametrize(
@@ -211,6 +213,8 @@ def test_json_may_hold_the_file(told: str, kind: str, name: str, encode: Any) ->
         ({"file": ""}, "in base64, or a data URI"),
         ({"file": 5}, "in base64, or a data URI"),
         ({"file": "no base64!"}, "`file` is no base64"),
+        ({"file": "https://example.org/a.wav"}, "no data URI in base64"),
+        ({"file": "data:audio/wav;base64,"}, "`file` is empty"),
     ],
 )
 def test_json_without_a_file_is_refused(body: dict[str, Any], words: str) -> None:
@@ -218,21 +222,30 @@ def test_json_without_a_file_is_refused(body: dict[str, Any], words: str) -> Non
         transcription({"model": "m", **body})
 
 
+def test_a_file_without_a_name_or_without_a_byte_is_refused_with_the_reason() -> None:
+    for raw, words in (
+        (field("file", "RIFF"), "needs a `filename`"),
+        (FILE.replace(AUDIO, b""), "`file` is empty"),
+    ):
+        with pytest.raises(Refused, match=words):
+            uploads.transcription(raw + END, {"content-type": KIND})
+
+
 @pytest.mark.parametrize("number", ["warm", "nan", "inf", ""])
 def test_a_temperature_that_is_no_number_is_refused(number: str) -> None:
     with pytest.raises(Refused, match="`temperature` must be a number"):
-        asked.transcription(FILE + field("temperature", number) + END, {"content-type": KIND})
+        uploads.transcription(FILE + field("temperature", number) + END, {"content-type": KIND})
 
 
 @given(text=st.text(string.ascii_letters))
 def test_a_stream_is_asked_for_by_true_and_by_nothing_else(text: str) -> None:
-    body, _ = asked.transcription(FILE + field("stream", text) + END, {"content-type": KIND})
+    body, _ = uploads.transcription(FILE + field("stream", text) + END, {"content-type": KIND})
     expected = {"true": True, "false": False}.get(text.lower(), text)
     assert body["stream"] == expected
 
 
 def test_a_stream_asked_for_twice_is_left_to_be_refused() -> None:
     raw = FILE + field("stream", "true") * 2 + END
-    body, _ = asked.transcription(raw, {"content-type": KIND})
+    body, _ = uploads.transcription(raw, {"content-type": KIND})
     with pytest.raises(Refused, match="`stream` must be true or false"):
-        asked.check("transcriptions", {"model": "m", **body})
+        bodies.check("transcriptions", {"model": "m", **body})

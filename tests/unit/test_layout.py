@@ -38,7 +38,7 @@ FLOORS = [
         "transport",
         "config",
         "timers",
-        "sense",
+        "sanity",
         "shape",
         "verdict",
     },
@@ -60,7 +60,20 @@ UPWARD = {
 """Imports against the floors, and why."""
 
 MAY_OPEN_SOCKETS = {"transport", "proxy", "testing"}
-PURE = {"types", "errors", "sse", "sense", "shape", "state", "timers", "verdict", "walk", "pool"}
+PURE = {
+    "errors",
+    "notices",
+    "pool",
+    "rules",
+    "sanity",
+    "shape",
+    "sse",
+    "state",
+    "timers",
+    "types",
+    "verdict",
+    "walk",
+}
 
 
 def name_of(file: Path) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from proxy_calls import (
     BODY,
+    CHAT,
     JSON,
     ScriptedVendor,
     ask,
@@ -127,3 +128,25 @@ async def test_the_place_where_json_goes_wrong_is_named_and_nothing_else_is_blam
         endpoints(), body=b'{"model": "chat",\n }', headers={"content-type": "text/plain"}
     )
     assert error(came)["message"] == "The request body is not valid JSON at line 2, column 2."
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "words"),
+    [
+        (CHAT, b"model=m", "text/plain", "`Content-Type: application/json`; not `text/plain`."),
+        (CHAT, b"model=m", "", "none is there."),
+        (CHAT, b'{"model": "\xff"}', "application/json", ": byte 11 is no UTF-8."),
+        (
+            "/v1/audio/transcriptions",
+            b"RIFF",
+            "audio/wav",
+            "`Content-Type: multipart/form-data` or `Content-Type: application/json`; not `audio/",
+        ),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_with_what_was_expected(
+    path: str, body: bytes, kind: str, words: str
+) -> None:
+    came = await ask(endpoints(), path=path, body=body, headers={"content-type": kind})
+    assert came.status == 400
+    assert words in error(came)["message"]

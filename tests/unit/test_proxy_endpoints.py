@@ -149,6 +149,9 @@ async def test_a_model_that_does_not_exist_is_not_found() -> None:
         await ask(endpoints(), body={**BODY, "model": "nope"}),
     ):
         assert (came.status, error(came)["code"]) == (404, "model_not_found")
+        assert "there are: " in error(came)["message"]
+    came = await ask(endpoints(), "GET", "/v1/models/chatt")
+    assert "did you mean 'chat'?" in error(came)["message"]
 
 
 @pytest.mark.parametrize(
@@ -170,9 +173,26 @@ async def test_there_is_nothing_at_an_unknown_path(path: str) -> None:
     assert (await ask(endpoints(), "GET", path)).status == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/embeddings", "did you mean /v1/embeddings?"),
+        ("/v1/chat/completions/", "did you mean /v1/chat/completions?"),
+        ("/", "there are: /v1/chat/completions, /v1/embeddings"),
+    ],
+)
+async def test_whoever_asks_at_a_wrong_path_is_told_the_right_one(path: str, hint: str) -> None:
+    assert hint in error(await ask(endpoints(), path=path))["message"]
+
+
 async def test_only_the_endpoints_configured_are_served() -> None:
     served = endpoints(endpoints=("/v1/models",))
-    assert (await ask(served)).status == 404
+    came = await ask(served)
+    assert came.status == 404
+    assert error(came)["message"].startswith(
+        "There is nothing at /v1/chat/completions; there are: "
+    )
+    assert CHAT not in error(came)["message"].partition(";")[2]
     for path in ("/v1/models", "/v1/models/chat", "/health", "/livez", "/readyz"):
         assert (await ask(served, "GET", path)).status == 200
 

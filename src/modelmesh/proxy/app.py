@@ -9,10 +9,10 @@ from aiohttp.web_protocol import RequestPayloadError
 from attrs import define, field
 
 from modelmesh.errors import MeshError
-from modelmesh.proxy.cut import reset
 from modelmesh.proxy.endpoints import Outgoing
 from modelmesh.proxy.errors import Refused, error_event
 from modelmesh.proxy.responder import Responder
+from modelmesh.proxy.tcp import reset
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

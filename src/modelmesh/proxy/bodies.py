@@ -1,14 +1,22 @@
-"""The body of a request: read within its limit, decompressed, parsed once."""
+"""The body of a request: read within its limit, decompressed, parsed once, and checked."""
 
 import json
 import zlib
 from collections.abc import AsyncIterable, Collection, Mapping
 from typing import Any, Final, NoReturn
 
+from modelmesh import sanity
+from modelmesh.config.schema import MODELS_PATH
 from modelmesh.json_text import loads
 from modelmesh.proxy.errors import Refused
+from modelmesh.types import Endpoint
 
 JSON: Final = "application/json"
+# SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
+# client send the operator's keys wherever it likes.
+_NOT_THE_CLIENTS: Final = frozenset(
+    {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
+)
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
 _RAW_DEFLATE: Final = -zlib.MAX_WBITS
@@ -29,8 +37,7 @@ def check_headers(headers: Mapping[str, str], limit: int, kinds: Collection[str]
     if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
         raise Refused(415, "The body may be compressed with gzip or deflate, with nothing else.")
     if kinds and _kind(headers) not in kinds:
-        allowed = " or ".join(f"`Content-Type: {kind}`" for kind in kinds)
-        raise Refused(415, f"The header must be {allowed}.")
+        raise Refused(415, f"{_must_be(kinds)}.")
 
 
 async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
@@ -51,24 +58,51 @@ async def read(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: 
     return _decompress(body, encoding, limit)
 
 
-def parse(raw: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the JSON object which a body is."""
+def parse(
+    raw: bytes, headers: Mapping[str, str], kinds: Collection[str] = (JSON,)
+) -> dict[str, Any]:
+    """Return the JSON object which a body is. `kinds` are all that the endpoint takes."""
     try:
         body = loads(raw, _read_strictly)
     except json.JSONDecodeError as fault:
-        raise _unreadable(raw, headers, f" at line {fault.lineno}, column {fault.colno}") from None
+        place = f" at line {fault.lineno}, column {fault.colno}"
+        raise _unreadable(raw, headers, kinds, place) from None
+    except UnicodeDecodeError as fault:
+        raise _unreadable(raw, headers, kinds, f": byte {fault.start} is no UTF-8") from None
     except (ValueError, RecursionError):
-        raise _unreadable(raw, headers) from None
+        raise _unreadable(raw, headers, kinds) from None
     if not isinstance(body, dict):
         raise Refused(400, "The request body must be a JSON object.")
     return body
 
 
-def _unreadable(raw: bytes, headers: Mapping[str, str], place: str = "") -> Refused:
-    looks_right = _kind(headers) == JSON or raw.lstrip()[:1] in (b"{", b"[")
-    hint = "" if looks_right else f" Is the header `Content-Type: {JSON}` missing?"
+def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+    """Refuse a body that makes no sense at an endpoint. Raises RequestError."""
+    if not _NOT_THE_CLIENTS.isdisjoint(body):
+        name = next(name for name in body if name in _NOT_THE_CLIENTS)
+        raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
+    model, stream = body.get("model"), body.get("stream")
+    if not isinstance(model, str) or not model:
+        message = f"`model` must be the name of a pool, as a string; {MODELS_PATH} lists them."
+        raise Refused(400, message, param="model")
+    if stream is not None and not isinstance(stream, bool):
+        raise Refused(400, "`stream` must be true or false.", param="stream")
+    sanity.check(endpoint, body)
+
+
+def _unreadable(
+    raw: bytes, headers: Mapping[str, str], kinds: Collection[str], place: str = ""
+) -> Refused:
     wrong = f"not valid JSON{place}" if raw.strip() else "empty"
+    kind = _kind(headers)
+    looks_right = kind == JSON or raw.lstrip()[:1] in (b"{", b"[")
+    said = f"not `{kind}`" if kind else "none is there"
+    hint = "" if looks_right else f" {_must_be(kinds)}; {said}."
     return Refused(400, f"The request body is {wrong}.{hint}")
+
+
+def _must_be(kinds: Collection[str]) -> str:
+    return "The header must be " + " or ".join(f"`Content-Type: {kind}`" for kind in kinds)
 
 
 def _read_strictly(raw: bytes) -> Any:

@@ -3,6 +3,7 @@
 Nothing here knows of a web framework; `app` puts it behind one.
 """
 
+import difflib
 import json
 import logging
 import re
@@ -16,7 +17,7 @@ from attrs import define, field
 from modelmesh.clock import Clock
 from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
 from modelmesh.errors import MeshError
-from modelmesh.proxy import asked, bodies
+from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.errors import (
     InternalError,
@@ -26,7 +27,7 @@ from modelmesh.proxy.errors import (
     error_headers,
 )
 from modelmesh.proxy.gate import Gate
-from modelmesh.proxy.pieces import EVENT_HEADERS, Bytes, Events
+from modelmesh.proxy.streams import EVENT_HEADERS, Bytes, Events
 from modelmesh.report import report
 from modelmesh.types import FORWARDED_HEADERS, SESSION_HEADER, Endpoint, Request
 
@@ -38,7 +39,7 @@ log = logging.getLogger("modelmesh.proxy")
 
 # An upload is a form, and may be JSON as well.
 _KINDS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
-    "transcriptions": ("multipart/form-data", bodies.JSON),
+    "transcriptions": (forms.KIND, bodies.JSON),
 }
 _ONE_MODEL: Final = f"{MODELS_PATH}/{{id}}"
 _SOUND_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -144,10 +145,10 @@ class Endpoints:
             self._access.check_origin(call.method, call.headers.get("origin"))
             self._access.check_token(call.headers.get("authorization"))
         if answer is None or not self._serves(route):
-            raise Refused(404, f"There is nothing at {call.path}.", code="not_found")
+            raise Refused(404, self._nothing_at(call.path), code="not_found")
         if call.method != method and (call.method, method) != ("HEAD", "GET"):
             allowed = "POST, OPTIONS" if method == "POST" else "GET, HEAD, OPTIONS"
-            message = f"{call.path} does not take {call.method}."
+            message = f"{call.path} does not take {call.method}, but {method}."
             raise Refused(405, message, code="method_not_allowed", headers={"allow": allowed})
         return await answer(call)
 
@@ -183,11 +184,11 @@ class Endpoints:
         bodies.check_headers(headers, limit, kinds)
         raw = await bodies.read(call.body, headers, limit)
         if endpoint == "transcriptions":
-            body, upload = asked.transcription(raw, headers)
+            body, upload = uploads.transcription(raw, headers)
             raw = b""
         else:
             body = bodies.parse(raw, headers)
-        asked.check(endpoint, body)
+        bodies.check(endpoint, body)
         return Request(
             id=call.id,
             model=body["model"],
@@ -228,12 +229,7 @@ class Endpoints:
         return _json({"object": "list", "data": self._mesh.models()})
 
     async def _model(self, call: Incoming) -> Outgoing:
-        asked = call.path.removeprefix(f"{MODELS_PATH}/")
-        for model in self._mesh.models():
-            if model["id"] == asked:
-                return _json(model)
-        message = f"The model `{asked}` does not exist."
-        raise Refused(404, message, code="model_not_found", param="model")
+        return _json(self._mesh.model(call.path.removeprefix(f"{MODELS_PATH}/")))
 
     async def _health(self, _call: Incoming) -> Outgoing:
         return _json(self._status())
@@ -245,6 +241,13 @@ class Endpoints:
         if self._gate.draining:
             raise ShuttingDown
         return _json({"status": "ok"})
+
+    def _nothing_at(self, path: str) -> str:
+        """Say so, and which path may be meant."""
+        served = [route for route in self._routes if self._serves(route)]
+        near = difflib.get_close_matches(path, served, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(served)}"
+        return f"There is nothing at {path}; {hint}"
 
     def _serves(self, route: str) -> bool:
         """Whether the configuration lets a route be served."""

@@ -13,6 +13,8 @@ from attrs import frozen
 from modelmesh.proxy.errors import Refused
 from modelmesh.types import Upload
 
+KIND: Final = "multipart/form-data"
+
 _BOUNDARY: Final = re.compile(
     r';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE
 )
@@ -39,7 +41,7 @@ class Form:
 
 
 def is_form(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
+    return content_type.partition(";")[0].strip().lower() == KIND
 
 
 def parse(raw: bytes, content_type: str) -> Form:
@@ -127,6 +129,9 @@ def _pieces(raw: bytes, line: bytes) -> Iterator[tuple[int, int]]:
                 return
             begun = end.end() - 2
         place = raw.find(b"\r\n" + line, after)
+    if begun < 0:
+        message = f"No part of the form begins with its boundary, {line.decode(errors='replace')}."
+        raise Refused(400, message)
     raise Refused(400, "The form ends before its last boundary.")
 
 

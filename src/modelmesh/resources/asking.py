@@ -13,8 +13,8 @@ from modelmesh.mesh import ModelMesh
 from modelmesh.portal import Portal
 from modelmesh.resources.arriving import Arriving, AsyncEventStream, EventStream
 from modelmesh.results import Result
+from modelmesh.sanity import check
 from modelmesh.schemas import Schema
-from modelmesh.sense import check
 from modelmesh.types import Answer, Endpoint, Request, Upload
 
 T = TypeVar("T")

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from attrs import field, frozen
 
-from modelmesh.errors import RequestError
 from modelmesh.mesh import ModelMesh
 from modelmesh.resources.asking import Asking, AsyncAsking
 from modelmesh.results import Result
@@ -24,15 +23,7 @@ class ModelList:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
-        return cls([cast("Model", Result(row, MODEL)) for row in rows])
-
-    def find(self, id_: str) -> "Model":
-        for model in self.data:
-            if model.id == id_:
-                return model
-        raise RequestError(
-            f"The model {id_!r} does not exist", status=404, code="model_not_found", param="model"
-        )
+        return cls([_model(row) for row in rows])
 
     def __iter__(self) -> Iterator["Model"]:
         return iter(self.data)
@@ -54,7 +45,7 @@ class Models:
 
     def retrieve(self, model: str) -> "Model":
         """Return one of them. Raises RequestError where there is none of that name."""
-        return self.list().find(model)
+        return _model(self._asking.tell(ModelMesh.model, model))
 
 
 @frozen(eq=False)
@@ -69,4 +60,8 @@ class AsyncModels:
 
     async def retrieve(self, model: str) -> "Model":
         """Return one of them. Raises RequestError where there is none of that name."""
-        return (await self.list()).find(model)
+        return _model(await self._asking.tell(ModelMesh.model, model))
+
+
+def _model(row: Mapping[str, Any]) -> "Model":
+    return cast("Model", Result(row, MODEL))

@@ -32,10 +32,11 @@ def upload(file: FileTypes) -> Upload:
         name, content, kind = _name(file), file, None
     name = name or _NAMELESS
     guessed, _ = mimetypes.guess_type(name)
+    read = _read(content)
+    if not read:
+        raise RequestError("file is empty", param="file")
     return Upload(
-        name=name,
-        content_type=kind or guessed or "application/octet-stream",
-        content=_read(content),
+        name=name, content_type=kind or guessed or "application/octet-stream", content=read
     )
 
 

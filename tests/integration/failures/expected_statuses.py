@@ -78,12 +78,26 @@ MISTAKES: Final = {
         body=asked(),
         error=openai.AuthenticationError,
     ),
-    "not served yet": Mistake(
-        status=501,
-        code="not_implemented",
+    "nothing to embed": Mistake(
+        status=400, param="input", path="/embeddings", body={"model": POOL, "input": []}
+    ),
+    "a word for a size": Mistake(
+        status=400,
+        param="dimensions",
         path="/embeddings",
-        body={"model": POOL, "input": "x"},
-        error=openai.InternalServerError,
+        body={"model": POOL, "input": "x", "dimensions": "8"},
+    ),
+    "nothing to speak": Mistake(
+        status=400, param="input", path="/audio/speech", body={"model": POOL}
+    ),
+    "nothing to transcribe": Mistake(
+        status=400, param="file", path="/audio/transcriptions", body={"model": POOL}
+    ),
+    "no image at all": Mistake(
+        status=400,
+        param="n",
+        path="/images/generations",
+        body={"model": POOL, "prompt": "x", "n": 0},
     ),
 }
 

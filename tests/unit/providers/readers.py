@@ -62,6 +62,10 @@ FINISH: Final = {
             "PROHIBITED_CONTENT",
             "SPII",
             "IMAGE_SAFETY",
+            "IMAGE_PROHIBITED_CONTENT",
+            "IMAGE_RECITATION",
+            "IMAGE_OTHER",
+            "NO_IMAGE",
             "OTHER",
             "MODEL_ARMOR",
         ),
@@ -107,8 +111,8 @@ def _anthropic(objects: Objects) -> Spoken:
                 message, blocks = dict(said), dict(enumerate(said["content"]))
                 counts = said["usage"]
             case "message_start":
-                message = dict(said["message"])
-                counts = {**message["usage"]}
+                message, counts = dict(said["message"]), {**said["message"]["usage"]}
+                blocks = {-1 - at: block for at, block in enumerate(message["content"])}
             case "content_block_start":
                 blocks[said["index"]] = {**said["content_block"], "json": ""}
             case "content_block_delta":
@@ -131,6 +135,7 @@ def _anthropic(objects: Objects) -> Spoken:
         message.get("stop_reason"),
         calls=calls,
         text="".join(p["text"] for p in parts if p["type"] == "text"),
+        refusal=(message.get("stop_details") or {}).get("explanation") or "",
         thoughts="".join(p["thinking"] for p in parts if p["type"] == "thinking"),
     )
     return Spoken(voices=(voice,), usage=_anthropic_usage(counts) if counts else None)

@@ -23,6 +23,9 @@ def _spoken(objects: Objects, *, mends: bool) -> Spoken:
             fails = fails or bool(choice.get("error")) or choice.get("finish_reason") in GAVE_UP
             whole = said.get("object") == "chat.completion" or "delta" not in choice
             message = choice.get("message" if whole else "delta") or {}
+            hollow = not any(told for name, told in message.items() if name != "role")
+            if "message" in choice and hollow and not choice.get("finish_reason"):
+                fails = True
             pieces.setdefault(choice.get("index", 0), []).append({**choice, "message": message})
     voices = [_voice(choices, mends=mends) for _, choices in sorted(pieces.items())]
     return Spoken(voices=voices, usage=usage, fails=fails or not voices)
@@ -88,6 +91,8 @@ def _usage(said: Mapping[str, Any]) -> Usage | None:
     names = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")
     cached = [inner.get("cached_tokens"), *(counts.get(name) for name in names)]
     thought = (counts.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    beside = counts.get("reasoning_tokens") or 0
+    thought = thought or (beside if beside <= completion else 0)
     # Some vendors report more of a part than of the whole.
     return Usage(
         prompt=prompt,

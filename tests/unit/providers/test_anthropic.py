@@ -303,6 +303,18 @@ def test_what_the_prompt_took_is_known_from_the_beginning() -> None:
     assert first.usage == USAGE
 
 
+def test_a_message_may_be_whole_at_its_beginning() -> None:
+    called = message(THOUGHT, text("Let me see."), use("t1"), stop="tool_use")
+    told = heard([{"type": "message_start", "message": called}, {"type": "message_stop"}])
+    assert gathered(told) == gathered(heard(called))
+    raining = [{"type": "message_start", "message": message(use("t1", place="Oslo"))}]
+    assert gathered(heard(raining))["calls"][0]["arguments"] == '{"place":"Oslo"}'
+    refused = message(stop="refusal", stop_details={"explanation": "Not that."})
+    told = heard([{"type": "message_start", "message": refused}, {"type": "message_stop"}])
+    assert gathered(told)["refusal"] == "Not that."
+    assert gathered(told)["finish_reason"] == "content_filter"
+
+
 def test_kinds_of_events_and_blocks_to_come_are_passed_over() -> None:
     whole = streamed(message({"type": "dream", "dream": "x"}, text("Rain.")))
     odd = [

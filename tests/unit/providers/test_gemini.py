@@ -328,6 +328,14 @@ def test_the_count_may_follow_the_end() -> None:
     assert late[-1] == Chunk(usage=Usage(prompt=5, completion=3))
 
 
+def test_what_counts_nothing_is_no_count() -> None:
+    uncounted = {"usageMetadata": {"trafficType": "ON_DEMAND"}}
+    assert whole(said(candidate(text("Hi")), **uncounted)).usage is None
+    assert not any(chunk.finished for chunk in heard(said(candidate(text("Hi")), **uncounted)))
+    chunks = heard(said(candidate(text("Hi")), **COUNTED), uncounted)
+    assert chunks[-1].usage == Usage(prompt=5, completion=3)
+
+
 def test_stop_at_every_piece_ends_no_stream() -> None:
     pieces = [said(candidate(text("A"))), said(candidate(text("B")))]
     assert not any(chunk.finished for chunk in heard(*pieces))

@@ -351,6 +351,11 @@ def test_deepseeks_thoughts_pass_untouched() -> None:
             {**USAGE, "cached_tokens": 9},
             {**USAGE, "cached_tokens": 9, "prompt_tokens_details": {"cached_tokens": 3}},
         ),
+        (
+            "vllm",
+            {**USAGE, "reasoning_tokens": 2},
+            {**USAGE, "reasoning_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 2}},
+        ),
         ("perplexity", {**USAGE, "total_tokens": None}, USAGE),
         (
             "deepseek",
@@ -374,6 +379,7 @@ USAGE_COMES = {
     "in x_groq": [chunk(finish="stop", x_groq={"id": "q", "usage": USAGE})],
     "with every chunk": [chunk({"content": "y"}, usage=USAGE), chunk(finish="stop", usage=USAGE)],
     "before the end": [chunk({"content": ""}, usage=USAGE), chunk(finish="stop")],
+    "before more figures": [chunk(finish="stop", usage=USAGE), {"id": "c", "perf_metrics": {}}],
 }
 
 

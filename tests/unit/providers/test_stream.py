@@ -185,6 +185,12 @@ def test_an_empty_text_and_leading_space_are_sound() -> None:
         (b"<html>sign in</html>", ErrorKind.BAD_ANSWER),
         ({"choices": []}, ErrorKind.BAD_ANSWER),
         ({"choices": None}, ErrorKind.BAD_ANSWER),
+        # Ollama, where a model was unloaded before it said a word.
+        (
+            {"model": "", "choices": [{"index": 0, "message": {"role": "", "content": ""}}]},
+            ErrorKind.BAD_ANSWER,
+        ),
+        ({"choices": [{"message": MESSAGE, "finish_reason": None}]}, ErrorKind.BAD_ANSWER),
         ({"error": {}, "choices": []}, ErrorKind.BAD_ANSWER),
         ({"error": {"message": "?"}}, ErrorKind.BAD_ANSWER),
         ({"error": {"code": 429, "message": "slow"}}, ErrorKind.RATE_LIMIT),
@@ -223,6 +229,15 @@ def test_a_redirect_is_no_answer() -> None:
             {"prompt_tokens": 10, "completion_tokens": 1, "prompt_cache_hit_tokens": 8},
             Usage(prompt=10, completion=1, cached=8),
         ),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 4},
+            Usage(prompt=10, completion=5, reasoning=4),
+        ),
+        # More than there is at all cannot be a part of it.
+        (
+            {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 60},
+            Usage(prompt=10, completion=5),
+        ),
         ({"prompt_tokens": 10, "completion_tokens": None}, Usage(prompt=10)),
         ({"prompt_tokens": "many"}, None),
         ({"prompt_tokens": -4, "completion_tokens": 2}, Usage(completion=2)),
@@ -231,4 +246,5 @@ def test_a_redirect_is_no_answer() -> None:
     ],
 )
 def test_usage_is_what_it_adds_up_to(usage: Any, expected: Usage | None) -> None:
-    assert answer({"choices": [{"message": MESSAGE}], "usage": usage}).usage == expected
+    choice = {"message": MESSAGE, "finish_reason": "stop"}
+    assert answer({"choices": [choice], "usage": usage}).usage == expected

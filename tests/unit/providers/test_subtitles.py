@@ -100,6 +100,25 @@ def test_a_verbose_transcript_is_what_openai_types_say() -> None:
     assert 0 < first.compression_ratio < 1
 
 
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("en", "english"),
+        ("eng", "english"),
+        ("en_us", "english"),
+        ("pt-BR", "portuguese"),
+        ("English", "english"),
+        ("ht", "haitian creole"),
+        ("zho", "chinese"),
+        ("tlh", "tlh"),
+        ("", ""),
+    ],
+)
+def test_a_language_has_openais_name_whichever_code_the_vendor_has(told: str, name: str) -> None:
+    said = Transcript(text="x", language=told, duration=1)
+    assert in_json(said, "verbose_json")["language"] == name
+
+
 def test_words_and_segments_are_told_as_they_were_asked_for() -> None:
     said = Transcript(text="Hi.", duration=1, words=words(("Hi.", 0, 1)))
     assert "words" not in in_json(said, "verbose_json")

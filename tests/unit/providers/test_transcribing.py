@@ -80,7 +80,13 @@ def test_hints_which_a_vendor_does_not_take_are_named_and_not_sent(
 
 
 def test_what_asks_for_nothing_is_lacked_by_nobody() -> None:
-    nothing: Body = {"stream": False, "prompt": "", "keywords": [], "timestamp_granularities": []}
+    nothing: Body = {
+        "stream": False,
+        "temperature": 0.0,
+        "prompt": "",
+        "keywords": [],
+        "timestamp_granularities": [],
+    }
     assert vendor("deepgram.stt.v1").lacks(asking(**nothing), "nova-3") == frozenset()
 
 
@@ -137,7 +143,7 @@ def test_a_text_that_looks_like_nothing_is_a_text() -> None:
 def test_a_language_which_the_client_named_is_the_transcripts() -> None:
     said = {"text": "Hi.", "words": [{"text": "Hi.", "start": 0, "end": 1}], "duration": 1}
     body = told("xai.api.v1", said, response_format="verbose_json", language="en")
-    assert body["language"] == "en"
+    assert body["language"] == "english"
 
 
 def test_mistrals_events_become_openais() -> None:

@@ -139,7 +139,7 @@ def test_assemblyais_times_are_in_milliseconds() -> None:
     )
     assert body["words"] == [{"word": "Hi.", "start": 0.25, "end": 1.65}]
     assert (body["segments"][0]["start"], body["segments"][0]["end"]) == (0.25, 1.65)
-    assert (body["language"], body["duration"]) == ("en_us", 2)
+    assert (body["language"], body["duration"]) == ("english", 2)
 
 
 def test_assemblyai_does_not_stream() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import judge_transcription_forms
 import judge_transcriptions
 import pytest
 import trial
@@ -69,7 +70,7 @@ async def test_a_stream_of_openai_passes_as_it_came(exchange: Exchange) -> None:
 def test_what_a_vendor_accepted_keeps_the_rules_of_forms(exchange: Exchange) -> None:
     connector = trial.connector_of(exchange)
     fields = judge_transcriptions.fields_of(exchange)
-    assert list(judge_transcriptions.field_complaints(connector, fields)) == []
+    assert list(judge_transcription_forms.field_complaints(connector, fields)) == []
 
 
 @pytest.mark.parametrize("asked", ASKED)
@@ -82,11 +83,11 @@ def test_transcripts_are_asked_for_by_the_rules(connector: str, asked: str) -> N
             ("azure.openai.v1", "subtitles"),
         }
     else:
-        assert judge_transcriptions.request_complaints(connector, made) == []
+        assert judge_transcription_forms.request_complaints(connector, made) == []
 
 
 def test_the_rules_see_what_is_wrong() -> None:
     made = judge_transcriptions.sent("groq.api.v1", {}, "whisper-large-v3")
     assert made is not None
-    assert judge_transcriptions.request_complaints("elevenlabs.tts.v1", made) != []
+    assert judge_transcription_forms.request_complaints("elevenlabs.tts.v1", made) != []
     assert "model" in forms.parse(made.body, made.headers["content-type"]).fields

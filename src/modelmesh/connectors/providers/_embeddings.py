@@ -1,11 +1,12 @@
 """Embeddings over OpenAI's wire. https://platform.openai.com/docs/api-reference/embeddings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
@@ -16,11 +17,10 @@ from modelmesh.connectors.providers._vectors import (
     kind_of,
     numbers_in,
     packed,
-    unsound,
     usage_in,
 )
-from modelmesh.connectors.providers._vendor import NONE, Call, object_in
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.connectors.providers._vendor import NONE, Call, body_of
+from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, Request, StreamDecoder
 
@@ -87,18 +87,13 @@ class Embeddings:
         return {**self.adds, **kept}
 
     def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,  # noqa: ARG002 - answers name no time
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | None:
         """Return the reply's bytes, if they hold what was asked for as it was asked for.
 
         Raises ProviderError where embeddings are missing, too many, or no numbers.
         """
-        body = object_in(reply)
+        body = body_of(reply)
         if not body.get("data") and tells_of_failure(body):
             return None
         entries = _entries(body.get("data"), request)
@@ -120,9 +115,11 @@ class Embeddings:
         }
         return Answer(body=reply.body.lstrip() if new == body else dumps(new), usage=usage)
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - there is none
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
         """Raise ProviderError: nobody streams embeddings."""
-        raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with a stream")
+        raise bad_answer("a stream")
 
     def _refused(self, body: Mapping[str, Any], model: str) -> frozenset[str]:
         """Return the parameters in the body which are refused, whatever their values."""
@@ -150,14 +147,14 @@ def _entries(came: Any, request: Request) -> list[Mapping[str, Any]]:
     entries = came if isinstance(came, list) else []
     check_count(len(entries), request)
     if not all(isinstance(entry, dict) for entry in entries):
-        raise unsound("something else than embeddings")
+        raise bad_answer("something else than embeddings")
     places = [entry.get("index") for entry in entries]
     if places.count(places[0]) == len(places):
         return entries
     if not all(isinstance(place, int) for place in places) or sorted(places) != list(
         range(len(places))
     ):
-        raise unsound("embeddings of which nobody knows whose they are")
+        raise bad_answer("embeddings of which nobody knows whose they are")
     return sorted(entries, key=lambda entry: int(entry["index"]))
 
 

@@ -110,6 +110,7 @@ _WORDS: Final = (
         words=(
             "model_not_found",
             "model_decommissioned",
+            "model_not_available",
             "deploymentnotfound",
             "not_found_error",
             "invalid_model",
@@ -157,7 +158,8 @@ _WORDING: Final = (
     Sign(
         ErrorKind.OVERLOADED,
         _CLIENT,
-        text=r"\boverloaded\b|\b(at|out of|over) capacity|capacity exceeded|\bdegraded function",
+        text=r"\boverloaded\b|\b(at|out of|over) capacity|capacity exceeded|\bdegraded function"
+        r"|experiencing high demand",
     ),
     Sign(
         ErrorKind.RATE_LIMIT,
@@ -170,6 +172,7 @@ _WORDING: Final = (
         text=r"insufficient (balance|credits?|funds|quota)"
         r"|(credit|account) balance is (too low|exhausted|insufficient)"
         r"|(out of|no|all available|used up (your|all)( \w+)?|not enough|more) credits"
+        r"|n.t have any credits"
         r"|credits? (limit|(have|has|is|are) (been )?(exhausted|depleted|used))"
         r"|quota (has been |was )?exceeded|exceed\w* (your |the )?(\w+ )?quota"
         r"|\b(usage|spend|spending|billing|monthly|budget) limits?\b"
@@ -181,13 +184,15 @@ _WORDING: Final = (
         _TOO_LONG,
         text=r"\bcontext[ _](length|window|size)\b|maximum context|prompt is too long"
         r"|input is too long|too many tokens|input token count|reduce the length"
-        r"|current length is \d+ while limit is",
+        r"|current length is \d+ while limit is|maximum (prompt length is|model length of)"
+        r"|\binputs\W+(tokens \+ \W*max_new_tokens\W+must be|must have less than \d+ tokens)",
     ),
     Sign(
         ErrorKind.CONTENT_FILTERED,
         _REFUSED,
         text=r"content (management )?polic|content filter|safety (system|polic)"
-        r"|(was|been|input) flagged|flagged_input|requires moderation",
+        r"|(was|been|input) flagged|flagged_input|requires moderation"
+        r"|content exists risk|violates usage guidelines",
     ),
     Sign(
         ErrorKind.MODEL_NOT_FOUND,
@@ -195,8 +200,8 @@ _WORDING: Final = (
         # The name has to follow at once: a tool call, too, may be what is not found.
         text=r"\bmodel:? [`'\"]?[\w./:@+-]+[`'\"]? "
         r"(does not exist|(is |was )?not found|has been (deprecated|decommissioned|removed))"
-        r"|not a valid model|(invalid|unknown) model( name| id|[:.]|$)|no endpoints found"
-        r"|supported (api )?model names",
+        r"|\bmodel not (found|exist)|not a valid model|(invalid|unknown) model( name| id|[:.]|$)"
+        r"|no endpoints found|supported (api )?model names",
     ),
 )
 """Signs by what the message says, where no code said it."""

@@ -6,7 +6,7 @@ A glance costs a tenth of reading an answer to its end.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from modelmesh.connectors.providers._usage import CACHED
+from modelmesh.connectors.providers._usage import MISPLACED
 from modelmesh.types import Usage
 
 TIERS: Final = frozenset({None, "auto", "default", "flex", "scale", "priority", "fast"})
@@ -40,7 +40,7 @@ def is_plain(body: Mapping[str, Any]) -> bool:
 
 def usual_usage(counts: Any) -> Usage | None:
     """Return the usage if a vendor's counts are OpenAI's figures in OpenAI's places, else None."""
-    if not isinstance(counts, dict) or not CACHED.isdisjoint(counts):
+    if not isinstance(counts, dict) or not MISPLACED.isdisjoint(counts):
         return None
     prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
     if type(prompt) is not int or type(completion) is not int:

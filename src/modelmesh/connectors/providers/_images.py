@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._usage import tokens_of
-from modelmesh.connectors.providers._vendor import NONE, Call, object_in
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.connectors.providers._vendor import NONE, Call, body_of
+from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
 
@@ -67,7 +67,6 @@ class Images:
         sized: how it is told a size; None from it for one it cannot make. By `size` where absent.
         base64_only: how the names of those models begin which give base64 and nothing else, and
             refuse to be told so; `("",)` for all.
-        signs: what failures look like here and nowhere else.
 
     """
 
@@ -78,7 +77,6 @@ class Images:
     words: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     sized: Callable[[Size], Json | None] | None = None
     base64_only: tuple[str, ...] = ()
-    signs: Sequence[Sign] = ()
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
@@ -106,11 +104,13 @@ class Images:
         size = self._size(body) or {}
         return {**size, **{name: self._worded(name, value) for name, value in kept.items()}}
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | None:
         """Return the reply's bytes, if they hold images; mended where they depart from OpenAI's."""
-        body = object_in(reply)
+        body = body_of(reply)
         if tells_of_failure(body):
-            raise failure(reply, wall=wall, own=self.signs)
+            return None
         data = body.get("data")
         made = data if isinstance(data, list) else []
         sound = [image for image in made if _is_sound(image)]
@@ -121,10 +121,12 @@ class Images:
         new = mended({**body, "data": sound}, wall)
         return Answer(body=reply.body if new == body else dumps(new), usage=tokens_of(body))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - as every translator
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
         """Return the decoder for one stream."""
         wanted = request.body.get("n")
-        return Decoder(self.signs, wanted if isinstance(wanted, int) else 1)
+        return Decoder(signs, wanted if isinstance(wanted, int) else 1)
 
     def _refused(self, body: Json, model: str) -> frozenset[str]:
         """Return the parameters in the body which are refused, whatever their values."""
@@ -198,11 +200,6 @@ def mended(body: Json, wall: float) -> Json:
         **dated,
         "usage": {**none, "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}, **counts},
     }
-
-
-def bad_answer(what: str) -> ProviderError:
-    """Return the failure of a vendor who answered with something else than images."""
-    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
 
 
 def filtered(why: str) -> ProviderError:

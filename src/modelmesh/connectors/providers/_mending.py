@@ -125,7 +125,8 @@ class MendingDecoder(Decoder):
         self._flowing = self._flowing or content
         usage, finished = usage_of(body), self._ended_all
         told = self._usage_chunk(payload, body)
-        if not choices and (counts or choices_of(body)):  # there is nothing in it but usage
+        # There is nothing in it but usage, or it comes after the end.
+        if not choices and (counts or choices_of(body) or finished):
             return told or [Chunk(finished=finished, usage=usage)]
         shown = payload if new == body else dumps(new)
         chunk = Chunk(payload=shown, content=content, finished=finished, usage=usage)

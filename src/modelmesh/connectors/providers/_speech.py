@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
@@ -23,7 +23,7 @@ from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LONG
 from modelmesh.stream import Piece
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
+from modelmesh.types import Chunk, Event, HttpReply, Request, StreamDecoder, Usage
 
 TYPES: Final[Mapping[str, str]] = {
     "mp3": "audio/mpeg",
@@ -58,7 +58,6 @@ class Speaker:
             how the names of models begin. Other voices go to it as they are.
         speeds: the slowest and the fastest it speaks.
         longest: characters of a text.
-        signs: what failures look like here and nowhere else.
 
     """
 
@@ -68,9 +67,8 @@ class Speaker:
     voices: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     speeds: tuple[float, float] = (0.0, inf)
     longest: int | None = None
-    signs: tuple[Sign, ...] = ()
 
-    def lacks(self, request: Request, model: str) -> frozenset[str]:  # noqa: ARG002 - as all have it
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return the parameters which it does not take.
 
         Who asks for no format takes what there is, and is told which that is.
@@ -85,23 +83,11 @@ class Speaker:
             lacks.add(SO_LONG)
         return frozenset(lacks)
 
-    def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,  # noqa: ARG002 - as all have it
-        model: str,  # noqa: ARG002 - as all have it
-        wall: float,
-    ) -> Answer:
-        """Raise ProviderError: what is read whole is no sound."""
-        raise failure(reply, wall=wall, own=self.signs)
+    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> None:
+        """Return None: what is read whole is no sound."""
 
     def decoder(
-        self,
-        *,
-        request: Request,
-        model: str,  # noqa: ARG002 - as all have it
-        wall: float,  # noqa: ARG002 - as all have it
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
     ) -> StreamDecoder:
         """Return the decoder of sound that comes as bytes."""
         return Sound(events=request.stream, kind=self.kind_of(request.body))
@@ -161,14 +147,10 @@ class Speech(Speaker):
         return Call(path=self.path, body=raw)
 
     def decoder(
-        self,
-        *,
-        request: Request,
-        model: str,  # noqa: ARG002 - as all have it
-        wall: float,  # noqa: ARG002 - as all have it
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
     ) -> StreamDecoder:
         """Return the decoder of sound that comes as bytes or in events."""
-        return Decoder(events=request.stream, kind=self.kind_of(request.body), own=self.signs)
+        return Decoder(events=request.stream, kind=self.kind_of(request.body), own=signs)
 
     def _changed(self, body: Mapping[str, Any], model: str) -> dict[str, Any]:
         """Return the parameters which have to say something else."""

@@ -9,7 +9,7 @@ from modelmesh.connectors.providers._errors import Sign, failure_in_stream
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import loads
+from modelmesh.json_text import read_object
 from modelmesh.types import Chunk, Event
 
 _DONE: Final = b"[DONE]"
@@ -96,15 +96,20 @@ class Decoder:
         return body
 
 
-def told_in(name: str, payload: bytes, own: Iterable[Sign]) -> Mapping[str, Any]:
-    """Return the object which an event holds. Raises ProviderError for an error, or for none."""
-    try:
-        body = loads(payload)
-    except (ValueError, RecursionError):
-        body = None
-    if name == "error" or (isinstance(body, dict) and tells_of_failure(body)):
+def told_in(
+    name: str,
+    payload: bytes,
+    own: Iterable[Sign],
+    fails: Callable[[Mapping[str, Any]], bool] = tells_of_failure,
+) -> Mapping[str, Any]:
+    """Return the object which an event holds. Raises ProviderError for an error, or for none.
+
+    `fails` tells an error by its object.
+    """
+    body = read_object(payload)
+    if name == "error" or (body is not None and fails(body)):
         raise failure_in_stream(payload, own=own)
-    if not isinstance(body, dict):
+    if body is None:
         raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
     return body
 

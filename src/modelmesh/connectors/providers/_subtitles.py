@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from modelmesh.connectors.providers._languages import language_named
 from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
@@ -110,7 +111,7 @@ def in_json(said: Transcript, form: str, granularities: Sequence[str] = ()) -> d
         return {"text": said.text, **_used(counts)}
     body: dict[str, Any] = {
         "task": "transcribe",
-        "language": said.language,
+        "language": language_named(said.language),
         "duration": said.seconds,
         "text": said.text,
     }
@@ -134,15 +135,13 @@ def events_of(said: Transcript, form: str) -> Iterator[dict[str, Any]]:
 def segments_of(text: str, words: Sequence[Word]) -> Iterator[Segment]:
     """Give lines made of words; what stands between words comes from the text."""
     line: list[tuple[Word, int]] = []
-    place = 0
     for word, start in zip(words, _places(text, words), strict=True):
         if line and _breaks([w for w, _ in line], word):
             yield _joined(text, line, start)
             line = []
         line.append((word, start))
-        place = start + len(word.text)
     if line:
-        yield _joined(text, line, max(place, len(text)))
+        yield _joined(text, line, len(text))
 
 
 def _places(text: str, words: Sequence[Word]) -> Iterator[int]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._subtitles import (
@@ -20,14 +20,18 @@ from modelmesh.connectors.providers._subtitles import (
     Transcript,
     written,
 )
-from modelmesh.connectors.providers._transcripts import Decoder, read, read_object, sound
+from modelmesh.connectors.providers._transcripts import Decoder, read, sound
 from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.connectors.providers._vendor import NONE, Call, Next
-from modelmesh.errors import ErrorKind, ProviderError, RequestError
+from modelmesh.errors import RequestError, bad_answer
+from modelmesh.json_text import read_object
 from modelmesh.types import Answer, HttpReply, Request, StreamDecoder, Upload
 
 Asking = Mapping[str, Mapping[str, Any]]
 """What a vendor is asked for, in fields of its own, by the form that the client wants."""
+
+_UNASKED: Final[Sequence[Any]] = (None, False, "", [])
+"""Values which ask for nothing. A temperature of 0, which is the usual one, equals False."""
 
 _ALWAYS: Final = frozenset({"model", "response_format", "stream"})
 """Parameters which are told in a way of their own, whatever a vendor takes."""
@@ -98,15 +102,11 @@ class Transcriptions:
     """Its JSON is all its own, and never what the client wants."""
     models: Mapping[str, "Transcriptions"] = MappingProxyType({})
     """Models which differ, by how their names begin."""
-    signs: tuple[Sign, ...] = ()
-    """What failures look like here and nowhere else."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
         wire, wanted = self._wire_of(model), form_of(request)
-        asked = {name for name, told in request.body.items() if told or told == 0}
-        if not request.stream:
-            asked.discard("stream")
+        asked = {name for name, told in request.body.items() if told not in _UNASKED}
         lacking = asked & wire.refuses
         if wire.takes is not None:
             lacking |= asked - wire.takes - _ALWAYS
@@ -128,7 +128,7 @@ class Transcriptions:
 
     def fields(self, request: Request, drop: frozenset[str]) -> dict[str, Any]:
         """Return what a vendor is told beside the model and the file."""
-        wanted = self.form(request)
+        wanted = self.wanted(request)
         left_out = {*drop, *self.refuses, *self.implied, "model", "response_format"}
         if self.takes is not None:
             left_out |= request.body.keys() - self.takes - _ALWAYS
@@ -145,30 +145,25 @@ class Transcriptions:
         named = "response_format" in request.body
         return {**renamed, "response_format": wanted} if named else renamed
 
-    def form(self, request: Request) -> str:
+    def wanted(self, request: Request) -> str:
         """Return the form which the client gets: what it wants, if that can be had."""
         wanted = form_of(request)
         return wanted if wanted in (self.asking or {wanted}) else "json"
 
     def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,
-    ) -> Answer | Next:
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | Next | None:
         """Return a transcript in the form the client wants. Raises ProviderError if it is none."""
         wire = self._wire_of(model)
-        wanted = wire.form(request)
+        wanted = wire.wanted(request)
         body = read_object(reply.body)
         if body is None:
             text = wanted in TEXTS and "json" not in reply.headers.get("content-type", "")
             if text and _fits(wanted, reply):
                 return Answer(body=reply.body, content_type=PLAIN)
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+            raise bad_answer("no transcript")
         if tells_of_failure(body):
-            raise failure(reply, wall=wall, own=self.signs)
+            return None
         granularities = granularities_of(request)
         if not wire.own_json and sound(body, wanted, granularities):
             return Answer(body=reply.body, usage=tokens_of(body))
@@ -180,10 +175,12 @@ class Transcriptions:
         """Read a vendor's JSON. Raises ProviderError where it holds no transcript."""
         return read(body)
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - by the protocol
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
         """Return the decoder for one stream."""
         wire = self._wire_of(model)
-        return Decoder(wire.transcript, wire.form(request), self.signs)
+        return Decoder(wire.transcript, wire.wanted(request), signs)
 
     def _wire_of(self, model: str) -> "Transcriptions":
         """Return what holds for a model."""

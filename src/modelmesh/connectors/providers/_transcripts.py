@@ -7,8 +7,9 @@ are chunks as of a chat, of which an empty one has the end.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from modelmesh.connectors.providers._errors import Sign, failure_in_stream
-from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._fields import number_in, object_in, objects_in, text_in
+from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._subtitles import (
     Segment,
     Transcript,
@@ -16,8 +17,8 @@ from modelmesh.connectors.providers._subtitles import (
     events_of,
 )
 from modelmesh.connectors.providers._usage import tokens_of
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import dumps, loads
+from modelmesh.errors import bad_answer
+from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Event
 
 _SEGMENT: Final = frozenset(
@@ -39,33 +40,26 @@ _DIARIZED: Final = frozenset({"type", "id", "speaker", "start", "end", "text"})
 _SPEAKERS: Final = ("speaker", "speaker_id")
 
 
-def read_object(text: bytes) -> Mapping[str, Any] | None:
-    """Return the JSON object which a text is; None where it is something else."""
-    try:
-        body = loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
 def sound(body: Mapping[str, Any], form: str, granularities: Sequence[str] = ()) -> bool:
     """Whether an object is a transcript in a form which is JSON, as OpenAI writes it."""
     counts = body.get("usage")
     counted = counts is None or (isinstance(counts, dict) and "type" in counts)
     if not isinstance(body.get("text"), str) or not counted:
         return False
-    segments = objects(body.get("segments"))
+    segments = objects_in(body.get("segments"))
     match form:
         case "json":
             return True
         case "diarized_json":
             named = all(segment.keys() >= _DIARIZED for segment in segments)
-            return "segments" in body and number(body, "duration") is not None and named
+            return "segments" in body and number_in(body, "duration") is not None and named
         case "verbose_json":
             named = all(segment.keys() >= _SEGMENT for segment in segments)
-            words = all("word" in word for word in objects(body.get("words")))
+            words = all("word" in word for word in objects_in(body.get("words")))
             there = {"segments", "words"} & body.keys() or not granularities
-            known = isinstance(body.get("language"), str) and number(body, "duration") is not None
+            known = (
+                isinstance(body.get("language"), str) and number_in(body, "duration") is not None
+            )
             return bool(named and words and there and known)
     return False
 
@@ -74,14 +68,13 @@ def read(body: Mapping[str, Any]) -> Transcript:
     """Read a transcript like OpenAI's. Raises ProviderError where it is none."""
     text = body.get("text")
     if not isinstance(text, str):
-        raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
-    counts = body.get("usage")
-    counts = counts if isinstance(counts, dict) else {}
-    seconds = number(body, "duration") or number(counts, "prompt_audio_seconds") or 0.0
+        raise bad_answer("no transcript")
+    counts = object_in(body.get("usage"))
+    seconds = number_in(body, "duration") or number_in(counts, "prompt_audio_seconds") or 0.0
     return Transcript(
         text=text,
-        language=string(body.get("language")),
-        duration=seconds or number(counts, "seconds") or 0.0,
+        language=text_in(body.get("language")),
+        duration=seconds or number_in(counts, "seconds") or 0.0,
         words=tuple(_words(body.get("words"))),
         segments=tuple(_segments(body.get("segments"))),
         counts=counted(counts),
@@ -95,13 +88,13 @@ def counted(counts: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     if counts.get("type") or not counts:
         return counts
-    told = number(counts, "output_tokens")
-    output = number(counts, "completion_tokens") if told is None else told
+    told = number_in(counts, "output_tokens")
+    output = number_in(counts, "completion_tokens") if told is None else told
     if output is None:
-        known = number(counts, "seconds") is not None
+        known = number_in(counts, "seconds") is not None
         return {**counts, "type": "duration"} if known else counts
-    given = number(counts, "input_tokens") or number(counts, "prompt_tokens") or 0
-    total = max(int(number(counts, "total_tokens") or 0), int(given + output))
+    given = number_in(counts, "input_tokens") or number_in(counts, "prompt_tokens") or 0
+    total = max(int(number_in(counts, "total_tokens") or 0), int(given + output))
     return {
         **counts,
         "type": "tokens",
@@ -136,11 +129,7 @@ class Decoder:
         payload = event.data.replace(b"\r", b"").replace(b"\n", b" ").strip()
         if not payload or payload == b"[DONE]":
             return ()
-        body = read_object(payload)
-        if event.name == "error" or (body is not None and tells_of_failure(body)):
-            raise failure_in_stream(payload, own=self._own)
-        if body is None:
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
+        body = told_in(event.name, payload, self._own)
         kind = str(body.get("type") or event.name)
         if kind.startswith("transcript."):
             return (_chunk(payload, body),)
@@ -162,9 +151,8 @@ class Decoder:
             yield from events_of(self._transcript(body), self._form)
 
     def _of_choices(self, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        for choice in objects(body["choices"]):
-            delta = choice.get("delta")
-            yield from self._delta(delta.get("content") if isinstance(delta, dict) else None)
+        for choice in objects_in(body["choices"]):
+            yield from self._delta(object_in(choice.get("delta")).get("content"))
             if choice.get("finish_reason"):
                 yield {"type": "transcript.text.done", "text": "".join(self._said)}
 
@@ -185,21 +173,21 @@ def _chunk(payload: bytes, body: Mapping[str, Any]) -> Chunk:
 
 
 def _words(words: Any) -> Iterator[Word]:
-    for word in objects(words):
+    for word in objects_in(words):
         yield Word(
-            text=string(word.get("word", word.get("text"))).strip(),
-            start=number(word, "start") or 0.0,
-            end=number(word, "end") or 0.0,
+            text=text_in(word.get("word", word.get("text"))).strip(),
+            start=number_in(word, "start") or 0.0,
+            end=number_in(word, "end") or 0.0,
             speaker=_speaker(word),
         )
 
 
 def _segments(segments: Any) -> Iterator[Segment]:
-    for line in objects(segments):
+    for line in objects_in(segments):
         yield Segment(
-            text=string(line.get("text")),
-            start=number(line, "start") or 0.0,
-            end=number(line, "end") or 0.0,
+            text=text_in(line.get("text")),
+            start=number_in(line, "start") or 0.0,
+            end=number_in(line, "end") or 0.0,
             speaker=_speaker(line),
             own={name: line[name] for name in _OWN & line.keys()},
         )
@@ -208,17 +196,3 @@ def _segments(segments: Any) -> Iterator[Segment]:
 def _speaker(part: Mapping[str, Any]) -> str | None:
     names = (part[name] for name in _SPEAKERS if part.get(name) is not None)
     return next(map(str, names), None)
-
-
-def objects(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def number(part: Mapping[str, Any], name: str) -> float | None:
-    value = part.get(name)
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if known else None
-
-
-def string(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -1,8 +1,10 @@
 """The tokens an answer took, from all the places where vendors write them down.
 
 Groq puts the usage of a stream in `x_groq`; DeepSeek, Mistral and Together name cached tokens in
-ways of their own (https://api-docs.deepseek.com/guides/kv_cache). xAI's models count reasoning
-beside the completion instead of in it, wherever they are hosted; the total gives that away.
+ways of their own (https://api-docs.deepseek.com/guides/kv_cache). SGLang and Perplexity have the
+tokens of reasoning beside the others (https://docs.perplexity.ai/api-reference). xAI's models count
+reasoning beside the completion instead of in it, wherever they are hosted; the total gives that
+away.
 """
 
 from collections.abc import Mapping
@@ -20,6 +22,12 @@ CACHED: Final = frozenset(
 )
 
 
+_REASONING: Final = "reasoning_tokens"
+
+MISPLACED: Final = CACHED | {_REASONING}
+"""Figures which OpenAI has in a place of their own."""
+
+
 def usage_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the usage in a reply or a chunk; None where it has none."""
     counts = counts_of(body)
@@ -28,9 +36,12 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
     prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
     if not prompt and not completion:
         return None
-    reasoning = _count(_inner(counts, "completion_tokens_details"), "reasoning_tokens")
+    reasoning = _count(_inner(counts, "completion_tokens_details"), _REASONING)
     if reasoning and _count(counts, "total_tokens") == prompt + completion + reasoning:
         completion += reasoning
+    beside = _count(counts, _REASONING)
+    if not reasoning and beside <= completion:  # more cannot be part of it
+        reasoning = beside
     cached = _count(_inner(counts, "prompt_tokens_details"), "cached_tokens")
     for name in CACHED & counts.keys():
         cached = max(cached, _count(counts, name))
@@ -71,7 +82,7 @@ def restated(counts: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     parts = (
         ("prompt_tokens_details", "cached_tokens", usage.cached),
-        ("completion_tokens_details", "reasoning_tokens", usage.reasoning),
+        ("completion_tokens_details", _REASONING, usage.reasoning),
     )
     for place, name, count in parts:
         inner = _inner(counts, place)

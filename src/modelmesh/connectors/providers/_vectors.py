@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any, Final
 
 from modelmesh.connectors.providers._parts import faulty
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_MANY, TOKENS
 from modelmesh.types import Answer, Request, Usage
@@ -57,7 +57,7 @@ def packed(numbers: Sequence[float]) -> str:
     try:
         content = struct.pack(f"<{len(numbers)}f", *numbers)
     except (struct.error, OverflowError):
-        raise unsound("numbers that are none") from None
+        raise bad_answer("numbers that are none") from None
     return b2a_base64(content, newline=False).decode()
 
 
@@ -78,10 +78,10 @@ def numbers_in(came: Any, request: Request, *, kind: str = "f") -> Sequence[floa
     except (TypeError, OverflowError):
         sound = False
     if not sound:
-        raise unsound("no numbers")
+        raise bad_answer("no numbers")
     wanted = request.body.get("dimensions")
     if isinstance(wanted, int) and len(numbers) > wanted:
-        raise unsound(f"embeddings of {len(numbers)} numbers instead of {wanted}")
+        raise bad_answer(f"embeddings of {len(numbers)} numbers instead of {wanted}")
     return numbers
 
 
@@ -129,22 +129,17 @@ def check_count(count: int, request: Request) -> None:
     """Raise ProviderError unless there is one embedding for each input."""
     wanted = count_of(request.body.get("input"))
     if count != wanted:
-        raise unsound(f"{count} embeddings for {wanted} inputs")
-
-
-def unsound(what: str) -> ProviderError:
-    """Return the failure of a vendor which answered with something else than asked for."""
-    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")
+        raise bad_answer(f"{count} embeddings for {wanted} inputs")
 
 
 def _unpacked(text: str, kind: str) -> list[float]:
     try:
         content = a2b_base64(text, strict_mode=True)
     except ValueError:
-        raise unsound("text that is no base64") from None
+        raise bad_answer("text that is no base64") from None
     count, rest = divmod(len(content), _SIZES[kind])
     if rest:
-        raise unsound("base64 that was cut")
+        raise bad_answer("base64 that was cut")
     return list(struct.unpack(f"<{count}{kind}", content))
 
 

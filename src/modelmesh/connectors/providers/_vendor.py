@@ -3,15 +3,15 @@
 A vendor's file states how it differs. Its class variables say what, and are all there is to most.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from attrs import evolve, frozen
 
 from modelmesh.connectors.providers._errors import Sign, failure
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import loads
+from modelmesh.errors import ProviderError, bad_answer
+from modelmesh.json_text import read_object
 from modelmesh.types import (
     Answer,
     Endpoint,
@@ -45,15 +45,11 @@ class Next:
     pause: float = 0.0
 
 
-def object_in(reply: HttpReply) -> Mapping[str, Any]:
+def body_of(reply: HttpReply) -> Mapping[str, Any]:
     """Return the JSON object a reply holds. Raises ProviderError where it holds none."""
-    try:
-        body = loads(reply.body)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        message = "the vendor answered with something that is no JSON object"
-        raise ProviderError(ErrorKind.BAD_ANSWER, message)
+    body = read_object(reply.body)
+    if body is None:
+        raise bad_answer("something that is no JSON object")
     return body
 
 
@@ -69,11 +65,16 @@ class Translator(Protocol):
     ) -> Answer | Next | None:
         """Translate a reply with a status of success; None: it is an error all the same.
 
-        Raises ProviderError where it is neither an answer nor an error.
+        What it means then is the vendor's to say. Raises ProviderError where it is neither an
+        answer nor an error.
         """
         ...
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder: ...
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
+        """Return the decoder for one stream; `signs` are those of the vendor's failures."""
+        ...
 
 
 class Vendor:
@@ -193,7 +194,9 @@ class Vendor:
 
     def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:
         """Return the decoder for one stream."""
-        return self.translators[request.endpoint].decoder(request=request, model=model, wall=wall)
+        return self.translators[request.endpoint].decoder(
+            request=request, model=model, wall=wall, signs=self.signs
+        )
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""
@@ -216,7 +219,7 @@ class Vendor:
             return request
         return evolve(request, body={**request.body, "voice": voices[voice]}, raw=b"")
 
-    def _at(self, path: str, model: str = "") -> str:  # noqa: ARG002 - some have it
+    def _at(self, path: str, model: str = "") -> str:
         """Return the URL of a path. Nothing that a client sent is ever part of it."""
         return f"{self._url}{path}"
 

@@ -12,12 +12,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._fields import number_in, objects_in, text_in
 from modelmesh.connectors.providers._subtitles import Segment, Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form, upload_of
-from modelmesh.connectors.providers._transcripts import number, objects, read_object, string
 from modelmesh.connectors.providers._vendor import NONE, Call, Next, Vendor
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import dumps
+from modelmesh.errors import ErrorKind, ProviderError, bad_answer
+from modelmesh.json_text import dumps, read_object
 from modelmesh.types import Answer, HttpReply, Request
 
 _PATH: Final = "/v2/transcript"
@@ -28,36 +28,26 @@ _PAUSE: Final = 1.0
 _OLD: Final = frozenset({"best", "nano"})
 """Models which are asked for one by one; others are a list of which the first fit is taken."""
 
-SIGNS: Final = (
-    Sign(
-        ErrorKind.INVALID_REQUEST,
-        text=r"transcoding failed|does not appear to contain audio|no spoken audio"
-        r"|audio duration is too short|file is (empty|too small)",
-    ),
-    Sign(ErrorKind.QUOTA_EXHAUSTED, text=r"account balance is"),
-    Sign(ErrorKind.SERVER_ERROR, text=r"(internal )?server error|download error|please retry"),
-)
-
 
 @frozen(kw_only=True)
 class Jobs(Transcriptions):
     """Transcripts which are ordered and fetched."""
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - told with the order
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return the upload of the file."""
         content = upload_of(request).content
         return Call(path="/v2/upload", body=content, content_type="application/octet-stream")
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
-    ) -> Answer | Next:
+    ) -> Answer | Next | None:
         """Return what comes next, or in the end the transcript."""
         body = read_object(reply.body) or {}
         if "upload_url" in body:
             order = {"audio_url": body["upload_url"], **self.ordered(request, model)}
             return Next(call=Call(path=_PATH, body=dumps(order)))
         if body.get("status") in _PENDING:
-            id_ = string(body.get("id"))
+            id_ = text_in(body.get("id"))
             if not _ID.fullmatch(id_):
                 raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor named no transcript")
             return Next(call=Call(path=f"{_PATH}/{id_}", method="GET"), pause=_PAUSE)
@@ -73,23 +63,23 @@ class Jobs(Transcriptions):
     def transcript(self, body: Mapping[str, Any]) -> Transcript:
         """Read a transcript. Times are in milliseconds, its length in seconds."""
         if body.get("status") != "completed":
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+            raise bad_answer("no transcript")
         return Transcript(
-            text=string(body.get("text")),
-            language=string(body.get("language_code")),
-            duration=number(body, "audio_duration") or 0.0,
-            words=tuple(Word(**_part(word)) for word in objects(body.get("words"))),
-            segments=tuple(Segment(**_part(line)) for line in objects(body.get("utterances"))),
+            text=text_in(body.get("text")),
+            language=text_in(body.get("language_code")),
+            duration=number_in(body, "audio_duration") or 0.0,
+            words=tuple(Word(**_part(word)) for word in objects_in(body.get("words"))),
+            segments=tuple(Segment(**_part(line)) for line in objects_in(body.get("utterances"))),
         )
 
 
 def _part(told: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "text": string(told.get("text")),
-        "start": (number(told, "start") or 0.0) / 1000,
-        "end": (number(told, "end") or 0.0) / 1000,
-        "confidence": number(told, "confidence"),
-        "speaker": string(told.get("speaker")) or None,
+        "text": text_in(told.get("text")),
+        "start": (number_in(told, "start") or 0.0) / 1000,
+        "end": (number_in(told, "end") or 0.0) / 1000,
+        "confidence": number_in(told, "confidence"),
+        "speaker": text_in(told.get("speaker")) or None,
     }
 
 
@@ -100,7 +90,15 @@ class Provider(Vendor):
     key_names = ("ASSEMBLYAI_API_KEY",)
     models = ("universal-3-pro",)
     auth = ("authorization", "{key}")
-    signs = SIGNS
+    signs = (
+        Sign(
+            ErrorKind.INVALID_REQUEST,
+            text=r"transcoding failed|does not appear to contain audio|no spoken audio"
+            r"|audio duration is too short|file is (empty|too small)",
+        ),
+        Sign(ErrorKind.QUOTA_EXHAUSTED, text=r"account balance is"),
+        Sign(ErrorKind.SERVER_ERROR, text=r"(internal )?server error|download error|please retry"),
+    )
     translators = MappingProxyType(
         {
             "transcriptions": Jobs(
@@ -112,7 +110,6 @@ class Provider(Vendor):
                 asking=any_form(NONE, {"speaker_labels": True}),
                 implied=frozenset({"timestamp_granularities"}),
                 own_json=True,
-                signs=SIGNS,
             )
         }
     )

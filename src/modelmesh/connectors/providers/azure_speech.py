@@ -42,7 +42,7 @@ class Speaking(Speaker):
             lacks |= {"voice"}
         return lacks
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - only what it takes is sent
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return the call: its body is a document of its own."""
         body = request.body
         voice = model if _VOICE.fullmatch(model) else self.voice_of(body, model)

@@ -72,8 +72,16 @@ class Provider(openai_compatible.Provider):
             ),
         }
     )
-    # The model wrote a tool call which the server cannot read; another may do better.
-    signs = (Sign(ErrorKind.BAD_ANSWER, words={"tool_use_failed"}),)
+    signs = (
+        # The model wrote what the server cannot read as a call or as JSON; another may do better.
+        Sign(
+            ErrorKind.BAD_ANSWER,
+            words={"tool_use_failed", "json_validate_failed", "output_parse_failed"},
+        ),
+        # These are a 400, though the request is sound.
+        Sign(ErrorKind.BAD_KEY, words={"organization_restricted"}),
+        Sign(ErrorKind.NO_PERMISSION, words={"model_terms_required"}),
+    )
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
         """Refuse a JSON schema for a stream or beside tools.

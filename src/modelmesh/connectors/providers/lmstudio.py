@@ -6,7 +6,9 @@ from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
+from modelmesh.errors import ErrorKind
 
 
 class Provider(openai_compatible.Provider):
@@ -18,6 +20,14 @@ class Provider(openai_compatible.Provider):
     url_names = ("LM_STUDIO_API_BASE",)
     messages = Messages(refuses=FOREIGN, developer=False)
     translators = MappingProxyType({"embeddings": Embeddings(tokens=False)})
+    # Its own mishaps are a 400, as what is wrong with a request is.
+    signs = (
+        Sign(
+            ErrorKind.SERVER_ERROR,
+            {400},
+            text=r"\bmodel (has crashed|(is )?unloaded|loading aborted)",
+        ),
+    )
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
         """Refuse JSON without a schema."""

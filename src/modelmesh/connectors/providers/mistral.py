@@ -37,7 +37,7 @@ _TRANSCRIPTIONS = Transcriptions(
 class _Speaking(Speech):
     """Asked for events, it sends sound as it is made: https://docs.mistral.ai/studio/audio."""
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - only what it takes is sent
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         body = request.body
         told = {
             "model": model,

@@ -24,7 +24,12 @@ from modelmesh.connectors.providers._parameters import (
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._splice import spliced
-from modelmesh.connectors.providers._stream import Decoder, raise_if_broken
+from modelmesh.connectors.providers._stream import (
+    Decoder,
+    choices_of,
+    has_content,
+    raise_if_broken,
+)
 from modelmesh.connectors.providers._transcriptions import Transcriptions
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.connectors.providers._vendor import NONE, Translator, Vendor
@@ -101,7 +106,7 @@ class Provider(Vendor):
     def endpoints(self) -> Collection[Endpoint]:
         return self._endpoints
 
-    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG002 - most have none
+    def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
         """Return the parameters which it does not take beside others, or with these values."""
         return frozenset()
 
@@ -159,14 +164,7 @@ class Provider(Vendor):
             stream=request.stream,
         )
 
-    def chat_answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,
-    ) -> Answer:
+    def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Return the reply's bytes, if they hold an answer; mended where the vendor needs it."""
         if reply.status not in range(200, 300):
             raise self.error(reply, wall=wall)
@@ -185,6 +183,8 @@ class Provider(Vendor):
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
             raise _bad_answer("no choices")
+        if not any(map(_says_something, choices_of(body))):
+            raise _bad_answer("a choice that says nothing, nor why it ends")
         if self.mended:
             new = mended_answer(
                 body, words=self._finishes, request=evolve(request, model=model), wall=wall
@@ -256,6 +256,11 @@ class _Wire:
     refuses_thinking: frozenset[str]
     renamed: Mapping[str, str]
     effort: str | None
+
+
+def _says_something(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice is an answer: Ollama sends a hollow one where its model was unloaded."""
+    return bool(choice.get("finish_reason")) or has_content({"delta": choice.get("message")})
 
 
 def _bad_answer(what: str) -> ProviderError:

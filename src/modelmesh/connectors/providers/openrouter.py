@@ -1,7 +1,8 @@
 """OpenRouter, a gateway to many vendors. https://openrouter.ai/docs/api/reference/overview.
 
 Its errors are at https://openrouter.ai/docs/api/reference/errors-and-debugging. Where a vendor
-behind it is out of breath, the key is not to blame.
+behind it is out of breath, the key is not to blame, nor is it where a text was refused and "no
+credits were charged".
 """
 
 from types import MappingProxyType
@@ -25,6 +26,7 @@ class Provider(openai_compatible.Provider):
     signs = (
         Sign(ErrorKind.OVERLOADED, {429}, text="rate-limited upstream"),
         Sign(ErrorKind.QUOTA_EXHAUSTED, {402, 403}, text="key limit exceeded"),
+        Sign(ErrorKind.CONTENT_FILTERED, {403}, text="requires moderation|flagged_input"),
     )
     messages = Messages(refuses=FOREIGN)
     translators = MappingProxyType(

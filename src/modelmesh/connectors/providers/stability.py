@@ -11,21 +11,19 @@ from urllib.parse import quote
 
 from attrs import frozen
 
-from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._images import (
     Images,
-    bad_answer,
     filtered,
     written,
 )
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size
-from modelmesh.connectors.providers._vendor import Call, Translator, Vendor, object_in
-from modelmesh.errors import ErrorKind
+from modelmesh.connectors.providers._vendor import Call, Translator, Vendor, body_of
+from modelmesh.errors import ErrorKind, bad_answer
 from modelmesh.types import Answer, Endpoint, HttpReply, Request
 
-_SIGNS: Final = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"moderation"),)
 _RATIOS: Final = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
 _FORMATS: Final = frozenset({"jpeg", "png", "webp"})
 _FAMILY: Final = "sd3"
@@ -52,10 +50,12 @@ class _Images(Images):
             headers={"accept": "application/json"},
         )
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
-        body = object_in(reply)
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | None:
+        body = body_of(reply)
         if tells_of_failure(body):
-            raise failure(reply, wall=wall, own=self.signs)
+            return None
         if body.get("finish_reason") == "CONTENT_FILTERED":
             raise filtered("the image was held back")
         image = body.get("image")
@@ -71,7 +71,7 @@ class Provider(Vendor):
     base_url = "https://api.stability.ai"
     key_names = ("STABILITY_API_KEY",)
     models = ("stable-image-core", "stable-image-ultra", "sd3.5-large")
-    signs = _SIGNS
+    signs = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"moderation"),)
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType(
         {
             "images": _Images(
@@ -90,7 +90,6 @@ class Provider(Vendor):
                 takes=MappingProxyType({"output_format": _FORMATS}),
                 sized=_sized,
                 base64_only=("",),
-                signs=_SIGNS,
             )
         }
     )

@@ -23,7 +23,6 @@ from modelmesh.errors import ErrorKind
 from modelmesh.json_text import dumps
 from modelmesh.types import Request
 
-_SIGNS: Final = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"content moderation"),)
 _RATIOS: Final = (
     "1:1",
     "3:4",
@@ -52,7 +51,6 @@ _IMAGES: Final = Images(
     refuses=OPTIONS - {"quality"} | {"output_format"},
     words=MappingProxyType({"quality": {"auto": "medium", "xhigh": "high", "max": "high"}}),
     sized=_sized,
-    signs=_SIGNS,
 )
 
 # https://docs.x.ai/developers/model-capabilities/audio/speech-to-text
@@ -95,7 +93,6 @@ _SPEECH: Final = _Speaking(
     voices=MappingProxyType({"": cast(women=("ara", "eve"), men=("sal", "rex", "leo"))}),
     speeds=(0.7, 1.5),
     longest=15_000,
-    signs=_SIGNS,
 )
 
 
@@ -113,7 +110,7 @@ class Provider(openai_compatible.Provider):
     )
     messages = Messages(refuses=STATE - {"reasoning_content"} | {"name"})
     functions_refuse = frozenset({"strict"})
-    signs = _SIGNS
+    signs = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"content moderation"),)
     translators = MappingProxyType(
         {
             "images": _IMAGES,

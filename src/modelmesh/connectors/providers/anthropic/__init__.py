@@ -16,13 +16,14 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._vendor import body_of
 from modelmesh.connectors.providers.anthropic.answer import answer_of
 from modelmesh.connectors.providers.anthropic.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.anthropic.parameters import refused
 from modelmesh.connectors.providers.anthropic.request import written
 from modelmesh.connectors.providers.anthropic.stream import Decoder
-from modelmesh.errors import ErrorKind, ProviderError, RequestError
-from modelmesh.json_text import dumps, loads
+from modelmesh.errors import ErrorKind, RequestError
+from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
 
 
@@ -75,12 +76,7 @@ class Provider(openai_compatible.Provider):
     def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         if reply.status not in range(200, 300):
             raise self.error(reply, wall=wall)
-        try:
-            body = loads(reply.body)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no JSON object")
+        body = body_of(reply)
         if tells_of_failure(body):
             raise self.error(reply, wall=wall)
         return answer_of(body, request=evolve(request, model=model), wall=wall)

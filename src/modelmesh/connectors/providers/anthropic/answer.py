@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from modelmesh.connectors.providers._conversation import format_of
+from modelmesh.connectors.providers._fields import count_in, object_in
 from modelmesh.connectors.providers._writing import Called, Choice, Ending, completion
 from modelmesh.connectors.providers.anthropic.request import ANSWER_TOOL
-from modelmesh.errors import ErrorKind, ProviderError, RequestError
+from modelmesh.errors import RequestError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, Request, Usage
 
@@ -39,7 +40,7 @@ def answer_of(body: Mapping[str, Any], *, request: Request, wall: float) -> Answ
     """Translate a whole answer. Raises ProviderError where it is none."""
     blocks = body.get("content")
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered without any content")
+        raise bad_answer("no content")
     usage = usage_of(body.get("usage"))
     written = completion(
         [_choice(body, blocks, by_tool=wants_json(request))],
@@ -56,10 +57,10 @@ def usage_of(counts: Any) -> Usage | None:
     """Return the usage. Anthropic's input has no tokens that were read from or put in a cache."""
     if not isinstance(counts, dict) or not counts:
         return None
-    cached = _count(counts, "cache_read_input_tokens")
-    new = _count(counts, "input_tokens") + _count(counts, "cache_creation_input_tokens")
-    completion, details = _count(counts, "output_tokens"), counts.get("output_tokens_details")
-    thought = _count(details, "thinking_tokens") if isinstance(details, dict) else 0
+    cached = count_in(counts, "cache_read_input_tokens")
+    new = count_in(counts, "input_tokens") + count_in(counts, "cache_creation_input_tokens")
+    completion, details = count_in(counts, "output_tokens"), counts.get("output_tokens_details")
+    thought = count_in(object_in(details), "thinking_tokens")
     return Usage(
         prompt=new + cached,
         completion=completion,
@@ -134,8 +135,3 @@ def _called(use: Mapping[str, Any]) -> Called:
         name=str(use.get("name")),
         arguments=dumps(arguments).decode() if arguments else "",
     )
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    count = counts.get(name)
-    return max(0, count) if isinstance(count, int) else 0

@@ -58,7 +58,7 @@ class Decoder:
     _writer: StreamWriter = field(init=False)
     _blocks: dict[int, _Block] = field(factory=dict, init=False)
     _counts: dict[str, Any] = field(factory=dict, init=False)
-    # What the end of the message told: why it ended, and of a refusal.
+    # What was told of the end: why it came, and of a refusal.
     _told: dict[str, Any] = field(factory=dict, init=False)
     _text_size: int = field(default=0, init=False)
     # How many entries each list of the message has; clients put them together by their index.
@@ -99,11 +99,17 @@ class Decoder:
         return body
 
     def _begin(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
+        """Begin the message. One that goes on with a program of the model's may come whole."""
         message = _object(body.get("message"))
         self._writer.id = str(message.get("id") or self._writer.id)
         self._writer.model = str(message.get("model") or self._writer.model)
         self._counts |= _given(_object(message.get("usage")))
-        return (Chunk(usage=usage_of(self._counts)),)
+        self._told |= _given(message)
+        chunks = [Chunk(usage=usage_of(self._counts))]
+        blocks = message.get("content")
+        for block in blocks if isinstance(blocks, list) else ():
+            chunks += [*self._open({"content_block": block}), *self._close({})]
+        return chunks
 
     def _note(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
         self._told |= _given(_object(body.get("delta")))

@@ -1,13 +1,13 @@
 """Cohere's answers in OpenAI's shape. https://docs.cohere.com/reference/chat."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
 
 from modelmesh.connectors.providers._errors import Sign, failure_in_stream
+from modelmesh.connectors.providers._fields import count_in, object_in, objects_in, text_in
 from modelmesh.connectors.providers._writing import Called, Choice, Ending, completion
-from modelmesh.json_text import dumps, loads
+from modelmesh.json_text import dumps, read_object
 from modelmesh.types import Answer, HttpReply, Request, Usage
 
 _ENDINGS: Final[Mapping[str, str]] = MappingProxyType(
@@ -25,13 +25,8 @@ _FAILED: Final = frozenset({"ERROR", "ERROR_LIMIT", "TIMEOUT", "USER_CANCEL"})
 
 def sound(reply: HttpReply) -> Mapping[str, Any] | None:
     """Return the body of a reply which is an answer; None for any other."""
-    if reply.status not in range(200, 300):
-        return None
-    try:
-        body = loads(reply.body)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) and isinstance(body.get("message"), dict) else None
+    body = read_object(reply.body) if reply.status in range(200, 300) else None
+    return body if body and isinstance(body.get("message"), dict) else None
 
 
 def answer_of(
@@ -107,37 +102,17 @@ def logprobs_of(items: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 def usage_of(counts: Mapping[str, Any]) -> Usage | None:
     """Return the usage: the tokens, which are more than those billed, some of them from a cache."""
     tokens = object_in(counts.get("tokens")) or object_in(counts.get("billed_units"))
-    prompt, completion = _count(tokens, "input_tokens"), _count(tokens, "output_tokens")
+    prompt, completion = count_in(tokens, "input_tokens"), count_in(tokens, "output_tokens")
     if not prompt and not completion:
         return None
     return Usage(
         prompt=prompt,
         completion=completion,
-        cached=min(prompt, _count(counts, "cached_tokens")),
-        reasoning=min(completion, _count(tokens, "reasoning_tokens")),
+        cached=min(prompt, count_in(counts, "cached_tokens")),
+        reasoning=min(completion, count_in(tokens, "reasoning_tokens")),
     )
 
 
 def billed_in(counts: Mapping[str, Any]) -> Mapping[str, Any]:
     billed = counts.get("billed_units")
     return {"billed_units": billed} if billed else {}
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    """Return a count, which Cohere documents as a number with a fraction."""
-    count = counts.get(name)
-    if isinstance(count, float) and isfinite(count):
-        count = int(count)
-    return max(0, count) if isinstance(count, int) else 0
-
-
-def objects_in(value: Any) -> Sequence[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def object_in(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def text_in(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -13,7 +13,7 @@ from attrs import frozen
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._vectors import answer_of, texts_of
-from modelmesh.connectors.providers._vendor import Call, object_in
+from modelmesh.connectors.providers._vendor import Call, body_of
 from modelmesh.connectors.providers.cohere.answer import usage_of
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, Request
@@ -51,15 +51,10 @@ class CohereEmbeddings(Embeddings):
         return Call(path=self.path, body=dumps({**rest, "model": model, "texts": texts}))
 
     def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,  # noqa: ARG002 - answers name no time
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | None:
         """Translate an answer. Raises ProviderError where it is not one for each input."""
-        body = object_in(reply)
+        body = body_of(reply)
         came = body.get("embeddings")
         if not came and tells_of_failure(body):
             return None

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from modelmesh.connectors.providers._errors import Sign, failure_in_stream
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._fields import object_in, text_in
+from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._writing import StreamWriter
 from modelmesh.connectors.providers.cohere.answer import (
     billed_in,
     ending_of,
     logprobs_of,
-    object_in,
-    text_in,
     usage_of,
 )
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import loads
 from modelmesh.types import Chunk, Event, Request
 
 _DONE: Final = b"[DONE]"
@@ -51,20 +50,9 @@ class Decoder:
         payload = event.data.strip()
         if not payload or payload == _DONE:
             return ()
-        body = self._read(event.name, payload)
+        body = told_in(event.name, payload, self._own, _fails)
         write = self._writers.get(text_in(body.get("type")))
         return write(body) if write else ()
-
-    def _read(self, name: str, payload: bytes) -> Mapping[str, Any]:
-        try:
-            body = loads(payload)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
-        if name == "error" or body.get("type") in (None, "error"):
-            raise failure_in_stream(payload, own=self._own)
-        return body
 
     def _begin(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
         self._writer.id = text_in(body.get("id")) or self._writer.id
@@ -111,6 +99,10 @@ class Decoder:
         self._writer.finish(ending_of(delta, self._own))
         counts = object_in(delta.get("usage"))
         return self._writer.end(usage_of(counts), billed_in(counts))
+
+
+def _fails(body: Mapping[str, Any]) -> bool:
+    return body.get("type") in (None, "error")
 
 
 def _piece(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -44,7 +44,7 @@ class Speaking(Speaker):
             lacks |= {"voice"}
         return lacks
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - only what it takes is sent
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return the call: the text alone is its body."""
         body = request.body
         query: dict[str, Any] = {"model": self._named(body, model)}

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._fields import number_in, object_in, objects_in, text_in
 from modelmesh.connectors.providers._form import kind_of
 from modelmesh.connectors.providers._subtitles import Segment, Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form, upload_of
-from modelmesh.connectors.providers._transcripts import number, objects, string
 from modelmesh.connectors.providers._vendor import NONE, Call
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import bad_answer
 from modelmesh.types import Request
 
 _ALWAYS: Final = {"smart_format": True, "utterances": True}
@@ -40,35 +40,33 @@ class Listening(Transcriptions):
 
     def transcript(self, body: Mapping[str, Any]) -> Transcript:
         """Read a transcript: the first channel's best guess."""
-        results = body.get("results")
-        results = results if isinstance(results, dict) else {}
-        channel = next(iter(objects(results.get("channels"))), {})
-        best = next(iter(objects(channel.get("alternatives"))), {})
+        results = object_in(body.get("results"))
+        channel = next(iter(objects_in(results.get("channels"))), {})
+        best = next(iter(objects_in(channel.get("alternatives"))), {})
         if not isinstance(best.get("transcript"), str):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
-        metadata = body.get("metadata")
+            raise bad_answer("no transcript")
         return Transcript(
             text=best["transcript"],
-            language=string(channel.get("detected_language")),
-            duration=number(metadata if isinstance(metadata, dict) else {}, "duration") or 0.0,
+            language=text_in(channel.get("detected_language")),
+            duration=number_in(object_in(body.get("metadata")), "duration") or 0.0,
             words=tuple(
                 Word(**_part(word, word.get("punctuated_word", word.get("word"))))
-                for word in objects(best.get("words"))
+                for word in objects_in(best.get("words"))
             ),
             segments=tuple(
                 Segment(**_part(line, line.get("transcript")))
-                for line in objects(results.get("utterances"))
+                for line in objects_in(results.get("utterances"))
             ),
         )
 
 
 def _part(told: Mapping[str, Any], text: Any) -> dict[str, Any]:
-    speaker = number(told, "speaker")
+    speaker = number_in(told, "speaker")
     return {
-        "text": string(text),
-        "start": number(told, "start") or 0.0,
-        "end": number(told, "end") or 0.0,
-        "confidence": number(told, "confidence"),
+        "text": text_in(text),
+        "start": number_in(told, "start") or 0.0,
+        "end": number_in(told, "end") or 0.0,
+        "confidence": number_in(told, "confidence"),
         "speaker": None if speaker is None else str(int(speaker)),
     }
 

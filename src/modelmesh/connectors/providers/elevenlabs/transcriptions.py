@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._fields import number_in, objects_in, text_in
 from modelmesh.connectors.providers._subtitles import Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form
-from modelmesh.connectors.providers._transcripts import number, objects, string
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import bad_answer
 
 # Sounds such as laughter would else be in the text.
 _SPEECH: Final = {"timestamps_granularity": "word", "tag_audio_events": False}
@@ -26,12 +26,12 @@ class Scribed(Transcriptions):
     def transcript(self, body: Mapping[str, Any]) -> Transcript:
         """Read a transcript."""
         if not isinstance(body.get("text"), str):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no transcript")
+            raise bad_answer("no transcript")
         return Transcript(
             text=body["text"],
-            language=string(body.get("language_code")),
-            duration=number(body, "audio_duration_secs") or 0.0,
-            words=tuple(_word(part) for part in objects(body.get("words")) if _is_word(part)),
+            language=text_in(body.get("language_code")),
+            duration=number_in(body, "audio_duration_secs") or 0.0,
+            words=tuple(_word(part) for part in objects_in(body.get("words")) if _is_word(part)),
         )
 
 
@@ -40,13 +40,13 @@ def _is_word(part: Mapping[str, Any]) -> bool:
 
 
 def _word(part: Mapping[str, Any]) -> Word:
-    likely = number(part, "logprob")
+    likely = number_in(part, "logprob")
     return Word(
-        text=string(part.get("text")),
-        start=number(part, "start") or 0.0,
-        end=number(part, "end") or 0.0,
+        text=text_in(part.get("text")),
+        start=number_in(part, "start") or 0.0,
+        end=number_in(part, "end") or 0.0,
         confidence=None if likely is None else math.exp(min(0.0, likely)),
-        speaker=string(part.get("speaker_id")) or None,
+        speaker=text_in(part.get("speaker_id")) or None,
     )
 
 

@@ -4,28 +4,40 @@ What it has and OpenAI lacks stands where Google's own layer for OpenAI's client
 of thoughts in `extra_content` of the message or call they belong to, which a client that sends the
 message back as it came brings along. Thoughts are in `reasoning_content`, images that were made in
 `images`.
+
+Errors: https://ai.google.dev/gemini-api/docs/troubleshooting. A 429 is a day's quota or a minute's,
+which the id of the violated quota tells, and a wrong key is a 400.
 """
 
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from attrs import evolve
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._conversation import read
-from modelmesh.connectors.providers.gemini.answer import answer_of, body_in
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._said import said
+from modelmesh.connectors.providers.gemini.answer import answer_of
 from modelmesh.connectors.providers.gemini.embeddings import GeminiEmbeddings
-from modelmesh.connectors.providers.gemini.failures import SIGNS, failed
 from modelmesh.connectors.providers.gemini.images import GeminiImages
 from modelmesh.connectors.providers.gemini.messages import contents_of
 from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.gemini.parameters import TAKEN, lacking, parameters_of
+from modelmesh.connectors.providers.gemini.reply import body_in
 from modelmesh.connectors.providers.gemini.speech import GeminiSpeech
 from modelmesh.connectors.providers.gemini.stream import Decoder
 from modelmesh.connectors.providers.gemini.transcriptions import TRANSCRIPTIONS
-from modelmesh.errors import ProviderError
+from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
+
+_DAYS_QUOTA: Final = Sign(ErrorKind.QUOTA_EXHAUSTED, {429}, text=r"per_?day")
+"""It is renewed at midnight in California, whatever pause is named beside it."""
+_DAY: Final = 86400.0
+# Midnight there by its winter time; in summer it is an hour earlier.
+_RENEWED: Final = 8 * 3600.0
 
 
 class Provider(openai_compatible.Provider):
@@ -39,12 +51,29 @@ class Provider(openai_compatible.Provider):
     auth = ("x-goog-api-key", "{key}")
     accepts = TAKEN
     implied = frozenset({"stream_options"})
-    signs = SIGNS
+    signs = (
+        _DAYS_QUOTA,
+        Sign(ErrorKind.RATE_LIMIT, {429}, text=r"per_?(minute|second)"),
+        Sign(
+            ErrorKind.BAD_KEY,
+            {400, 401, 403},
+            words={
+                "api_key_invalid",
+                "api_key_service_blocked",
+                "api_key_http_referrer_blocked",
+                "api_key_ip_address_blocked",
+                "consumer_suspended",
+            },
+            text=r"api key (was reported as leaked|expired)",
+        ),
+        # From where it is called, or without billing; another vendor may answer.
+        Sign(ErrorKind.NO_PERMISSION, {400}, words={"failed_precondition"}),
+    )
     translators = MappingProxyType(
         {
             "embeddings": GeminiEmbeddings(),
-            "images": GeminiImages(signs=SIGNS),
-            "speech": GeminiSpeech(signs=SIGNS),
+            "images": GeminiImages(),
+            "speech": GeminiSpeech(),
             "transcriptions": TRANSCRIPTIONS,
         }
     )
@@ -91,11 +120,15 @@ class Provider(openai_compatible.Provider):
 
     def chat_decoder(self, *, request: Request, model: str, wall: float) -> Decoder:
         """Return the decoder for one stream."""
-        return Decoder(request=evolve(request, model=model), wall=wall)
+        return Decoder(evolve(request, model=model), wall, self.signs)
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""
-        return failed(reply, wall=wall)
+        error = super().error(reply, wall=wall)
+        day = said(reply.body, reply.status, reply.headers)
+        if error.kind is ErrorKind.QUOTA_EXHAUSTED and _DAYS_QUOTA.fits(day):
+            error.retry_after = _DAY - (wall - _RENEWED) % _DAY
+        return error
 
     def _at(self, path: str, model: str = "") -> str:
         """Return the URL of a path, or of what a model can do. Its name is quoted safely."""

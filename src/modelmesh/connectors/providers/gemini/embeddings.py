@@ -12,8 +12,8 @@ from attrs import frozen
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._vectors import answer_of, texts_of
-from modelmesh.connectors.providers._vendor import Call, object_in
-from modelmesh.connectors.providers.gemini.answer import usage_of
+from modelmesh.connectors.providers._vendor import Call, body_of
+from modelmesh.connectors.providers.gemini.reply import usage_of
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, Request
 
@@ -44,15 +44,10 @@ class GeminiEmbeddings(Embeddings):
         return Call(path=self.path, body=dumps({"requests": requests}))
 
     def answer(
-        self,
-        reply: HttpReply,
-        *,
-        request: Request,
-        model: str,
-        wall: float,  # noqa: ARG002 - answers name no time
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
     ) -> Answer | None:
         """Translate an answer. Raises ProviderError where it is not one for each input."""
-        body = object_in(reply)
+        body = body_of(reply)
         came = body.get("embeddings")
         if came is None and tells_of_failure(body):
             return None

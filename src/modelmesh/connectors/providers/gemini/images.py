@@ -9,25 +9,24 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from modelmesh.connectors.providers._errors import failure_in_stream
-from modelmesh.connectors.providers._images import Images, bad_answer, filtered, written
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._images import Images, filtered, written
 from modelmesh.connectors.providers._sizes import Size
 from modelmesh.connectors.providers._vendor import Call
-from modelmesh.connectors.providers.gemini.answer import (
+from modelmesh.connectors.providers.gemini.model import model_of
+from modelmesh.connectors.providers.gemini.reply import (
     ENDINGS,
     FILTERED,
+    Json,
     body_in,
     candidates_of,
     is_blocked,
+    told_in,
     usage_of,
 )
-from modelmesh.connectors.providers.gemini.failures import SIGNS, failed
-from modelmesh.connectors.providers.gemini.model import model_of
-from modelmesh.errors import ProviderError
+from modelmesh.errors import ProviderError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request
-
-Json = Mapping[str, Any]
 
 _RATIOS: Final = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 _NO_ANSWERS: Final = frozenset({"IMAGE_OTHER", "NO_IMAGE", "OTHER"})
@@ -62,10 +61,12 @@ class GeminiImages(Images):
         path = "streamGenerateContent?alt=sse" if request.stream else self.path
         return Call(path=path, body=dumps({"contents": contents, "generationConfig": config}))
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - as every translator
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | None:
         body = body_in(reply.body)
         if body is None:
-            raise failed(reply, wall=wall)
+            return None
         images = images_in(body)
         if not images:
             raise nothing(body)
@@ -73,8 +74,10 @@ class GeminiImages(Images):
         more = {"output_format": images[0].format, **_counts(body)}
         return Answer(body=written(made, wall=wall, **more), usage=usage_of(body))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> "Decoder":  # noqa: ARG002 - as every translator
-        return Decoder(wall)
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> "Decoder":
+        return Decoder(wall, signs)
 
 
 @frozen
@@ -95,16 +98,14 @@ class Decoder:
     """Decodes one stream: the image comes whole, and there are no sketches before it."""
 
     _wall: float
+    _signs: Sequence[Sign]
     _images: list[Image] = field(factory=list, init=False)
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the image once it is complete; raise ProviderError for a failure."""
-        payload = event.data.strip()
-        if not payload:
-            return ()
-        body = body_in(payload)
+        body = told_in(event, self._signs)
         if body is None:
-            raise failure_in_stream(payload, own=SIGNS)
+            return ()
         self._images += images_in(body)
         reasons = _reasons(body)
         if not self._images and (is_blocked(body) or any(map(_is_policy, reasons))):

@@ -14,19 +14,18 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from modelmesh.connectors.providers._errors import failure_in_stream
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._speech import TYPES, Sound, Speaker
 from modelmesh.connectors.providers._vendor import Call
 from modelmesh.connectors.providers._voices import cast
-from modelmesh.connectors.providers.gemini.answer import (
+from modelmesh.connectors.providers.gemini.reply import (
     ENDINGS,
     FILTERED,
-    body_in,
     candidates_of,
     is_blocked,
+    told_in,
     usage_of,
 )
-from modelmesh.connectors.providers.gemini.failures import SIGNS
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Event, Request, StreamDecoder
@@ -53,7 +52,7 @@ class GeminiSpeech(Speaker):
         }
     )
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - only what it takes is sent
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         voice = self.voice_of(request.body, model) or self.voices[""]["alloy"]
         told = {
             "contents": [{"role": "user", "parts": [{"text": request.body["input"]}]}],
@@ -64,26 +63,26 @@ class GeminiSpeech(Speaker):
         }
         return Call(path=self.path, body=dumps(told))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - as all have it
-        return Decoder(events=request.stream, form=self.format_of(request.body))
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
+        return Decoder(events=request.stream, form=self.format_of(request.body), signs=signs)
 
 
 class Decoder(Sound):
     """Decodes one stream."""
 
-    def __init__(self, *, events: bool, form: str) -> None:
+    def __init__(self, *, events: bool, form: str, signs: Sequence[Sign]) -> None:
         super().__init__(events=events, kind=TYPES[form])
         self._form = form
+        self._signs = signs
         self._ended = False
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
-        payload = event.data.strip()
-        if not payload or self._ended:
+        body = told_in(event, self._signs)
+        if body is None or self._ended:
             return ()
-        body = body_in(payload)
-        if body is None:
-            raise failure_in_stream(payload, own=SIGNS)
         if is_blocked(body):
             raise ProviderError(ErrorKind.CONTENT_FILTERED, "the text was refused")
         return list(self._chunks(body))

@@ -1,36 +1,40 @@
 """Decoding a stream of Gemini's. https://ai.google.dev/api/generate-content.
 
-Each event is a piece of every candidate, a function call comes whole, and there is no end marker.
+Each event is a piece of every candidate, and there is no end marker. A function call comes whole;
+where Vertex AI was asked to stream its arguments, they are put together first.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import define, field
 
-from modelmesh.connectors.providers._errors import failure_in_stream
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._fields import object_in, objects_in
 from modelmesh.connectors.providers._writing import Ending, StreamWriter
 from modelmesh.connectors.providers.gemini.answer import (
-    ENDINGS,
-    FILTERED,
-    Candidate,
     Ids,
-    body_in,
     called_in,
-    candidates_of,
     id_of,
     image_of,
-    is_blocked,
     logprobs_of,
     name_of,
     said_in,
+)
+from modelmesh.connectors.providers.gemini.pieces import Pieces
+from modelmesh.connectors.providers.gemini.reply import (
+    ENDINGS,
+    FILTERED,
+    Candidate,
+    Json,
+    candidates_of,
+    is_blocked,
+    told_in,
     usage_of,
 )
-from modelmesh.connectors.providers.gemini.failures import SIGNS
+from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Event, Request, Usage
-
-Json = Mapping[str, Any]
 
 
 @define(eq=False)
@@ -43,6 +47,7 @@ class Decoder:
 
     _request: Request
     _wall: float
+    _signs: Sequence[Sign]
     _writer: StreamWriter = field(init=False)
     _ids: Ids | None = field(default=None, init=False)
     _usage: Usage | None = field(default=None, init=False)
@@ -50,6 +55,8 @@ class Decoder:
     _reasons: dict[int, str | None] = field(factory=dict, init=False)
     # What its text was last signed with, told once, since clients join what comes in pieces.
     _signatures: dict[int, Any] = field(factory=dict, init=False)
+    # The call whose arguments are still to come: its number, and what there is of them.
+    _open: dict[int, tuple[int, Pieces]] = field(factory=dict, init=False)
     _images: Counter[int] = field(factory=Counter, init=False)
     _logprobs: dict[int, list[Json]] = field(factory=dict, init=False)
     _ended: bool = field(default=False, init=False)
@@ -59,13 +66,8 @@ class Decoder:
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
-        payload = event.data.strip()
-        if not payload:
-            return ()
-        body = body_in(payload)
-        if body is None:
-            raise failure_in_stream(payload, own=SIGNS)
-        return self._taken(body)
+        body = told_in(event, self._signs)
+        return () if body is None else self._taken(body)
 
     def _taken(self, body: Json) -> Sequence[Chunk]:
         self._usage = usage_of(body) or self._usage
@@ -100,11 +102,7 @@ class Decoder:
         self._logprobs.setdefault(index, []).extend(candidate.logprobs)
         for part in candidate.parts:
             if "functionCall" in part:
-                call = called_in(part, ids)
-                number, head = writer.call(call.id, call.name, index, fields=call.fields)
-                yield head
-                yield from writer.arguments(number, call.arguments, index)
-                yield from writer.call_ends(number, index)
+                yield from self._call(part, index, ids)
             elif fields := said_in(part):
                 self._signatures[index] = fields.pop("extra_content", self._signatures.get(index))
                 if "images" in fields:
@@ -113,8 +111,32 @@ class Decoder:
                 if fields:
                     yield writer.delta(fields, index)
         if reason := candidate.reason:
+            yield from self._call_ends(index)
             self._reasons[index] = reason
             if signature := self._signatures.pop(index, None):
                 yield writer.delta({"extra_content": signature}, index, content=False)
             more = logprobs_of(self._logprobs[index])
             writer.finish(Ending.of(reason, ENDINGS), index, more)
+
+    def _call(self, part: Json, index: int, ids: Ids) -> Iterator[Chunk]:
+        """Write a call that begins, if one does, and its arguments once they are whole."""
+        function = object_in(part["functionCall"])
+        if function.get("name"):
+            yield from self._call_ends(index)
+            call = called_in(part, ids)
+            number, head = self._writer.call(call.id, call.name, index, fields=call.fields)
+            yield head
+            self._open[index] = (number, Pieces(object_in(function.get("args"))))
+        if index in self._open:
+            _, arguments = self._open[index]
+            for piece in objects_in(function.get("partialArgs")):
+                arguments.add(piece)
+        if not function.get("willContinue"):
+            yield from self._call_ends(index)
+
+    def _call_ends(self, index: int) -> Iterator[Chunk]:
+        if index in self._open:
+            number, arguments = self._open.pop(index)
+            whole = arguments.whole
+            yield from self._writer.arguments(number, dumps(whole).decode() if whole else "", index)
+            yield from self._writer.call_ends(number, index)

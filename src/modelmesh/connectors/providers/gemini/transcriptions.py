@@ -5,30 +5,29 @@ text can be had. A request with its file in it may have 20 MB.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import frozen
 
-from modelmesh.connectors.providers._errors import failure, failure_in_stream
+from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._subtitles import Transcript, events_of, written
 from modelmesh.connectors.providers._transcriptions import Transcriptions, upload_of
 from modelmesh.connectors.providers._vendor import Call
-from modelmesh.connectors.providers.gemini.answer import (
+from modelmesh.connectors.providers.gemini.reply import (
     Candidate,
+    Json,
     body_in,
     candidates_of,
     is_blocked,
+    told_in,
     usage_of,
 )
-from modelmesh.connectors.providers.gemini.failures import SIGNS
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LARGE
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
-
-Json = Mapping[str, Any]
 
 MOST: Final = 14 << 20
 """Bytes of a file. In base64 they are a third more."""
@@ -63,7 +62,7 @@ class Heard(Transcriptions):
         lacking = super().lacks(request, model)
         return lacking | {SO_LARGE} if len(upload_of(request).content) > MOST else lacking
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:  # noqa: ARG002 - the path has it
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
         """Return a chat of one turn: what to do, and the recording."""
         upload = upload_of(request)
         told = {n: v for n, v in request.body.items() if n not in drop and v not in (None, "")}
@@ -78,37 +77,39 @@ class Heard(Transcriptions):
         path = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
         return Call(path=path, body=dumps(body))
 
-    def answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:  # noqa: ARG002 - by the protocol
+    def answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | None:
         """Return what was heard. Raises ProviderError where Gemini did not hear it to its end."""
         body = body_in(reply.body)
         if body is None:
-            raise failure(reply, wall=wall, own=SIGNS)
+            return None
         candidate = _candidate(body)
         if candidate is None or candidate.reason is None:
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered with no candidates")
+            raise bad_answer("no candidates")
         _raise_if_cut(candidate.reason)
         said = Transcript(text=_text(candidate).strip(), counts=_counts(usage_of(body)))
-        return written(said, self.form(request))
+        return written(said, self.wanted(request))
 
-    def decoder(self, *, request: Request, model: str, wall: float) -> StreamDecoder:  # noqa: ARG002 - by the protocol
+    def decoder(
+        self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
+    ) -> StreamDecoder:
         """Return the decoder for one stream."""
-        return Decoder()
+        return Decoder(signs)
 
 
 class Decoder:
     """Decodes one stream. It is whole with the piece that says why it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, signs: Sequence[Sign]) -> None:
+        self._signs = signs
         self._said: list[str] = []
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
-        payload = event.data.strip()
-        if not payload:
-            return ()
-        body = body_in(payload)
+        body = told_in(event, self._signs)
         if body is None:
-            raise failure_in_stream(payload, own=SIGNS)
+            return ()
         candidate = _candidate(body)
         if candidate is None:
             return ()

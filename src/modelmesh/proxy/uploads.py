@@ -1,7 +1,4 @@
-"""What a request to an endpoint asks for, read from its body and checked. Pure.
-
-What no vendor could make sense of is refused here; what is left is for vendors to judge.
-"""
+"""The body of a request with a file in it: a form, or JSON with the file in base64. Pure."""
 
 import base64
 import binascii
@@ -10,35 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from modelmesh import sense
 from modelmesh.proxy import bodies, forms
 from modelmesh.proxy.errors import Refused
-from modelmesh.types import Endpoint, Upload
+from modelmesh.types import Upload
 
 MAX_UPLOAD: Final = 25 << 20
 """Bytes of a file to transcribe: https://platform.openai.com/docs/guides/speech-to-text."""
 
-# SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
-# client send the operator's keys wherever it likes.
-_NOT_THE_CLIENTS: Final = frozenset(
-    {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
-)
 _DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
 _BOOLEANS: Final = {"true": True, "false": False}
 _NUMBERS: Final = frozenset({"temperature"})
-
-
-def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
-    """Refuse a body that makes no sense at an endpoint. Raises RequestError."""
-    if not _NOT_THE_CLIENTS.isdisjoint(body):
-        name = next(name for name in body if name in _NOT_THE_CLIENTS)
-        raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
-    model, stream = body.get("model"), body.get("stream")
-    if not isinstance(model, str) or not model:
-        raise Refused(400, "`model` must be the name of a pool, as a string.", param="model")
-    if stream is not None and not isinstance(stream, bool):
-        raise Refused(400, "`stream` must be true or false.", param="stream")
-    sense.check(endpoint, body)
 
 
 def transcription(raw: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Any], Upload]:
@@ -48,15 +26,21 @@ def transcription(raw: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Any
         form = forms.parse(raw, kind)
         body, upload = _typed(form.fields), form.files.get("file")
     else:
-        body = bodies.parse(raw, headers)
+        body = bodies.parse(raw, headers, kinds=(forms.KIND, bodies.JSON))
         upload = _from_json(body)
         body = {name: value for name, value in body.items() if name not in ("file", "text")}
     if upload is None:
-        raise Refused(400, "`file` must be the audio to transcribe.", param="file")
+        raise Refused(400, f"`file` must be the audio to transcribe{_mistaken(body)}", param="file")
+    if not upload.content:
+        raise Refused(400, "`file` is empty.", param="file")
     if len(upload.content) > MAX_UPLOAD:
         limit = f"The file is larger than the {MAX_UPLOAD >> 20} MiB allowed."
         raise Refused(413, limit, param="file")
     return body, upload
+
+
+def _mistaken(body: Mapping[str, Any]) -> str:
+    return "; its part of the form needs a `filename`." if "file" in body else "."
 
 
 def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +73,8 @@ def _from_json(body: Mapping[str, Any]) -> Upload | None:
         content = base64.b64decode("".join(written.split()), validate=True)
     except (binascii.Error, ValueError):
         if name == "file":
-            raise Refused(400, "`file` is no base64.", param=name) from None
+            message = "`file` is no base64, and no data URI in base64."
+            raise Refused(400, message, param=name) from None
         content = told.encode(errors="replace")
     return Upload(name=f"audio.{_ending(kind)}", content_type=kind, content=content)
 
