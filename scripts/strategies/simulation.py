@@ -44,7 +44,7 @@ class Run:
     _vendors: dict[str, Vendor] = field(init=False)
     _ends: list[tuple[float, int, str, Call, float]] = field(factory=list, init=False)
     _current: int = field(default=0, init=False)
-    _rng: Random = field(factory=lambda: Random(7), init=False)  # noqa: S311 - nobody's secret
+    _rng: Random = field(factory=lambda: Random(7), init=False)
     _sessions: dict[str, str] = field(factory=dict, init=False)
     _served: Counter[str] = field(factory=Counter, init=False)
     _seconds: list[float] = field(factory=list, init=False)

@@ -108,7 +108,7 @@ class Call:
 
 def calls() -> Sequence[Call]:
     """Return half an hour of requests in the order in which they come."""
-    return tuple(_calls(Random(20261124)))  # noqa: S311 - nobody's secret
+    return tuple(_calls(Random(20261124)))
 
 
 def _calls(rng: Random) -> Iterator[Call]:
