@@ -1,7 +1,6 @@
 """The targets that serve one capability: in which order, and what an outcome means for them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from random import Random
 from typing import Final
 
@@ -12,7 +11,7 @@ from modelmesh.ledger import NANO, Ask, Limit, Short, Unit, configured, costs
 from modelmesh.outcome import OpenAttempt
 from modelmesh.state import Record, Standing, State
 from modelmesh.strategies import Strategy, Turn
-from modelmesh.types import Request, Target, Targets
+from modelmesh.types import Request, Target, Targets, Usage
 
 _MOST_RETRIES_SAVED: Final = 10.0
 
@@ -91,7 +90,7 @@ class Pool:
             request=request,
             rng=self.rng,
             record=self._record,
-            cost=partial(self._expected_cost, request),
+            cost=_Expected(self, request),
             room=self._room,
         )
         return self.strategy.order(self.targets, turn)
@@ -148,13 +147,6 @@ class Pool:
     def _room(self, target: Target) -> float:
         return self._state.ledger.room(self._limits[target.id], self.wall())
 
-    def _expected_cost(self, request: Request, target: Target) -> float | None:
-        """Return dollars, by the length of the answers that the target gave so far."""
-        record = self._record(target)
-        usage = costs.expected(request, record.answers, record.tokens_out, target.card)
-        nano = costs.cost(request, usage, target.card.price, self.wall())
-        return None if nano is None else nano / NANO
-
     def _asks(self, target: Target, request: Request) -> list[Ask]:
         """Return what a request may take of each limit of a target at worst."""
         worst = costs.worst(request, target.card, self.wall())
@@ -175,3 +167,23 @@ class Pool:
                 settings.provider_deactivation, settings.provider_recovery, target.provider.id
             ),
         )
+
+
+@define(eq=False)
+class _Expected:
+    """What a request is expected to cost at a target, by the answers that the target gave so far."""
+
+    _pool: Pool
+    _request: Request
+    _prompt: int = 0
+
+    def __call__(self, target: Target) -> float | None:
+        """Return US dollars; None where nobody knows. The prompt is measured once."""
+        if target.card.price is None:
+            return None
+        self._prompt = self._prompt or costs.likely_prompt(self._request)
+        record = self._pool.standing(target).record
+        written = costs.likely_answer(self._request, record.answers, record.tokens_out, target.card)
+        usage = Usage(prompt=self._prompt, completion=written)
+        nano = costs.cost(self._request, usage, target.card.price, self._pool.wall())
+        return None if nano is None else nano / NANO

@@ -47,16 +47,20 @@ def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     return Amounts(prompt + output, cost(request, usage, card.price, wall))
 
 
-def expected(request: Request, answers: int, written: int, card: ModelCard) -> Usage:
-    """Return what a request probably takes, by the tokens that so many answers had together."""
+def likely_answer(request: Request, answers: int, written: int, card: ModelCard) -> int:
+    """Return the tokens of an answer, by the tokens that so many answers had together."""
     usual = written // answers if answers else _USUAL
-    prompt = prompt_tokens(request) // 2 or 1
-    return Usage(prompt=prompt, completion=min(usual, output_tokens(request, card)))
+    return min(usual, output_tokens(request, card))
+
+
+def likely_prompt(request: Request) -> int:
+    """Return the tokens which a prompt probably has: half of what it has at worst."""
+    return prompt_tokens(request) // 2 or 1
 
 
 def filled(usage: Usage, request: Request) -> Usage:
     """Return a usage with an estimate of the prompt where the vendor did not tell of it."""
-    return usage if usage.prompt else evolve(usage, prompt=prompt_tokens(request) // 2 or 1)
+    return usage if usage.prompt else evolve(usage, prompt=likely_prompt(request))
 
 
 def prompt_tokens(request: Request) -> int:
