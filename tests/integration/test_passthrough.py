@@ -153,5 +153,36 @@ async def test_a_recorded_answer_comes_back_unchanged(
 async def test_a_recorded_stream_comes_back_unchanged(
     case: dict[str, Any], proxy: ProxyProcess
 ) -> None:
-    reply = await proxy.chat(model="replay", stream=True, replay=json.dumps(case))
+    asked = {"stream": True, "stream_options": {"include_usage": True}}
+    reply = await proxy.chat(model="replay", replay=json.dumps(case), **asked)
     assert reply.text == case["sse"]
+
+
+@pytest.mark.skipif(not WIRE.exists(), reason="the recordings are not here (../shared/wire)")
+@pytest.mark.parametrize("case", [*recordings("chat_stream")])
+async def test_case_17_a_recorded_stream_comes_back_without_usage_that_nobody_asked_for(
+    case: dict[str, Any], proxy: ProxyProcess
+) -> None:
+    reply = await proxy.chat(model="replay", stream=True, replay=json.dumps(case))
+    events = case["sse"].split("\n\n")
+    assert reply.text == "\n\n".join(event for event in events if not _is_usage(event))
+
+
+def _is_usage(event: str) -> bool:
+    data = event.removeprefix("data: ")
+    said = json.loads(data) if data.startswith("{") else {}
+    return bool(said.get("usage")) and said.get("choices") == []
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+async def test_case_17_a_stream_is_counted_and_all_else_reaches_the_vendor_byte_for_byte(
+    indent: int | None, proxy: ProxyProcess, vendor: FakeProvider
+) -> None:
+    others = {name: value for name, value in SENT.items() if name != "stream_options"}
+    sent = json.dumps({"stream": True, "model": "chat", **others}, indent=indent).encode()
+    json_body = {"content-type": "application/json"}
+    reply = await proxy.send("POST", "/v1/chat/completions", data=sent, headers=json_body)
+    assert reply.status == 200
+    named = sent.replace(b'"model": "chat"', b'"model": "ok"')
+    counted = b'{"stream_options":{"include_usage":true},'
+    assert vendor.received[0].body == named.replace(b"{", counted, 1)

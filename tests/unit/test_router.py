@@ -408,3 +408,37 @@ async def test_usage_is_known_when_a_stream_has_ended() -> None:
     assert came.stream.usage
     assert came.stream.usage.completion == 5
     assert told.record().answers == 1
+
+
+USAGE = {"prompt_tokens": 700, "completion_tokens": 40, "total_tokens": 740}
+COUNTED = b"data: " + json.dumps({"id": "c1", "choices": [], "usage": USAGE}).encode() + b"\n\n"
+
+
+async def test_case_17_a_streams_exact_usage_is_recorded_though_nobody_asked_for_it() -> None:
+    told = scene({"a": stream([ROLE, text("hi"), STOP, COUNTED, DONE])})
+    assert await told.words() == "hi"
+    assert json.loads(told.transport.requests[0].body)["stream_options"] == {"include_usage": True}
+    assert (told.record().tokens_in, told.record().tokens_out) == (700, 40)
+
+
+async def test_case_17_an_upstream_that_refuses_stream_options_answers_and_usage_is_a_guess() -> (
+    None
+):
+    refusal = bad(400, "Unknown parameter: 'stream_options'.")
+    told = scene({"a": [refusal, streamed("one", "two"), streamed("three")]})
+    assert await told.words() == "onetwo"
+    assert await told.words() == "three"
+    asked = ["stream_options" in json.loads(sent.body) for sent in told.transport.requests]
+    assert asked == [True, False, False]
+    again = told.transport.requests[1]
+    assert (again.headers["authorization"], again.stream) == ("Bearer sk-a/m", True)
+    assert told.record().tokens_out == 3
+    assert told.record().tokens_in > 0
+    assert (told.record().answers, told.record().failures.total()) == (2, 0)
+    told.nothing_is_left_open()
+
+
+async def test_a_whole_answer_is_no_stream_even_so() -> None:
+    told = scene({"a": good(), "b": streamed("x")})
+    assert await told.words() == "x"
+    assert hosts(told.transport) == ["a", "b"]

@@ -270,12 +270,12 @@ class Heard:
     def gives_reason(self) -> bool:
         return any(re.search(rb'"finish_reason": ?"', payload) for payload in self.payloads)
 
-    def succeed(self, now: float) -> None:  # noqa: ARG002 - as an Outcome has it
+    def succeed(self, now: float, usage: Usage | None) -> None:  # noqa: ARG002 - as an Outcome has it
         self.succeeded = True
 
-    def fail(self, now: float, error: ProviderError) -> None: ...
+    def fail(self, now: float, error: ProviderError, usage: Usage | None) -> None: ...
 
-    def cancel(self) -> None: ...
+    def cancel(self, usage: Usage | None) -> None: ...
 
 
 async def hear(exchange: Exchange, steps: Sequence[Step], request: Request | None = None) -> Heard:

@@ -21,7 +21,7 @@ from modelmesh.connectors.providers._calls import Calls
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._glance import TIERS
 from modelmesh.connectors.providers._stream import Decoder, choices_of, has_content, notable
-from modelmesh.connectors.providers._usage import counts_of, restated, usage_of
+from modelmesh.connectors.providers._usage import counts_of, restated, usage_of, wants_usage
 from modelmesh.connectors.providers._writing import Ending
 from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Request
@@ -73,8 +73,7 @@ class MendingDecoder(Decoder):
         self._words = words
         self._request = request
         self._wall = wall
-        options = request.body.get("stream_options")
-        self._asked = isinstance(options, dict) and options.get("include_usage") is True
+        self._asked = wants_usage(request.body)
         self._told = False
         self._said: dict[int, _Choice] = {}
         self._names: Object = {}

@@ -52,9 +52,15 @@ class Decoder:
     may tell of an error, the end or usage; the others count as content unread.
     """
 
-    def __init__(self, own: Iterable[Sign] = (), *, choices: int = 1) -> None:
-        """`choices` is how many answers were asked for, each of which has an end."""
+    def __init__(
+        self, own: Iterable[Sign] = (), *, choices: int = 1, shows_usage: bool = True
+    ) -> None:
+        """`choices` is how many answers were asked for, each of which has an end.
+
+        A chunk with nothing but usage is shown to those who asked for it.
+        """
         self._own = own
+        self._shows_usage = shows_usage
         self._choices = choices
         self._ended: set[str] = set()
         self._notable: Callable[[bytes], object] = _NOTABLE.search
@@ -77,11 +83,12 @@ class Decoder:
         choices = choices_of(body)
         ends = [str(choice.get("index")) for choice in choices if choice.get("finish_reason")]
         self._ended.update(ends)
+        usage = usage_of(body)
         chunk = Chunk(
-            payload=payload,
+            payload=payload if choices or not usage or self._shows_usage else b"",
             content=any(map(has_content, choices)),
             finished=bool(ends) and len(self._ended) >= self._choices,
-            usage=usage_of(body),
+            usage=usage,
         )
         self._flowing = self._flowing or chunk.content
         return (chunk,)

@@ -53,6 +53,12 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
     )
 
 
+def wants_usage(body: Mapping[str, Any]) -> bool:
+    """Whether a request asks for a stream's usage, in a chunk of its own."""
+    options = body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
 def tokens_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the usage as the endpoints beside chat write it; None where there is none."""
     counts = _inner(body, "usage")

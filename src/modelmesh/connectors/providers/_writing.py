@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from modelmesh.connectors.providers._conversation import is_legacy
+from modelmesh.connectors.providers._usage import wants_usage
 from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Request, Usage
 from modelmesh.values import value
@@ -215,8 +216,7 @@ class StreamWriter:
             for call in range(len(written.calls)):
                 chunks += self.call_ends(call, choice)
             chunks.append(self._finish(choice, written, usage, more))
-        options = self.request.body.get("stream_options")
-        if usage and isinstance(options, dict) and options.get("include_usage") is True:
+        if usage and wants_usage(self.request.body):
             payload = self._payload([], {"usage": usage_fields(usage)})
             chunks.append(Chunk(payload=payload, finished=True, usage=usage))
         return chunks

@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference/chat is what a vendor's file says it differs from.
 """
 
+from collections import deque
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -10,6 +11,12 @@ from typing import Any, ClassVar
 from attrs import evolve, frozen
 
 from modelmesh.catalogue import ModelFacts, find
+from modelmesh.connectors.providers._counting import (
+    COUNTED,
+    OPTIONS,
+    counted,
+    refuses_to_count,
+)
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._glance import is_plain, usual_usage
 from modelmesh.connectors.providers._images import Images
@@ -31,7 +38,7 @@ from modelmesh.connectors.providers._stream import (
     raise_if_broken,
 )
 from modelmesh.connectors.providers._transcriptions import Transcriptions
-from modelmesh.connectors.providers._usage import usage_of
+from modelmesh.connectors.providers._usage import usage_of, wants_usage
 from modelmesh.connectors.providers._vendor import NONE, Translator, Vendor
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps, loads
@@ -96,6 +103,8 @@ class Provider(Vendor):
         self._finishes = {**WORDS, **self.finishes}
         # One for each model that is configured.
         self._wires: dict[str, _Wire] = {}
+        # The requests that were asked again because the server cannot count.
+        self._uncounted: deque[str] = deque(maxlen=1000)
         self._endpoints = frozenset[Endpoint]({"chat", *self.translators})
         # What is told of a model here never touches messages, tools or the words of a parameter.
         self._touches = bool(
@@ -143,7 +152,10 @@ class Provider(Vendor):
     def chat_request(
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
-        """Translate a request: only the model's name is replaced where that is all it takes."""
+        """Translate a request: only the model's name is replaced where that is all it takes.
+
+        A stream's tokens are counted where the vendor can, whether or not the client wants to know.
+        """
         body, wire, headers = request.body, self._wire_of(model), self._headers_with(key)
         refused, new = self._refused(body, wire), body
         if self._touches or refused or drop or not wire.renamed.keys().isdisjoint(body):
@@ -156,18 +168,35 @@ class Provider(Vendor):
                 functions=self.functions_refuse,
                 words=self.words,
             )
-        sent = spliced(request.raw, model) if new is body else None
+        first = b""
+        if request.stream and wire.counts:
+            new, first = counted(new)
+        sent = spliced(request.raw, model, first=first) if new is body else None
+        if sent is None:
+            sent = dumps({**(COUNTED if first else NONE), **new, "model": model})
         return HttpRequest(
             url=self._at(self.chat_path, model),
             headers={**request.headers, **headers} if request.headers else headers,
-            body=sent if sent is not None else dumps({**new, "model": model}),
+            body=sent,
             stream=request.stream,
         )
 
-    def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
-        """Return the reply's bytes, if they hold an answer; mended where the vendor needs it."""
+    def chat_answer(
+        self, reply: HttpReply, *, request: Request, model: str, wall: float
+    ) -> Answer | Further:
+        """Return the reply's bytes, if they hold an answer; mended where the vendor needs it.
+
+        A server that cannot count a stream's tokens is asked again without, and never to again.
+        """
         if reply.status not in range(200, 300):
-            raise self.error(reply, wall=wall)
+            wire = self._wire_of(model)
+            known = request.id in self._uncounted or not request.stream
+            if known or not refuses_to_count(reply, request):
+                raise self.error(reply, wall=wall)
+            self._uncounted.append(request.id)
+            self._wires[model] = evolve(wire, counts=False)
+            drop = self.chat_lacks(request, model)
+            return Further(request=self.chat_request(request, model=model, key=None, drop=drop))
         try:
             body = loads(reply.body)
         except (ValueError, RecursionError):
@@ -197,7 +226,7 @@ class Provider(Vendor):
         wanted = request.body.get("n")
         choices = wanted if isinstance(wanted, int) else 1
         if not self.mended:
-            return Decoder(self.signs, choices=choices)
+            return Decoder(self.signs, choices=choices, shows_usage=wants_usage(request.body))
         return MendingDecoder(
             self.signs,
             choices=choices,
@@ -231,6 +260,8 @@ class Provider(Vendor):
         reasons = self._reasons(known, model)
         fixed = SAMPLING if quirks.get("supports_sampling_params") is False else _NOTHING
         return _Wire(
+            counts=OPTIONS not in self.unsupported | self.implied
+            and (self.accepts is None or OPTIONS in self.accepts),
             refuses=self.unsupported | (self.reasoning.refuses if reasons else _NOTHING),
             refuses_thinking=fixed | (self.reasoning.refuses_thinking if reasons else _NOTHING),
             renamed={**self.renamed, **(self.reasoning.renamed if reasons else {})},
@@ -248,10 +279,11 @@ class Provider(Vendor):
 class _Wire:
     """How one model's wire differs, found once for each.
 
-    `refuses_thinking` holds unless a request's `reasoning_effort`, or else the model's own
-    `effort`, is "none".
+    It `counts` a stream's tokens if `stream_options` say so. `refuses_thinking` holds unless a
+    request's `reasoning_effort`, or else the model's own `effort`, is "none".
     """
 
+    counts: bool
     refuses: frozenset[str]
     refuses_thinking: frozenset[str]
     renamed: Mapping[str, str]
