@@ -139,7 +139,7 @@ class Router:
                 raise
             await incoming.close()
             whole = HttpReply(status=incoming.status, headers=incoming.headers, body=body)
-            if request.stream:
+            if request.stream and whole.status in range(200, 300):
                 raise provider.error(whole, wall=wall)
             answer = provider.answer(whole, request=request, model=target.upstream, wall=wall)
             if isinstance(answer, Answer):
