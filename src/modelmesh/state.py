@@ -5,17 +5,31 @@ or a vendor; `pool` decides what an outcome means and says so in the words of th
 """
 
 from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from attrs import define, field
 
 from modelmesh.errors import ErrorKind
-from modelmesh.ledger import Ledger
+from modelmesh.ledger import Alerts, Ledger
 from modelmesh.types import Target
+from modelmesh.values import value
 
 _MINUTE: Final = 60.0
 # The weight below which an average is held for forgotten: ten half-lives of one value.
 _TRACE: Final = 0.001
+
+
+# Seconds by which two clocks may tell the same moment differently.
+_SAME: Final = 0.1
+
+
+@value
+class Note:
+    """Something for other processes to know, until a time in seconds since 1970."""
+
+    text: str
+    until: float
 
 
 def _recent() -> "deque[tuple[float, bool]]":
@@ -187,6 +201,7 @@ class State:
     _providers: dict[str, Health] = field(factory=dict)
     _records: dict[str, Record] = field(factory=dict)
     ledger: Ledger = field(factory=Ledger)
+    alerts: Alerts = field(factory=Alerts)
 
     def standing(self, target: Target) -> Standing:
         """Return what is remembered of a target, the same whenever it is asked for."""
@@ -196,3 +211,37 @@ class State:
             self._providers.setdefault(target.provider.id, Health()),
             self._records.setdefault(target.id, Record()),
         )
+
+    def untold(self, known: Mapping[str, Note], now: float, wall: float) -> dict[str, Note]:
+        """Return notes of what is left alone, as far as those that are known do not say it."""
+        found = {}
+        for name, health in self._healths():
+            until = health.until - now + wall
+            told = known[name].until if name in known else wall
+            if health.cause and until > told + _SAME:
+                text = f"{health.cause} {health.told_until - now + wall:.3f}"
+                found[name] = Note(text, until)
+        return found
+
+    def heed(self, notes: Mapping[str, Note], now: float, wall: float) -> None:
+        """Leave alone what others do."""
+        kinds = {"target": self._targets, "key": self._keys, "provider": self._providers}
+        for name, note in notes.items():
+            kind, _, id_ = name.partition(":")
+            if kind not in kinds:
+                continue
+            cause, _, told = note.text.partition(" ")
+            health = kinds[kind].setdefault(id_, Health())
+            until, told_until = note.until - wall + now, float(told) - wall + now
+            if until > health.until + _SAME:
+                health.leave_alone(until, ErrorKind(cause), told=False)
+                health.told_until = max(health.told_until, told_until)
+
+    def _healths(self) -> Iterator[tuple[str, Health]]:
+        for kind, healths in (
+            ("target", self._targets),
+            ("key", self._keys),
+            ("provider", self._providers),
+        ):
+            for id_, health in healths.items():
+                yield f"{kind}:{id_}", health

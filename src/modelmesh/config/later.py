@@ -33,12 +33,7 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "modelmesh.keyring.v1",
             "modelmesh.memory.v1",
         ),
-        "storage": (
-            "modelmesh.memory.v1",
-            "modelmesh.local-file.v1",
-            "modelmesh.sqlite.v1",
-            "redis.redis.v1",
-        ),
+        "storage": (),
         "observability": (
             "modelmesh.null.v1",
             "modelmesh.console.v1",
@@ -54,7 +49,7 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
 
 _IDLE: Final[Settings] = MappingProxyType(
     {
-        schema.MeshConfig: ("storage", "observability", "discovery"),
+        schema.MeshConfig: ("observability", "discovery"),
         schema.Secrets: ("cache_ttl",),
         schema.Provider: ("discovery",),
         schema.Budget: ("alert_threshold",),

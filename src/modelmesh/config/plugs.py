@@ -28,7 +28,7 @@ PLUGS: Final[Mapping[type[Any], Plug]] = MappingProxyType(
         schema.Provider: Plug(kind="providers", field="connector", inside=("config", "options")),
         schema.Secrets: Plug(kind="secrets", field="store", default=schema.Secrets().store),
         schema.Pool: Plug(kind="strategies", field="strategy", default=schema.Pool().strategy),
-        schema.Storage: Plug(kind="storage", field="connector", default=schema.Storage().connector),
+        schema.Storage: Plug(kind="storage", field="connector"),
         schema.Observer: Plug(
             kind="observability", field="connector", default=schema.Observer().connector
         ),

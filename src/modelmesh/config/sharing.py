@@ -1,4 +1,4 @@
-"""What several processes that serve one configuration would have to share: its limits."""
+"""What outlives a process, and what several that serve one configuration share: its limits."""
 
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from attrs import evolve
 from modelmesh.config import schema
 from modelmesh.config.chosen import Settings, chosen
 from modelmesh.config.faults import Fault
+from modelmesh.connectors import registry
 
 _QUOTAS: Final = ("request_limit", "token_limit", "budget_limit")
 _LIMITS: Final[Settings] = MappingProxyType(
@@ -23,6 +24,15 @@ _LIMITS: Final[Settings] = MappingProxyType(
 )
 """Settings which hold only if everybody who serves counts together."""
 
+_KEPT: Final[Settings] = MappingProxyType(
+    {**_LIMITS, schema.RateLimits: ("rpd", "tpd"), schema.StrategyRateLimit: ()}
+)
+"""Those that are budgets and quotas: what is taken of them should outlive the process."""
+
+_MEMORY: Final = "modelmesh.memory.v1"
+_FILE: Final = "modelmesh.local-file.v1"
+_SQLITE: Final = "modelmesh.sqlite.v1"
+
 
 def served_by(config: schema.MeshConfig, workers: int | None) -> schema.MeshConfig:
     """Return the configuration for so many workers; None leaves their number to it."""
@@ -31,14 +41,35 @@ def served_by(config: schema.MeshConfig, workers: int | None) -> schema.MeshConf
     return evolve(config, proxy=evolve(config.proxy, workers=workers))
 
 
+def storage_of(config: schema.MeshConfig) -> schema.Storage:
+    """Return where state is kept: by default in SQLite if it should outlive us, else in memory."""
+    if config.storage.connector:
+        return config.storage
+    wanted = _LIMITS if config.proxy.workers > 1 else _KEPT
+    needed = any(True for _ in chosen(config, wanted))
+    return evolve(config.storage, connector=_SQLITE if needed else _MEMORY)
+
+
+def outlives(storage: schema.Storage) -> bool:
+    """Whether state outlives the process."""
+    in_memory = storage.connector in registry.names(_MEMORY)
+    return not in_memory and storage.sync_policy != "in-memory"
+
+
 def check(config: schema.MeshConfig) -> Iterator[Fault]:
     """Give every limit that would be another one with as many workers as there are."""
     workers = config.proxy.workers
-    if workers == 1:
+    storage = storage_of(config)
+    if workers == 1 or _is_shared(storage):
         return
     for place in chosen(config, _LIMITS):
         yield Fault(
             place,
-            f"{workers} workers cannot keep this limit, for each would count by itself; sharing "
-            "of limits comes with storage in a later version, until then let one worker serve",
+            f"{workers} workers cannot keep this limit, for each would count by itself; they share "
+            f"it with `storage: {{connector: {_SQLITE}}}` (or Redis) and `sync_policy: immediate`",
         )
+
+
+def _is_shared(storage: schema.Storage) -> bool:
+    alone = storage.connector in registry.names(_FILE)
+    return outlives(storage) and not alone and storage.sync_policy == "immediate"

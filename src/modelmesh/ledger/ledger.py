@@ -1,11 +1,13 @@
 """Reserving, settling, releasing: all limits of an attempt at once, or none of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from math import inf
 
 from attrs import define, field
 
 from modelmesh.ledger.counts import Count, count_of
+from modelmesh.ledger.leases import Leased, Sharing
 from modelmesh.ledger.limits import Limit, Unit
 from modelmesh.values import value
 
@@ -22,12 +24,15 @@ class Ask:
 class Short:
     """Why nothing was granted: the limit that is free again the latest, and when; inf: never.
 
-    `unknown` means that nobody knows how much would be taken of it.
+    `unknown` means that nobody knows how much would be taken of it, `away` that the store does not
+    answer which shares it. After `refill` it is worth it to ask again at once.
     """
 
     limit: Limit
     until: float
     unknown: bool = False
+    away: bool = False
+    refill: Callable[[], Awaitable[None]] | None = None
 
 
 @define(eq=False)
@@ -54,6 +59,16 @@ class Ledger:
     """What is taken of every limit. It outlives the configuration that named the limits."""
 
     _counts: dict[tuple[str, Unit, object], Count] = field(factory=dict)
+    _sharing: Sharing | None = None
+
+    def share(self, sharing: Sharing) -> None:
+        """Count in leases from now on, before anything is taken."""
+        self._sharing = sharing
+        self._counts.clear()
+
+    def leases(self) -> Iterator[Leased]:
+        """Give the counts that are shared."""
+        return (count for count in self._counts.values() if isinstance(count, Leased))
 
     def reserve(self, asks: Iterable[Ask], wall: float) -> Hold | Short:
         """Take all that is asked for, or nothing and say what is short."""
@@ -61,6 +76,9 @@ class Ledger:
         if short := self.short(wanted, wall):
             return short
         counted = [(self._count(ask.limit), ask.amount or 0) for ask in wanted]
+        if self._sharing and (thin := _thin(counted, wall)):
+            refill = partial(self._sharing.refill, thin)
+            return Short(thin[0][0].limit, wall, refill=refill)
         return Hold([(count, count.add(amount, wall), amount) for count, amount in counted])
 
     def short(self, asks: Iterable[Ask], wall: float) -> Short | None:
@@ -69,7 +87,8 @@ class Ledger:
         for ask in asks:
             free = self._free_at(ask, wall)
             if free > wall and (found is None or free > found.until):
-                found = Short(ask.limit, free, ask.amount is None)
+                away = self._sharing is not None and self._sharing.away
+                found = Short(ask.limit, free, ask.amount is None, away)
         return found
 
     def _free_at(self, ask: Ask, wall: float) -> float:
@@ -82,6 +101,10 @@ class Ledger:
     def taken(self, limit: Limit, wall: float) -> int:
         return self._count(limit).taken(wall)
 
+    def renewed_at(self, limit: Limit, wall: float) -> float:
+        """Return when all of a limit is free again if nobody takes more; infinite for never."""
+        return self._count(limit).free_at(limit.amount, wall)
+
     def room(self, limits: Iterable[Limit], wall: float) -> float:
         """Return the share that is left of the tightest of these limits, 1 where there is none."""
         shares = (1 - self.taken(one, wall) / one.amount if one.amount else 0.0 for one in limits)
@@ -91,7 +114,17 @@ class Ledger:
         key = (limit.subject, limit.unit, limit.window)
         count = self._counts.get(key)
         if count is None:
-            count = self._counts[key] = count_of(limit)
+            count = Leased(limit, self._sharing) if self._sharing else count_of(limit)
+            self._counts[key] = count
         elif count.limit != limit:
             count.limit = limit  # a new configuration caps the same use otherwise
         return count
+
+
+def _thin(counted: Iterable[tuple[Count, int]], wall: float) -> list[tuple[Leased, int]]:
+    """Return the leases that are too small."""
+    return [
+        (count, amount)
+        for count, amount in counted
+        if isinstance(count, Leased) and count.lacks(amount, wall)
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from modelmesh.config.schema.values import Duration, at_least_zero, positive
 from modelmesh.types import Secret
@@ -27,16 +28,20 @@ class Secrets:
 class Storage:
     """Where state is kept between runs."""
 
-    # The store's connector id.
-    connector: str = "modelmesh.memory.v1"
+    # The store's connector id. By default SQLite where there is a budget or a quota, else memory.
+    connector: str | None = None
     # The file of a store in a file.
     path: str | None = None
     # The address of a store on the network.
     url: Secret | None = None
     # When state is written.
-    sync_policy: Literal["in-memory", "sync-on-boundary", "periodic", "immediate"] = "in-memory"
+    sync_policy: Literal["in-memory", "sync-on-boundary", "periodic", "immediate"] = "immediate"
     # How often it is written, where periodic.
     sync_interval: Duration = field(default=30.0, validator=positive)
+    # How long the store may take to answer; then it counts as away. By default 50ms, for SQLite 1s.
+    timeout: Duration | None = field(default=None, validator=optional(positive))
+    # What limits do while the store is away; by default money refuses, rates allow.
+    on_failure: Literal["allow", "refuse"] | None = None
     # Settings of the store's own.
     options: Mapping[str, Any] = field(factory=dict, repr=False)
 
