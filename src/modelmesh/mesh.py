@@ -13,6 +13,7 @@ from modelmesh.clock import Clock, SystemClock, system_rng
 from modelmesh.config.load import examine
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError, RequestError
+from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
@@ -55,6 +56,7 @@ class ModelMesh:
         self._rng = rng or system_rng()
         self._transport = transport or choose(config)
         self._state = State()
+        self._keeper = Keeper.of(config, self._state, self._clock)
         self._router = Router(self._transport, self._clock)
         self._parts = build(config, state=self._state, rng=self._rng, wall=self._clock.wall)
         # What servers have said of their models.
@@ -81,6 +83,8 @@ class ModelMesh:
                 return
             if self._failure is not None and self._failure is not known:
                 raise self._failure
+            if self._keeper:
+                await self._keeper.start()
             try:
                 absent = await self._find_models()
             except ConfigError as failure:
@@ -97,6 +101,8 @@ class ModelMesh:
         """End probes and connections. Streams that are still open break off."""
         await self._prober.close()
         await self._transport.close()
+        if self._keeper:
+            await self._keeper.close()
 
     async def send(self, request: Request, *, heartbeat: float | None = None) -> Reply:
         """Route a request. Whoever gets the reply closes it.
@@ -179,13 +185,15 @@ class ModelMesh:
         return list(dict.fromkeys(ready))
 
     def describe(self) -> str:
-        """Return the pools with their targets, for people to read."""
+        """Return the pools with their targets, and where state is kept, for people to read."""
         lines = []
         for id_, pool in self.pool_status().items():
             lines.append(f"{id_}  ({pool['strategy']})")
             for target in pool["targets"]:
                 mark = ">" if target["target"] == pool["current"] else " "
                 lines.append(f"  {mark} {target['target']}  {target['state']}")
+        if self._keeper:
+            lines.append(f"state is kept in {self._keeper.described}")
         return "\n".join(lines)
 
     def rotate(self, pool: str) -> str:

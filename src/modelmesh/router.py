@@ -84,7 +84,7 @@ class Router:
             deadline=walk.deadline,
             heartbeat=heartbeat,
         )
-        outcome = walk.begin(step, started)
+        outcome = walk.begin(step, started) or await walk.refilled(step, started)
         if outcome is None:
             return None
         try:

@@ -4,7 +4,7 @@ Going on to another target costs no pause. Asking a target again does, and it is
 other is left (unless the pool's `retry.scope` says otherwise), while the retry budget lasts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, Self
 
 from attrs import define, field
@@ -56,6 +56,8 @@ class Walk:
     _over: bool = field(default=False, init=False)
     # Only targets whose embeddings are comparable help; None: any may.
     _space: str | None = field(default=None, init=False)
+    # Gets more of a lease that was too small for the step which was to begin.
+    _refill: Callable[[], Awaitable[None]] | None = field(default=None, init=False)
     # Only a target with a larger context window than this helps; None: any may.
     _too_small: int | None = field(default=None, init=False)
 
@@ -86,8 +88,21 @@ class Walk:
         )
         if isinstance(begun, OpenAttempt):
             return begun
-        self._obstacles[step.target.id] = self._limited(step.target, begun, now)
+        self._refill = begun.refill
+        if begun.refill is None:
+            self._obstacles[step.target.id] = self._limited(step.target, begun, now)
         return None
+
+    async def refilled(self, step: Step, now: float) -> OpenAttempt | None:
+        """Begin a step that came short of a lease, once more of it is there; None where it is not.
+
+        Its wait is bounded by the store's timeout, and it never waits where limits are not shared.
+        """
+        begun = None
+        while self._refill and begun is None:
+            await self._refill()
+            begun = self.begin(step, now)
+        return begun
 
     def note(self, step: Step, seconds: float, error: ProviderError | None = None) -> None:
         """Add an attempt to the trail."""

@@ -43,7 +43,7 @@ FLOORS = [
         "verdict",
     },
     {"pool", "outcome", "connectors", "notices"},
-    {"router", "walk", "probe"},
+    {"keeper", "router", "walk", "probe"},
     {"build"},
     {"mesh", "check"},
     {"proxy", "client", "testing", "arguments", "resources", "results", "schemas"},
@@ -56,6 +56,7 @@ UPWARD = {
     ("config/later.py", "connectors"): "it lists the connectors that are known by name only",
     ("config/detect.py", "connectors"): "each vendor's class names its environment variables",
     ("config/interpolation.py", "connectors"): "what a secret store is",
+    ("config/sharing.py", "connectors"): "a store may be called by a short name",
 }
 """Imports against the floors, and why."""
 
