@@ -21,9 +21,10 @@ from modelmesh.router import Reply, Router
 from modelmesh.sanity import LEAST
 from modelmesh.shape import endpoint_of
 from modelmesh.state import State
+from modelmesh.status import status
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
-from modelmesh.types import Endpoint, Provider, Request, Secret, Target, Upload
+from modelmesh.types import Endpoint, Provider, Request, Secret, Upload
 from modelmesh.walk import Walk
 
 log: Final = logging.getLogger("modelmesh")
@@ -163,15 +164,7 @@ class ModelMesh:
     def pool_status(self) -> dict[str, Any]:
         """Return, by pool, the strategy, the target in front and how each target fares."""
         now = self._clock.now()
-        return {
-            id_: {
-                "strategy": pool.settings.strategy,
-                "capabilities": list(pool.capabilities),
-                "current": pool.current.id if pool.targets else None,
-                "targets": [_fares(pool, target, now) for target in pool.targets],
-            }
-            for id_, pool in self._parts.pools.items()
-        }
+        return {id_: status(pool, now) for id_, pool in self._parts.pools.items()}
 
     def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""
@@ -274,23 +267,3 @@ class ModelMesh:
     def _asked(self, provider: str) -> tuple[Provider, Secret | None]:
         """Return whom to ask for a provider's models, and by which key."""
         return self._parts.providers[provider], keys_of(self.config.providers[provider])[0]
-
-
-def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
-    standing = pool.standing(target)
-    record, worst = standing.record, standing.worst(now)
-    waiting = max(0.0, worst.until - now)
-    on_trial = any(health.on_trial for health in standing.parts)
-    return {
-        "target": target.id,
-        "provider": target.provider.id,
-        "model": target.upstream,
-        "state": "left alone" if waiting else "on trial" if on_trial else "ready",
-        "cause": str(worst.cause) if waiting and worst.cause else None,
-        "seconds_left": round(waiting, 1),
-        "in_flight": record.in_flight,
-        "requests": record.requests,
-        "answers": record.answers,
-        "cancelled": record.cancelled,
-        "failures": {str(kind): count for kind, count in record.failures.items()},
-    }

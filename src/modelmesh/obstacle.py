@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from modelmesh.errors import ErrorKind
-from modelmesh.ledger import Short
+from modelmesh.ledger import Always, Short
 from modelmesh.shape import WITHIN
 from modelmesh.state import Standing
 from modelmesh.types import ModelCard, Target
@@ -84,19 +84,35 @@ def left_alone(target: Target, standing: Standing, now: float) -> Obstacle:
     )
 
 
-def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
-    """Say which limit is short, and how long."""
-    wait = short.until - wall
-    if wait == inf:
-        reason = f"it may take more than is left for good of {short.limit.name}"
-        if short.unknown:
-            reason = f"nobody knows what it costs, and there is a limit, {short.limit.name}"
-        return Obstacle(target=target.id, reason=reason, code="insufficient_quota")
-    spent = short.limit.unit == "dollars" or wait > _LONG
+def in_line(target: Target, turn: float) -> Obstacle:
+    """Say that others came before, who wait for the same."""
     return Obstacle(
         target=target.id,
-        reason=f"it has reached its limit, {short.limit.name}",
+        reason="others came before, who wait for its limits",
+        cause=ErrorKind.RATE_LIMIT,
+        until=turn,
+        limited=True,
+    )
+
+
+def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
+    """Say which limit is short, and how long."""
+    limit, wait = short.limit, short.until - wall
+    if short.unknown:
+        reason = (
+            f"nobody knows what it costs, and {limit.name} is the limit: say so in "
+            f"`models.{target.model}.pricing` (0 where it is free), or let "
+            f"`providers.{target.provider.id}.budget.on_unknown_cost` be warn or allow"
+        )
+        return Obstacle(target=target.id, reason=reason, code="unknown_cost")
+    if wait == inf and not isinstance(limit.window, Always):
+        reason = f"this request may take more than all of {limit.name}: ask for fewer `max_tokens`"
+        return Obstacle(target=target.id, reason=reason, code="insufficient_quota")
+    spent = limit.unit == "dollars" or wait > _LONG
+    return Obstacle(
+        target=target.id,
+        reason=f"it has reached its limit, {limit.name}",
         cause=ErrorKind.QUOTA_EXHAUSTED if spent else ErrorKind.RATE_LIMIT,
-        until=now + wait,
+        until=None if wait == inf else now + wait,
         limited=True,
     )

@@ -33,6 +33,7 @@ class OpenAttempt:
     _clients_deadline: float | None
     _hold: Hold | None
     _begun: float
+    _wall: float
     _ended: bool = False
     _answering: float = 0.0
 
@@ -122,8 +123,9 @@ class OpenAttempt:
         if usage is None:
             took: dict[Unit, int] = {"tokens": 0, "dollars": 0}
         else:
+            price = self._target.card.price
+            nano = costs.cost(self._request, usage, price, self._wall) or 0
             usage = costs.filled(usage, self._request)
-            nano = costs.cost(self._request, usage, self._target.card.price, wall) or 0
             took = {"tokens": usage.prompt + usage.completion, "dollars": nano}
             record = self._standing.record
             record.tokens_in += usage.prompt
@@ -131,6 +133,7 @@ class OpenAttempt:
             record.spent += nano
         if self._hold:
             self._hold.settle(took, wall)
+            self._pool.tell_of_limits(self._target, wall)
 
     def _unknown(self) -> Usage:
         """Return what a whole answer took of which its vendor says nothing: the worst."""

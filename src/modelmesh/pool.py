@@ -1,6 +1,8 @@
 """The targets that serve one capability: in which order, and what an outcome means for them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from random import Random
 from typing import Final
 
@@ -8,12 +10,15 @@ from attrs import define, field
 
 from modelmesh.config import schema
 from modelmesh.ledger import NANO, Ask, Limit, Short, Unit, configured, costs
+from modelmesh.line import Line
 from modelmesh.outcome import OpenAttempt
 from modelmesh.state import Record, Standing, State
 from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target, Targets, Usage
 
 _MOST_RETRIES_SAVED: Final = 10.0
+
+log: Final = logging.getLogger("modelmesh")
 
 
 @define(eq=False)
@@ -53,6 +58,7 @@ class Pool:
     wall: Callable[[], float] = field(repr=False)
     granted: Mapping[str, tuple[Limit, ...]] = field(repr=False)
     _state: State = field(repr=False)
+    line: Line = field(factory=Line, init=False, repr=False)
     retries: RetryBudget = field(init=False, repr=False)
     _standing: dict[str, Standing] = field(init=False, repr=False)
     _places: dict[str, int] = field(init=False, repr=False)
@@ -102,10 +108,10 @@ class Pool:
 
     def short(self, target: Target, request: Request) -> Short | None:
         """Return the limit which keeps a target from such a request, and until when by the wall."""
-        limits = self._limits[target.id]
-        return (
-            self._state.ledger.short(self._asks(target, request), self.wall()) if limits else None
-        )
+        if not self._limits[target.id]:
+            return None
+        wall = self.wall()
+        return self._state.ledger.short(self._asks(target, request, wall), wall)
 
     def begin(
         self,
@@ -120,14 +126,40 @@ class Pool:
         Whoever calls it ends the attempt, on every path. Nobody is to blame for what fails after
         `clients_deadline`, which the client itself has set.
         """
-        asks = self._asks(target, request) if self._limits[target.id] else ()
-        hold = self._state.ledger.reserve(asks, self.wall()) if asks else None
+        wall = self.wall()
+        asks = self._asks(target, request, wall) if self._limits[target.id] else ()
+        hold = self._state.ledger.reserve(asks, wall) if asks else None
         if isinstance(hold, Short):
             return hold
+        for ask in asks:
+            if ask.amount is None and ask.limit.unknown == "warn":
+                log.warning("request %s: %s: %s", request.id, target.id, _uncounted(ask.limit))
         standing = self._standing[target.id]
         standing.record.begin(now)
         trials = [health for health in standing.parts if health.on_trial and health.begin()]
-        return OpenAttempt(self, target, request, standing, trials, clients_deadline, hold, now)
+        return OpenAttempt(
+            self, target, request, standing, trials, clients_deadline, hold, now, wall
+        )
+
+    def limits(self, target: Target) -> Iterator[tuple[Limit, int, float | None]]:
+        """Give a target's limits, what is taken of each, and in how many seconds it is free again.
+
+        That is None for what is never renewed, or is free when a request ends.
+        """
+        wall = self.wall()
+        for limit in self._limits[target.id]:
+            renewed = self._state.ledger.renewed_at(limit, wall)
+            known = limit.unit != "at once" and renewed < inf
+            yield limit, self._state.ledger.taken(limit, wall), renewed - wall if known else None
+
+    def tell_of_limits(self, target: Target, wall: float) -> None:
+        """Warn of limits that are nearly used up, each once in its window."""
+        for limit in self._limits[target.id]:
+            if limit.alert is None:
+                continue
+            taken = self._state.ledger.taken(limit, wall)
+            if self._state.alerts.due(limit, taken, wall):
+                log.warning("limit %s: %.0f%% is taken", limit.name, 100 * taken / limit.amount)
 
     def stay_with(self, target: Target, now: float) -> None:
         """Put a target in front of one that failed, unless it is left alone itself by now.
@@ -147,9 +179,9 @@ class Pool:
     def _room(self, target: Target) -> float:
         return self._state.ledger.room(self._limits[target.id], self.wall())
 
-    def _asks(self, target: Target, request: Request) -> list[Ask]:
+    def _asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
         """Return what a request may take of each limit of a target at worst."""
-        worst = costs.worst(request, target.card, self.wall())
+        worst = costs.worst(request, target.card, wall)
         amounts: dict[Unit, int | None] = {
             "requests": 1,
             "tokens": worst.tokens,
@@ -171,7 +203,7 @@ class Pool:
 
 @define(eq=False)
 class _Expected:
-    """What a request is expected to cost at a target, by the answers that the target gave so far."""
+    """What a request is expected to cost at a target, by the answers that it gave so far."""
 
     _pool: Pool
     _request: Request
@@ -187,3 +219,7 @@ class _Expected:
         usage = Usage(prompt=self._prompt, completion=written)
         nano = costs.cost(self._request, usage, target.card.price, self._pool.wall())
         return None if nano is None else nano / NANO
+
+
+def _uncounted(limit: Limit) -> str:
+    return f"nobody knows what it costs, so it does not count for the limit {limit.name}"

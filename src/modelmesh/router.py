@@ -61,18 +61,18 @@ class Router:
             RoutingError: none of those that were tried answered.
 
         """
-        walk = Walk.start(pool, request, self._clock.now())
-        while step := walk.next(self._clock.now()):
-            if step.pause:
-                await self._clock.sleep(step.pause)
-            try:
-                reply = await self._attempt(walk, step, heartbeat)
-            except ProviderError as error:
-                walk.failed(step, error)
-            else:
-                if reply:
-                    return reply
-        raise walk.verdict(self._clock.now())
+        with Walk.start(pool, request, self._clock.now()) as walk:
+            while step := walk.next(self._clock.now()):
+                if step.pause:
+                    await self._clock.sleep(step.pause)
+                try:
+                    reply = await self._attempt(walk, step, heartbeat)
+                except ProviderError as error:
+                    walk.failed(step, error)
+                else:
+                    if reply:
+                        return reply
+            raise walk.verdict(self._clock.now())
 
     async def _attempt(self, walk: Walk, step: Step, heartbeat: float | None) -> Reply | None:
         """Ask one target, unless a limit is short. What comes of it is recorded on every path."""

@@ -29,7 +29,7 @@ def verdict(
     a timeout 504, then the rest 502.
     """
     causes = [attempt.error for attempt in attempts if attempt.error]
-    waiting = [obstacle for obstacle in obstacles if obstacle.until is not None]
+    waiting = [obstacle for obstacle in obstacles if obstacle.cause]
     if not causes and not waiting and not out_of_time:
         return _incapable(pool, obstacles)
     causes += [ProviderError(each.cause, each.reason) for each in waiting if each.cause]

@@ -12,12 +12,12 @@ from attrs import define, field
 from modelmesh import obstacle
 from modelmesh.config.schema import Retry
 from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
+from modelmesh.fit import Fit
 from modelmesh.ledger import Short
 from modelmesh.obstacle import Obstacle
 from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
 from modelmesh.retrying import pause_before_retry
-from modelmesh.shape import ALWAYS, DECISIVE, Shape, misfit, shape_of
 from modelmesh.timers import TOTAL
 from modelmesh.types import Provider, Request, Target
 from modelmesh.values import value
@@ -46,34 +46,35 @@ class Walk:
     _order: Iterator[Target]
     attempts: list[Attempt] = field(factory=list, init=False)
     deadline: float = field(init=False)
-    _shape: Shape = field(init=False)
+    _fit: Fit = field(init=False)
     # Why targets were passed over, by target.
     _obstacles: dict[str, Obstacle] = field(factory=dict, init=False)
     _failed: dict[str, tuple[Step, ProviderError]] = field(factory=dict, init=False)
     _tries: dict[str, int] = field(factory=dict, init=False)
+    _refill: Callable[[], Awaitable[None]] | None = field(default=None, init=False)
     _last: Step | None = field(default=None, init=False)
     # Set once nothing else is to be tried.
     _over: bool = field(default=False, init=False)
-    # Only targets whose embeddings are comparable help; None: any may.
-    _space: str | None = field(default=None, init=False)
-    # Gets more of a lease that was too small for the step which was to begin.
-    _refill: Callable[[], Awaitable[None]] | None = field(default=None, init=False)
-    # Only a target with a larger context window than this helps; None: any may.
-    _too_small: int | None = field(default=None, init=False)
+    # Where it waits: at which target, since it came, and until when.
+    _place: tuple[str, float, float] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         total = self.pool.settings.timeouts.total or TOTAL
         own = self.request.timeout
         self.deadline = self.started + (total if own is None else min(own, total))
-        self._shape = shape_of(self.request)
-        if self._shape.endpoint == "embeddings" and not self.pool.settings.mix_embeddings:
-            fit = (one for one in self.pool.targets if self._embeds(one))
-            self._space = next((one.space for one in fit), None)
+        self._fit = Fit.of(self.request, self.pool.targets, self.pool.settings)
 
     @classmethod
     def start(cls, pool: Pool, request: Request, now: float) -> Self:
         """Begin the walk of a request."""
         return cls(pool, request, now, iter(pool.order(request, now)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it: it waits for nothing any more."""
+        self._leave_line()
 
     @property
     def clients_deadline(self) -> float | None:
@@ -83,21 +84,22 @@ class Walk:
 
     def begin(self, step: Step, now: float) -> OpenAttempt | None:
         """Begin a step; None where a limit has become short since it was chosen."""
-        begun = self.pool.begin(
+        self._refill = None
+        begun = self._line(step.target, now) or self.pool.begin(
             step.target, self.request, now, clients_deadline=self.clients_deadline
         )
         if isinstance(begun, OpenAttempt):
+            self._leave_line()
             return begun
-        self._refill = begun.refill
-        if begun.refill is None:
-            self._obstacles[step.target.id] = self._limited(step.target, begun, now)
+        if isinstance(begun, Short) and begun.refill:
+            self._refill = begun.refill
+            return None
+        found = self._limited(step.target, begun, now) if isinstance(begun, Short) else begun
+        self._obstacles[step.target.id] = found
         return None
 
     async def refilled(self, step: Step, now: float) -> OpenAttempt | None:
-        """Begin a step that came short of a lease, once more of it is there; None where it is not.
-
-        Its wait is bounded by the store's timeout, and it never waits where limits are not shared.
-        """
+        """Begin a step that was short of a lease; None where no more of it is there."""
         begun = None
         while self._refill and begun is None:
             await self._refill()
@@ -107,6 +109,7 @@ class Walk:
     def note(self, step: Step, seconds: float, error: ProviderError | None = None) -> None:
         """Add an attempt to the trail."""
         target = step.target
+        self._tries[target.id] = self._tries.get(target.id, 0) + 1
         self.attempts.append(
             Attempt(
                 target=target.id,
@@ -119,19 +122,11 @@ class Walk:
 
     def next(self, now: float) -> Step | None:
         """Return the next step; None when nothing is left to try."""
-        if self._over or now >= self.deadline:
-            return None
-        step = (
-            (self._last and self._same_first(self._last, now))
-            or self._onward(now)
-            or self._again(now)
-            or self._last_resort(now)
-            or self._wait(now)
-        )
-        if step is not None:
-            self._tries[step.target.id] = self._tries.get(step.target.id, 0) + 1
-            self._last = step
-        return step
+        ways = (self._same_first, self._onward, self._again, self._last_resort, self._wait)
+        over = now >= self.deadline
+        steps = (None if over or self._over else way(now) for way in ways)
+        self._last = next(filter(None, steps), None)
+        return self._last
 
     def failed(self, step: Step, error: ProviderError) -> None:
         """Note how a step ended."""
@@ -145,7 +140,7 @@ class Walk:
             )
             self._over = error.vendor_status not in against_target
         if error.kind is ErrorKind.CONTEXT_TOO_LONG:
-            self._too_small = max(self._too_small or 0, step.target.card.context or 0)
+            self._fit.outgrow(step.target)
         if self._retry.scope == "same-provider":
             self._stay_at(step.target.provider)
 
@@ -195,54 +190,31 @@ class Walk:
                 return step
             if found:
                 self._obstacles[target.id] = found
+            if self._over:
+                break
         return None
 
     def _consider(self, target: Target, now: float) -> tuple[Step | None, Obstacle | None]:
         """Say how to try a target, or what stands in the way."""
-        reason = misfit(self._shape, target.card) or self._unserved(target)
-        if reason:
-            return None, obstacle.incapable(target, reason)
-        if not self._has_room(target):
-            return None, None
         lacks = target.provider.lacks(self.request, target.upstream)
-        refused = lacks and self._refused(lacks)
-        if refused:
-            return None, obstacle.refused(target, refused)
+        found = self._fit.obstacle(target, lacks)
+        if found or not self._fit.has_room(target):
+            return None, found
+        found = self._unready(target, now)
+        return (None, found) if found else (Step(target=target, drop=lacks), None)
+
+    def _unready(self, target: Target, now: float) -> Obstacle | None:
+        """Say why a target is not to be asked now that could serve the request."""
         standing = self.pool.standing(target)
         if not standing.ready(now):
-            return None, obstacle.left_alone(target, standing, now)
+            return obstacle.left_alone(target, standing, now)
         short = self.pool.short(target, self.request)
-        if short:
-            return None, self._limited(target, short, now)
-        return Step(target=target, drop=lacks), None
+        return self._limited(target, short, now) if short else self._line(target, now)
 
     def _limited(self, target: Target, short: Short, now: float) -> Obstacle:
         if short.limit.unit == "dollars" and self.pool.settings.on_budget_exceeded == "error":
             self._over = True
         return obstacle.limited(target, short, now, self.pool.wall())
-
-    def _embeds(self, target: Target) -> bool:
-        return "embeddings" in target.provider.endpoints and not misfit(self._shape, target.card)
-
-    def _unserved(self, target: Target) -> str | None:
-        endpoint = self.request.endpoint
-        if endpoint not in target.provider.endpoints:
-            return f"its vendor is not asked for {endpoint}"
-        if self._space not in (None, target.space):
-            return f"its embeddings cannot be compared with those of {self._space}"
-        return None
-
-    def _has_room(self, target: Target) -> bool:
-        return self._too_small is None or (target.card.context or 0) > self._too_small
-
-    def _refused(self, lacks: frozenset[str]) -> frozenset[str]:
-        match self.pool.settings.parameters:
-            case "strict":
-                return lacks
-            case "lenient":
-                return lacks & ALWAYS
-            case _:
-                return lacks & DECISIVE
 
     def _stay_at(self, provider: Provider) -> None:
         """Go on to a provider's other targets before those of others."""
@@ -250,9 +222,10 @@ class Walk:
         rest.sort(key=lambda target: target.provider.id != provider.id)
         self._order = iter(rest)
 
-    def _same_first(self, last: Step, now: float) -> Step | None:
+    def _same_first(self, now: float) -> Step | None:
         """Ask the last target again before going on, if the scope says so."""
-        if self._retry.scope != "same-model":
+        last = self._last
+        if self._retry.scope != "same-model" or not last or last.target.id not in self._failed:
             return None
         _, error = self._failed[last.target.id]
         # What did not answer in time is asked again only when there is nobody else.
@@ -268,7 +241,7 @@ class Walk:
         return min(possible, key=lambda step: step.pause)
 
     def _retry_of(self, step: Step, error: ProviderError, now: float) -> Step | None:
-        if not self._has_room(step.target):
+        if not self._fit.has_room(step.target):
             return None
         pause = pause_before_retry(
             self._retry, error, tries=self._tries[step.target.id], chance=self.pool.rng.random()
@@ -288,26 +261,39 @@ class Walk:
             if self._is_waited_for(target)
             and not self._obstacles[target.id].limited
             and target.id not in self._failed
-            and self._has_room(target)
+            and self._fit.has_room(target)
             and self.pool.standing(target).told_until() <= now
         ]
         if not guessed or not self.pool.settings.recovery.last_resort:
             return None
         if self.attempts and not self.pool.retries.take():
             return None
-        target = min(guessed, key=lambda target: self.pool.standing(target).until())
-        return Step(target=target, drop=target.provider.lacks(self.request, target.upstream))
+        return self._step(min(guessed, key=lambda target: self.pool.standing(target).until()))
 
     def _wait(self, now: float) -> Step | None:
         """Wait for the first limit that is free again, where there is the time for it."""
         limited = {id_: each.until or now for id_, each in self._obstacles.items() if each.limited}
         patience = min(self.started + self.pool.settings.max_wait, self.deadline)
-        if not limited or self._over:
-            return None
-        id_ = min(limited, key=limited.__getitem__)
-        if limited[id_] >= patience:
+        id_ = min(limited, key=limited.__getitem__, default="")
+        if not limited or limited[id_] >= patience:
             return None
         del self._obstacles[id_]
         target = next(one for one in self.pool.targets if one.id == id_)
-        drop = target.provider.lacks(self.request, target.upstream)
-        return Step(target=target, pause=max(0.0, limited[id_] - now), drop=drop)
+        self._leave_line()
+        self._place = (id_, self.started, limited[id_])
+        self.pool.line.join(*self._place)
+        return self._step(target, max(0.0, limited[id_] - now))
+
+    def _step(self, target: Target, pause: float = 0.0) -> Step:
+        lacks = target.provider.lacks(self.request, target.upstream)
+        return Step(target=target, pause=pause, drop=lacks)
+
+    def _line(self, target: Target, now: float) -> Obstacle | None:
+        """Say how long to wait where others wait for a target's limits who came before."""
+        turn = self.pool.line.turn(target.id, self.started, now) if self.pool.line else now
+        return obstacle.in_line(target, turn) if turn > now else None
+
+    def _leave_line(self) -> None:
+        if self._place:
+            self.pool.line.leave(*self._place)
+            self._place = None

@@ -35,7 +35,6 @@ def test_a_good_file_is_summed_up(file: Path) -> None:
         "  providers: openai.llm.v1",
         "  pool chat: openai.llm.v1/gpt-4o-mini",
         "  pool both: openai.llm.v1/text-embedding-3-small, openai.llm.v1/gpt-4o-mini",
-        "  note: this version reads but does not heed: providers.openai.llm.v1.budget",
     ]
 
 

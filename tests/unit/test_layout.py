@@ -30,6 +30,7 @@ FLOORS = [
     },
     {
         "ledger",
+        "line",
         "obstacle",
         "retrying",
         "state",
@@ -42,8 +43,8 @@ FLOORS = [
         "shape",
         "verdict",
     },
-    {"pool", "outcome", "connectors", "notices"},
-    {"keeper", "router", "walk", "probe"},
+    {"pool", "outcome", "fit", "connectors", "notices"},
+    {"keeper", "router", "walk", "probe", "status"},
     {"build"},
     {"mesh", "check"},
     {"proxy", "client", "testing", "arguments", "resources", "results", "schemas"},

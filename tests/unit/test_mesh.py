@@ -155,6 +155,10 @@ async def test_a_failure_shows_in_the_status_until_it_is_over() -> None:
         "answers": 0,
         "cancelled": 0,
         "failures": {"overloaded": 1},
+        "tokens_in": 0,
+        "tokens_out": 0,
+        "spent": 0.0,
+        "limits": [],
     }
     assert told.mesh.active_providers() == ["b"]
     told.clock.advance(30)

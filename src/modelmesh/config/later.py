@@ -52,7 +52,6 @@ _IDLE: Final[Settings] = MappingProxyType(
         schema.MeshConfig: ("observability", "discovery"),
         schema.Secrets: ("cache_ttl",),
         schema.Provider: ("discovery",),
-        schema.Budget: ("alert_threshold",),
         schema.Delivery: ("synchronous",),
         schema.Auth: ("admin_tokens",),
     }

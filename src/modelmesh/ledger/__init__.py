@@ -5,7 +5,9 @@ released, when it ends. `windows` knows when a limit begins anew, `counts` what 
 `costs` what a request may cost and did cost.
 """
 
+from modelmesh.ledger.alerts import Alerts
 from modelmesh.ledger.ledger import Ask, Hold, Ledger, Short
 from modelmesh.ledger.limits import NANO, Limit, Unit
+from modelmesh.ledger.windows import Always
 
-__all__ = ["NANO", "Ask", "Hold", "Ledger", "Limit", "Short", "Unit"]
+__all__ = ["NANO", "Alerts", "Always", "Ask", "Hold", "Ledger", "Limit", "Short", "Unit"]

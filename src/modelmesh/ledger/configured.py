@@ -21,7 +21,7 @@ _RATES: Final[tuple[tuple[str, Unit, Window, str], ...]] = (
 _QUOTAS: Final[tuple[tuple[str, Unit, str], ...]] = (
     ("request_limit", "requests", "requests"),
     ("token_limit", "tokens", "tokens"),
-    ("budget_limit", "dollars", "dollars"),
+    ("budget_limit", "dollars", "US dollars"),
 )
 _WINDOWS: Final = {
     "hourly": Calendar("hour"),
@@ -34,6 +34,7 @@ _RENEWED: Final[dict[str, Calendar]] = {
     "daily_pacific": Calendar("day", "America/Los_Angeles"),
     "monthly": Calendar("month"),
 }
+_EACH: Final = {None: "", "hourly": " an hour", "daily": " a day", "monthly": " a month"}
 _ROLLING: Final = {
     "second": 1.0,
     "minute": _MINUTE,
@@ -77,6 +78,7 @@ def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[
                 window=Calendar("day" if unit_of_time == "day" else "month"),
                 enforced=budget.enforce,
                 unknown=budget.on_unknown_cost,
+                alert=budget.alert_threshold,
             )
 
 
@@ -91,8 +93,9 @@ def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) 
         amount = getattr(rule, name)
         if amount is not None:
             yield Limit(
-                name=f"{subject}: {amount:,} {words}",
-                subject=subject,
+                name=f"{subject}: {amount:,} {words}{_EACH[rule.quota_window]}",
+                # Not the subject of a budget, which counts the same and for itself.
+                subject=f"{subject} (quota)",
                 unit=unit,
                 amount=round(amount * NANO) if unit == "dollars" else amount,
                 window=window,

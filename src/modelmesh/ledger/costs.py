@@ -1,7 +1,8 @@
 """What a request may take at worst and did take: tokens, and nano-dollars by a price. Pure.
 
 The worst has to be one: admission counts on it. Text has at least two bytes a token in every
-tokenizer we know of, an image or a sound counts with what the largest of them take.
+tokenizer we know of, an image or a sound counts with what the largest of them take. What is
+billed is what the request was begun at, so `wall` is always when that was.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from attrs import evolve
 
 from modelmesh.catalogue import Price
 from modelmesh.ledger.limits import NANO
+from modelmesh.ledger.sizes import characters, images, seconds, sized
 from modelmesh.types import ModelCard, Request, Usage
 from modelmesh.values import value
 
@@ -25,10 +27,24 @@ _USUAL: Final = 300
 _PER_PART: Final = 2000
 """Tokens of a part that is no text."""
 
+_PER_IMAGE: Final = 8000
+"""Tokens of an image that is made: https://platform.openai.com/docs/guides/image-generation."""
+
+_PER_CHARACTER: Final = 4
+"""Tokens of a spoken character: about 20 of them a second are usual, and ten letters."""
+
+_HEARD_A_SECOND: Final = 32
+"""Tokens of a second of sound: https://ai.google.dev/gemini-api/docs/audio."""
+
+_WRITTEN_A_SECOND: Final = 8
 _MILLION: Final = 1_000_000
 _MINUTE: Final = 60.0
-_BYTES_PER_SECOND: Final = 1_000
-"""Bytes of a second of sound at the least: speech in 8 kbit."""
+_OTHERWISE: Final[Mapping[str, tuple[str, str]]] = {
+    "speech": ("input", "audio_output"),
+    "transcriptions": ("audio_input", "output"),
+    "images": ("input", "image_output"),
+}
+"""The prices of what is read and what is written, where it is not text."""
 
 
 @value
@@ -41,10 +57,18 @@ class Amounts:
 
 def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     """Return what a request takes at worst."""
-    prompt = prompt_tokens(request)
-    output = output_tokens(request, card)
-    usage = Usage(prompt=prompt, completion=output)
-    return Amounts(prompt + output, cost(request, usage, card.price, wall))
+    usage = Usage(prompt=prompt_tokens(request), completion=output_tokens(request, card))
+    tokens = usage.prompt + usage.completion
+    if card.price is None:
+        return Amounts(tokens, None)
+    # Whichever way it is billed: as a long prompt or a short one, by tokens or by units.
+    ways = [usage]
+    if card.price.above:
+        ways.append(evolve(usage, prompt=min(usage.prompt, card.price.above.prompt_tokens)))
+    if _of_units(request, card.price) is not None:
+        ways.append(evolve(usage, prompt=0))
+    costs = [cost(request, each, card.price, wall) for each in ways]
+    return Amounts(tokens, max((each for each in costs if each is not None), default=None))
 
 
 def likely_answer(request: Request, answers: int, written: int, card: ModelCard) -> int:
@@ -65,63 +89,81 @@ def filled(usage: Usage, request: Request) -> Usage:
 
 def prompt_tokens(request: Request) -> int:
     """Return a number of tokens that a prompt does not exceed."""
-    size, parts = _sized(request.body)
-    return size // _BYTES_PER_TOKEN + parts * _PER_PART + 1
+    size, parts = sized(request.body)
+    heard = int(seconds(request) * _HEARD_A_SECOND)
+    return size // _BYTES_PER_TOKEN + parts * _PER_PART + heard + 1
 
 
 def output_tokens(request: Request, card: ModelCard) -> int:
     """Return the tokens that all answers to a request have at most."""
-    if request.endpoint != "chat":
-        return 0
-    body = request.body
+    match request.endpoint:
+        case "chat":
+            return _written(request.body, card)
+        case "images":
+            return images(request) * _PER_IMAGE
+        case "speech":
+            return characters(request) * _PER_CHARACTER
+        case "transcriptions":
+            return int(seconds(request) * _WRITTEN_A_SECOND) + 1
+        case _:
+            return 0
+
+
+def cost(request: Request, usage: Usage, price: Price | None, wall: float) -> int | None:
+    """Return nano-dollars; None where the price does not cover such a request.
+
+    Tokens and units are two spellings of one charge: tokens decide where the vendor told of them,
+    which it did if the usage has a prompt.
+    """
+    if price is None:
+        return None
+    tokens = _of_tokens(request, filled(usage, request), price, wall)
+    units = _of_units(request, price)
+    first, second = (tokens, units) if usage.prompt else (units, tokens)
+    charge = second if first is None else first
+    if charge is None and price.per_request is None:
+        return None
+    return round(((charge or 0.0) + (price.per_request or 0.0)) * NANO)
+
+
+def _written(body: Mapping[str, Any], card: ModelCard) -> int:
     asked = body.get("max_completion_tokens") or body.get("max_tokens")
     most = asked if type(asked) is int and asked > 0 else card.max_output or MAX_OUTPUT
     answers = body.get("n")
     return most * (answers if type(answers) is int and answers > 0 else 1)
 
 
-def cost(request: Request, usage: Usage, price: Price | None, wall: float) -> int | None:
-    """Return nano-dollars; None where the price does not cover such a request."""
-    if price is None:
-        return None
-    parts = [_of_tokens(usage, price, wall), *_of_units(request, price)]
-    known = [part for part in parts if part is not None]
-    if not known and not price.per_request:
-        return None
-    return round((sum(known) + (price.per_request or 0.0)) * NANO)
-
-
-def _of_tokens(usage: Usage, price: Price, wall: float) -> float | None:
+def _of_tokens(request: Request, usage: Usage, price: Price, wall: float) -> float | None:
     """Return the dollars for tokens. What is cached costs as much as the rest unless priced."""
+    reads, writes = _OTHERWISE.get(request.endpoint, ("input", "output"))
     rate: Any = price
     if price.above and usage.prompt > price.above.prompt_tokens:
         rate = price.above
     elif price.off_peak and _is_quiet(price, wall):
         rate = price.off_peak
-    read = rate.input if rate.input is not None else price.input
-    written = rate.output if rate.output is not None else price.output
-    if read is None and written is None:
+    read = _first(getattr(rate, reads, None), rate.input, getattr(price, reads), price.input)
+    written = _first(getattr(rate, writes, None), rate.output, getattr(price, writes), price.output)
+    if read is None or (written is None and request.endpoint != "embeddings"):
         return None
-    cached = rate.cached_input if rate.cached_input is not None else read
-    fresh = usage.prompt - usage.cached
-    tokens = fresh * (read or 0.0) + usage.cached * (cached or 0.0)
-    return (tokens + usage.completion * (written or 0.0)) / _MILLION
+    cached = _first(rate.cached_input, read)
+    fresh = max(0, usage.prompt - usage.cached)
+    tokens = fresh * read + max(0, usage.cached) * (cached or 0.0)
+    return (tokens + max(0, usage.completion) * (written or 0.0)) / _MILLION
 
 
-def _of_units(request: Request, price: Price) -> list[float]:
-    """Return the dollars for what is not counted in tokens. Tokens and units are one charge."""
-    body, found = request.body, []
-    if price.input is not None or price.output is not None:
-        return []
+def _first(*prices: float | None) -> float | None:
+    return next((one for one in prices if one is not None), None)
+
+
+def _of_units(request: Request, price: Price) -> float | None:
+    """Return the dollars for what is not counted in tokens."""
     if request.endpoint == "speech" and price.per_million_characters is not None:
-        found.append(len(str(body.get("input", ""))) * price.per_million_characters / _MILLION)
+        return characters(request) * price.per_million_characters / _MILLION
     if request.endpoint == "images" and price.per_image is not None:
-        images = body.get("n")
-        found.append((images if type(images) is int and images > 0 else 1) * price.per_image)
-    if request.endpoint == "transcriptions" and price.per_minute is not None and request.upload:
-        seconds = len(request.upload.content) / _BYTES_PER_SECOND
-        found.append(seconds / _MINUTE * price.per_minute)
-    return found
+        return images(request) * price.per_image
+    if request.endpoint == "transcriptions" and price.per_minute is not None:
+        return seconds(request) / _MINUTE * price.per_minute
+    return None
 
 
 def _is_quiet(price: Price, wall: float) -> bool:
@@ -132,20 +174,3 @@ def _is_quiet(price: Price, wall: float) -> bool:
         now.isoweekday() in hours.days and any(begin <= clock < end for begin, end in hours.spans)
         for hours in price.off_peak.hours
     )
-
-
-def _sized(given: Any) -> tuple[int, int]:
-    """Return the bytes of all text within, and how many parts are no text."""
-    if isinstance(given, str):
-        if given.startswith("data:"):
-            return 0, 1
-        return len(given.encode(errors="replace")), 0
-    if isinstance(given, Mapping):
-        inner = [_sized(item) for item in given.values()]
-        names = sum(len(name) for name in given)
-        parts = 1 if given.get("type") in ("image_url", "input_audio", "file") else 0
-        return names + sum(size for size, _ in inner), parts + sum(count for _, count in inner)
-    if isinstance(given, list):
-        inner = [_sized(item) for item in given]
-        return sum(size for size, _ in inner), sum(count for _, count in inner)
-    return (0, 0) if given is None else (8, 0)

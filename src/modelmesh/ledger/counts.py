@@ -41,7 +41,10 @@ class Count(Protocol):
 
 @define(eq=False)
 class Fixed:
-    """A window with a beginning and an end: a calendar's, or one that begins with its first use."""
+    """A window with a beginning and an end: a calendar's, or one that begins with its first use.
+
+    A clock that is put back does not begin it anew.
+    """
 
     limit: Limit
     _taken: int = field(default=0, init=False)
@@ -49,10 +52,10 @@ class Fixed:
     _ends: float = field(default=-inf, init=False)
 
     def taken(self, wall: float) -> int:
-        return self._taken if self._begins <= wall < self._ends else 0
+        return self._taken if wall < self._ends else 0
 
     def add(self, amount: int, wall: float) -> float:
-        if not self._begins <= wall < self._ends:
+        if wall >= self._ends:
             self._begins, self._ends = self._window(wall)
             self._taken = 0
         self._taken += amount
@@ -145,10 +148,12 @@ class Standing:
 
     def free_at(self, amount: int, wall: float) -> float:
         """Return a moment at which it is worth a look: nobody knows when a request ends."""
+        if amount > self.limit.amount:
+            return inf
         return wall if self._taken + amount <= self.limit.amount else wall + _SOON
 
 
-_SOON: Final = 0.25
+_SOON: Final = 0.05
 """Seconds after which to look again for a place that is free when a request ends."""
 
 

@@ -23,6 +23,7 @@ class Limit:
         amount: in the unit's own count.
         enforced: it refuses; otherwise it only tells.
         unknown: what becomes of a request whose price nobody knows, under a limit of dollars.
+        alert: the share of it at which people are told; None: they are not.
 
     """
 
@@ -33,3 +34,4 @@ class Limit:
     window: Window
     enforced: bool = True
     unknown: Literal["refuse", "warn", "allow"] = "refuse"
+    alert: float | None = None

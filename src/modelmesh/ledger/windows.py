@@ -1,10 +1,12 @@
 """When a limit begins anew. Times are seconds since 1970."""
 
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
+
+_HOUR: Final = 3600.0
 
 
 @frozen
@@ -36,20 +38,16 @@ class Calendar:
     def bounds(self, wall: float) -> tuple[float, float]:
         """Return when the window around a moment begins and ends."""
         zone = ZoneInfo(self.zone)
+        here = datetime.fromtimestamp(wall, zone)
         if self.unit == "hour":
-            begins = wall - wall % 3600.0
-            return begins, begins + 3600.0
-        day = datetime.fromtimestamp(wall, zone).date()
-        first = day.replace(day=1) if self.unit == "month" else day
+            ahead = here.utcoffset() or timedelta()
+            begins = wall - (wall + ahead.total_seconds() - self.minutes * 60) % _HOUR
+            return begins, begins + _HOUR
+        first = here.date().replace(day=1) if self.unit == "month" else here.date()
         begins = self._at(first, zone)
         if wall < begins:
-            first = self._before(first)
-            begins = self._at(first, zone)
-        ends = self._at(self._after(first), zone)
-        if wall >= ends:
-            first, begins = self._after(first), ends
-            ends = self._at(self._after(first), zone)
-        return begins, ends
+            return self._at(self._before(first), zone), begins
+        return begins, self._at(self._after(first), zone)
 
     def _at(self, day: date, zone: ZoneInfo) -> float:
         clock = time(self.minutes // 60, self.minutes % 60)

@@ -1,0 +1,53 @@
+"""How a pool and its targets fare, for people and programs to read."""
+
+from typing import Any
+
+from modelmesh.ledger import NANO, Limit
+from modelmesh.pool import Pool
+from modelmesh.types import Target
+
+
+def status(pool: Pool, now: float) -> dict[str, Any]:
+    """Return a pool's strategy, the target in front and how each target fares."""
+    return {
+        "strategy": pool.settings.strategy,
+        "capabilities": list(pool.capabilities),
+        "current": pool.current.id if pool.targets else None,
+        "targets": [_fares(pool, target, now) for target in pool.targets],
+    }
+
+
+def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
+    standing = pool.standing(target)
+    record, worst = standing.record, standing.worst(now)
+    waiting = max(0.0, worst.until - now)
+    on_trial = any(health.on_trial for health in standing.parts)
+    return {
+        "target": target.id,
+        "provider": target.provider.id,
+        "model": target.upstream,
+        "state": "left alone" if waiting else "on trial" if on_trial else "ready",
+        "cause": str(worst.cause) if waiting and worst.cause else None,
+        "seconds_left": round(waiting, 1),
+        "in_flight": record.in_flight,
+        "requests": record.requests,
+        "answers": record.answers,
+        "cancelled": record.cancelled,
+        "failures": {str(kind): count for kind, count in record.failures.items()},
+        "tokens_in": record.tokens_in,
+        "tokens_out": record.tokens_out,
+        "spent": record.spent / NANO,
+        "limits": [_of_limit(*each) for each in pool.limits(target)],
+    }
+
+
+def _of_limit(limit: Limit, taken: int, renewed_in: float | None) -> dict[str, Any]:
+    """Say how much of a limit is taken, requests under way included, and when all of it is back."""
+    counted = NANO if limit.unit == "dollars" else 1
+    return {
+        "limit": limit.name,
+        "unit": limit.unit,
+        "taken": taken / counted,
+        "amount": limit.amount / counted,
+        "renewed_in": None if renewed_in is None else round(renewed_in, 1),
+    }
