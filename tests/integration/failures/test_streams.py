@@ -76,8 +76,8 @@ async def test_case_1_a_plain_answer_that_is_cut_is_not_given_out(scene: Scene, 
 
 async def cut_in_an_event(exchange: Exchange) -> None:
     """End in good order, but in the middle of the event that would finish the answer."""
-    parts = talk(exchange, "Hello!").parts()
-    await exchange.deliver([*parts[:-2], parts[-2][:-20]])
+    role, text, finish, *_ = talk(exchange, "Hello!").parts()
+    await exchange.deliver([role, text, finish[:-20]])
 
 
 async def finish_then_cut(exchange: Exchange) -> None:
@@ -87,8 +87,8 @@ async def finish_then_cut(exchange: Exchange) -> None:
 
 
 async def done_without_finish(exchange: Exchange) -> None:
-    parts = talk(exchange, "Hello!").parts()
-    await exchange.deliver([*parts[:-2], DONE])
+    role, text, *_ = talk(exchange, "Hello!").parts()
+    await exchange.deliver([role, text, DONE])
 
 
 POOLS.add("cut-in-an-event", cut_in_an_event, "ok")
