@@ -14,7 +14,6 @@ from modelmesh.config.schema import Retry
 from modelmesh.errors import Attempt, ErrorKind, MeshError, ProviderError
 from modelmesh.fit import Fit
 from modelmesh.ledger import Short
-from modelmesh.obstacle import Obstacle
 from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
 from modelmesh.retrying import pause_before_retry
@@ -48,7 +47,7 @@ class Walk:
     deadline: float = field(init=False)
     _fit: Fit = field(init=False)
     # Why targets were passed over, by target.
-    _obstacles: dict[str, Obstacle] = field(factory=dict, init=False)
+    _obstacles: dict[str, obstacle.Obstacle] = field(factory=dict, init=False)
     _failed: dict[str, tuple[Step, ProviderError]] = field(factory=dict, init=False)
     _tries: dict[str, int] = field(factory=dict, init=False)
     _refill: Callable[[], Awaitable[None]] | None = field(default=None, init=False)
@@ -144,7 +143,7 @@ class Walk:
         if self._retry.scope == "same-provider":
             self._stay_at(step.target.provider)
 
-    def survey(self, now: float) -> Iterator[tuple[Target, Obstacle | None]]:
+    def survey(self, now: float) -> Iterator[tuple[Target, obstacle.Obstacle | None]]:
         """Give the targets in order, and what stands in the way of each, without asking any."""
         for target in self._order:
             yield target, self._consider(target, now)[1]
@@ -194,7 +193,7 @@ class Walk:
                 break
         return None
 
-    def _consider(self, target: Target, now: float) -> tuple[Step | None, Obstacle | None]:
+    def _consider(self, target: Target, now: float) -> tuple[Step | None, obstacle.Obstacle | None]:
         """Say how to try a target, or what stands in the way."""
         lacks = target.provider.lacks(self.request, target.upstream)
         found = self._fit.obstacle(target, lacks)
@@ -203,7 +202,7 @@ class Walk:
         found = self._unready(target, now)
         return (None, found) if found else (Step(target=target, drop=lacks), None)
 
-    def _unready(self, target: Target, now: float) -> Obstacle | None:
+    def _unready(self, target: Target, now: float) -> obstacle.Obstacle | None:
         """Say why a target is not to be asked now that could serve the request."""
         standing = self.pool.standing(target)
         if not standing.ready(now):
@@ -211,7 +210,7 @@ class Walk:
         short = self.pool.short(target, self.request)
         return self._limited(target, short, now) if short else self._line(target, now)
 
-    def _limited(self, target: Target, short: Short, now: float) -> Obstacle:
+    def _limited(self, target: Target, short: Short, now: float) -> obstacle.Obstacle:
         if short.limit.unit == "dollars" and self.pool.settings.on_budget_exceeded == "error":
             self._over = True
         return obstacle.limited(target, short, now, self.pool.wall())
@@ -288,7 +287,7 @@ class Walk:
         lacks = target.provider.lacks(self.request, target.upstream)
         return Step(target=target, pause=pause, drop=lacks)
 
-    def _line(self, target: Target, now: float) -> Obstacle | None:
+    def _line(self, target: Target, now: float) -> obstacle.Obstacle | None:
         """Say how long to wait where others wait for a target's limits who came before."""
         turn = self.pool.line.turn(target.id, self.started, now) if self.pool.line else now
         return obstacle.in_line(target, turn) if turn > now else None
