@@ -122,12 +122,18 @@ class HttpReply:
 
 @value(kw_only=True)
 class Usage:
-    """Tokens a request took; `cached` is part of `prompt`, `reasoning` of `completion`."""
+    """Tokens a request took; `reasoning` is part of `completion`, all others are of `prompt`.
+
+    `cached` were read from the vendor's cache, `stored` put there for minutes, `stored_1h` for an
+    hour.
+    """
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
     reasoning: int = 0
+    stored: int = 0
+    stored_1h: int = 0
 
 
 @value(kw_only=True)

@@ -61,10 +61,12 @@ def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     tokens = usage.prompt + usage.completion
     if card.price is None:
         return Amounts(tokens, None)
-    # Whichever way it is billed: as a long prompt or a short one, by tokens or by units.
+    # Whichever way it is billed: a long prompt or a short one, kept or not, by tokens or units.
     ways = [usage]
     if card.price.above:
         ways.append(evolve(usage, prompt=min(usage.prompt, card.price.above.prompt_tokens)))
+    if card.price.cache_write is not None and _stores(request):
+        ways.append(evolve(usage, stored_1h=usage.prompt))
     if _of_units(request, card.price) is not None:
         ways.append(evolve(usage, prompt=0))
     costs = [cost(request, each, card.price, wall) for each in ways]
@@ -126,6 +128,11 @@ def cost(request: Request, usage: Usage, price: Price | None, wall: float) -> in
     return round(((charge or 0.0) + (price.per_request or 0.0)) * NANO)
 
 
+def _stores(request: Request) -> bool:
+    """Whether it asks the vendor to keep some of the prompt."""
+    return "cache_control" in (request.raw.decode(errors="replace") or repr(request.body))
+
+
 def _written(body: Mapping[str, Any], card: ModelCard) -> int:
     asked = body.get("max_completion_tokens") or body.get("max_tokens")
     most = asked if type(asked) is int and asked > 0 else card.max_output or MAX_OUTPUT
@@ -145,10 +152,15 @@ def _of_tokens(request: Request, usage: Usage, price: Price, wall: float) -> flo
     written = _first(getattr(rate, writes, None), rate.output, getattr(price, writes), price.output)
     if read is None or (written is None and request.endpoint != "embeddings"):
         return None
-    cached = _first(rate.cached_input, read)
-    fresh = max(0, usage.prompt - usage.cached)
-    tokens = fresh * read + max(0, usage.cached) * (cached or 0.0)
-    return (tokens + max(0, usage.completion) * (written or 0.0)) / _MILLION
+    stored = _first(price.cache_write, read)
+    parts = (
+        (usage.cached, _first(rate.cached_input, read)),
+        (usage.stored, stored),
+        (usage.stored_1h, _first(price.cache_write_1h, stored)),
+        (usage.prompt - usage.cached - usage.stored - usage.stored_1h, read),
+        (usage.completion, written),
+    )
+    return sum(max(0, count) * (each or 0.0) for count, each in parts) / _MILLION
 
 
 def _first(*prices: float | None) -> float | None:

@@ -58,14 +58,18 @@ def usage_of(counts: Any) -> Usage | None:
     if not isinstance(counts, dict) or not counts:
         return None
     cached = count_in(counts, "cache_read_input_tokens")
-    new = count_in(counts, "input_tokens") + count_in(counts, "cache_creation_input_tokens")
+    stored = count_in(counts, "cache_creation_input_tokens")
+    for_long = count_in(object_in(counts.get("cache_creation")), "ephemeral_1h_input_tokens")
+    for_long = min(for_long, stored)
     completion, details = count_in(counts, "output_tokens"), counts.get("output_tokens_details")
     thought = count_in(object_in(details), "thinking_tokens")
     return Usage(
-        prompt=new + cached,
+        prompt=count_in(counts, "input_tokens") + stored + cached,
         completion=completion,
         cached=cached,
         reasoning=min(thought, completion),
+        stored=stored - for_long,
+        stored_1h=for_long,
     )
 
 
