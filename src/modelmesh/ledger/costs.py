@@ -13,7 +13,7 @@ from attrs import evolve
 
 from modelmesh.catalogue import Price
 from modelmesh.ledger.limits import NANO
-from modelmesh.ledger.sizes import characters, images, seconds, sized
+from modelmesh.ledger.sizes import HEARD_A_SECOND, characters, images, seconds, sized
 from modelmesh.types import ModelCard, Request, Usage
 from modelmesh.values import value
 
@@ -24,17 +24,11 @@ _BYTES_PER_TOKEN: Final = 2
 _USUAL: Final = 300
 """Tokens of an answer of a target that has not answered yet."""
 
-_PER_PART: Final = 2000
-"""Tokens of a part that is no text."""
-
 _PER_IMAGE: Final = 8000
 """Tokens of an image that is made: https://platform.openai.com/docs/guides/image-generation."""
 
 _PER_CHARACTER: Final = 4
 """Tokens of a spoken character: about 20 of them a second are usual, and ten letters."""
-
-_HEARD_A_SECOND: Final = 32
-"""Tokens of a second of sound: https://ai.google.dev/gemini-api/docs/audio."""
 
 _WRITTEN_A_SECOND: Final = 8
 _MILLION: Final = 1_000_000
@@ -57,7 +51,12 @@ class Amounts:
 
 def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     """Return what a request takes at worst."""
-    usage = Usage(prompt=prompt_tokens(request), completion=output_tokens(request, card))
+    most = prompt_tokens(request)
+    usage = Usage(
+        # What is longer is refused and costs nothing.
+        prompt=min(most, card.context or most),
+        completion=output_tokens(request, card),
+    )
     tokens = usage.prompt + usage.completion
     if card.price is None:
         return Amounts(tokens, None)
@@ -91,9 +90,9 @@ def filled(usage: Usage, request: Request) -> Usage:
 
 def prompt_tokens(request: Request) -> int:
     """Return a number of tokens that a prompt does not exceed."""
-    size, parts = sized(request.body)
-    heard = int(seconds(request) * _HEARD_A_SECOND)
-    return size // _BYTES_PER_TOKEN + parts * _PER_PART + heard + 1
+    size, more = sized(request.body)
+    heard = int(seconds(request) * HEARD_A_SECOND)
+    return size // _BYTES_PER_TOKEN + more + heard + 1
 
 
 def output_tokens(request: Request, card: ModelCard) -> int:
