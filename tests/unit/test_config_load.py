@@ -406,18 +406,18 @@ def test_whole_schema_is_accepted_before_all_of_it_is_built(
     config = load(
         {
             **provider(tier="free", rate_limits={"rpm": 30}),
-            "storage": {"connector": "modelmesh.sqlite.v1", "path": "s.db", "wal": True},
+            "storage": {"connector": "redis.redis.v1", "url": "redis://h/0", "prefix": "mine"},
             "observability": {"logging": {"connector": "console", "level": "full"}},
             "discovery": {"sync": {"enabled": True, "providers": ["openai.llm.v1"]}},
             "proxy": {"max_body": "1GiB", "drain_timeout": "500ms"},
         },
         environ={},
     )
-    assert config.storage.options == {"wal": True}
+    assert config.storage.options == {"prefix": "mine"}
     assert config.proxy.max_body == 1 << 30
     assert config.proxy.drain_timeout == 0.5
     assert caplog.messages == [
-        ("this version reads but does not heed: storage, observability, discovery")
+        ("this version reads but does not heed: observability, discovery")
     ]
 
 

@@ -42,10 +42,10 @@ def test_a_loaded_configuration_shows_no_secret() -> None:
     tree = {
         **openai(api_keys=["${secrets:KEY}", CANARY], headers={"x-a": "${secrets:KEY}"}),
         "proxy": {"auth": {"tokens": ["${secrets:KEY}"]}},
-        "storage": {"connector": "redis.redis.v1", "password": "${secrets:KEY}"},
+        "storage": {"connector": "redis.redis.v1", "prefix": "${secrets:KEY}"},
     }
     config = load(tree, environ={"KEY": CANARY})
-    assert config.storage.options == {"password": CANARY}
+    assert config.storage.options == {"prefix": CANARY}
     assert CANARY not in repr(config)
 
 

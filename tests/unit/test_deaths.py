@@ -9,7 +9,7 @@ from attrs import evolve
 
 from modelmesh.check import check
 from modelmesh.config.load import examine, load
-from modelmesh.config.sharing import served_by
+from modelmesh.config.sharing import served_by, storage_of
 from modelmesh.errors import ConfigError
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.deaths import Deaths, Worker, how
@@ -41,19 +41,44 @@ LIMITS = [
         for section in ("deactivation", "provider_deactivation")
         for limit in ("request_limit", "token_limit", "budget_limit")
     ),
-    *(
-        (f"pools.chat.rate_limit.{limit}", with_limit("pools", rate_limit={limit: 5}))
-        for limit in ("min_delta", "max_rpm")
-    ),
 ]
 
 
+ALONE: list[dict[str, Any]] = [
+    {"connector": "modelmesh.memory.v1"},
+    {"connector": "local-file"},
+    {"connector": "sqlite", "sync_policy": "periodic"},
+    {"connector": "sqlite", "sync_policy": "in-memory"},
+]
+
+
+@pytest.mark.parametrize("storage", ALONE, ids=str)
 @pytest.mark.parametrize(("path", "config"), LIMITS)
-def test_a_limit_is_refused_with_several_workers_only(path: str, config: dict[str, Any]) -> None:
+def test_a_limit_is_refused_with_several_workers_that_share_no_store(
+    path: str, config: dict[str, Any], storage: dict[str, Any]
+) -> None:
+    config = {**config, "storage": storage}
     problems = examine({**config, "proxy": {"workers": 3}}, environ={}).problems
     assert [problem.path for problem in problems] == [path]
     assert problems[0].message.startswith("3 workers cannot keep this limit")
-    assert "sharing of limits comes with storage" in problems[0].message
+    assert "modelmesh.sqlite.v1" in problems[0].message
+    assert not examine({**config, "proxy": {"workers": 1}}, environ={}).problems
+
+
+@pytest.mark.parametrize(("_path", "config"), LIMITS)
+def test_several_workers_share_a_limit_in_sqlite_unless_told_otherwise(
+    _path: str, config: dict[str, Any]
+) -> None:
+    examined = examine({**config, "proxy": {"workers": 3}}, environ={})
+    assert not examined.problems
+    assert storage_of(examined.config).connector == "modelmesh.sqlite.v1"
+
+
+@pytest.mark.parametrize("limit", ["min_delta", "max_rpm"])
+def test_what_a_strategy_counts_by_itself_is_for_one_worker(limit: str) -> None:
+    config = with_limit("pools", rate_limit={limit: 5})
+    problems = examine({**config, "proxy": {"workers": 3}}, environ={}).problems
+    assert [problem.path for problem in problems] == [f"pools.chat.rate_limit.{limit}"]
     assert not examine({**config, "proxy": {"workers": 1}}, environ={}).problems
 
 
@@ -73,6 +98,7 @@ def test_a_check_tells_where_the_limits_are(tmp_path: Path) -> None:
         "    rate_limits: {rpm: 5}\n"
         "    budget:\n"
         "      daily_limit: 5\n"
+        "storage: {connector: memory}\n"
         "proxy:\n"
         "  workers: 2\n"
     )
@@ -85,7 +111,7 @@ def test_a_check_tells_where_the_limits_are(tmp_path: Path) -> None:
 
 
 def test_the_number_given_goes_before_the_configurations() -> None:
-    limited = with_limit("providers", tier="free")
+    limited = {**with_limit("providers", tier="free"), "storage": {"connector": "memory"}}
     assert load({**limited, "proxy": {"workers": 2}}, environ={}, workers=1).proxy.workers == 1
     with pytest.raises(ConfigError, match=r"providers\.ours\.tier: 2 workers"):
         load(limited, environ={}, workers=2)
@@ -96,7 +122,8 @@ def test_the_number_given_goes_before_the_configurations() -> None:
 
 
 def test_a_configuration_made_in_code_is_held_to_it_as_well() -> None:
-    made = load(with_limit("providers", tier="free"), environ={})
+    limited = {**with_limit("providers", tier="free"), "storage": {"connector": "memory"}}
+    made = load(limited, environ={})
     with pytest.raises(ConfigError, match=r"providers\.ours\.tier: 2 workers"):
         ModelMesh(served_by(made, 2))
 

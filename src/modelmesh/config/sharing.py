@@ -19,19 +19,20 @@ _LIMITS: Final[Settings] = MappingProxyType(
         schema.Budget: ("daily_limit", "monthly_limit"),
         schema.Deactivation: _QUOTAS,
         schema.ProviderDeactivation: _QUOTAS,
-        schema.StrategyRateLimit: ("min_delta", "max_rpm"),
     }
 )
 """Settings which hold only if everybody who serves counts together."""
 
-_KEPT: Final[Settings] = MappingProxyType(
-    {**_LIMITS, schema.RateLimits: ("rpd", "tpd"), schema.StrategyRateLimit: ()}
-)
+_BY_ITSELF: Final[Settings] = MappingProxyType({schema.StrategyRateLimit: ("min_delta", "max_rpm")})
+"""Settings for which every process counts by itself, whatever the store."""
+
+_KEPT: Final[Settings] = MappingProxyType({**_LIMITS, schema.RateLimits: ("rpd", "tpd")})
 """Those that are budgets and quotas: what is taken of them should outlive the process."""
 
 _MEMORY: Final = "modelmesh.memory.v1"
 _FILE: Final = "modelmesh.local-file.v1"
 _SQLITE: Final = "modelmesh.sqlite.v1"
+_HOW: Final = f"`storage: {{connector: {_SQLITE}}}` or Redis, and `sync_policy: immediate`"
 
 
 def served_by(config: schema.MeshConfig, workers: int | None) -> schema.MeshConfig:
@@ -59,15 +60,14 @@ def outlives(storage: schema.Storage) -> bool:
 def check(config: schema.MeshConfig) -> Iterator[Fault]:
     """Give every limit that would be another one with as many workers as there are."""
     workers = config.proxy.workers
-    storage = storage_of(config)
-    if workers == 1 or _is_shared(storage):
+    if workers == 1:
         return
-    for place in chosen(config, _LIMITS):
-        yield Fault(
-            place,
-            f"{workers} workers cannot keep this limit, for each would count by itself; they share "
-            f"it with `storage: {{connector: {_SQLITE}}}` (or Redis) and `sync_policy: immediate`",
-        )
+    alone = f"{workers} workers cannot keep this limit, for each would count by itself"
+    if not _is_shared(storage_of(config)):
+        for place in chosen(config, _LIMITS):
+            yield Fault(place, f"{alone}; they share it with {_HOW}")
+    for place in chosen(config, _BY_ITSELF):
+        yield Fault(place, alone)
 
 
 def _is_shared(storage: schema.Storage) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
@@ -25,6 +26,7 @@ class Storage:
         self.timeout = settings.timeout or _TIMEOUT
         self.described = f"a file, {self._path}"
         self._tables: Tables | None = None
+        self._alone = threading.Lock()
 
     async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
         return await asyncio.to_thread(self._claim, holder, claims, wall)
@@ -36,17 +38,19 @@ class Storage:
         """Do nothing: the file is closed after each use."""
 
     def _claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
-        tables = self._read()
-        grants = [tables.claim(holder, each, wall) for each in claims]
-        self._write(tables)
-        return grants
+        with self._alone:
+            tables = self._read()
+            grants = [tables.claim(holder, each, wall) for each in claims]
+            self._write(tables)
+            return grants
 
     def _exchange(self, told: Mapping[str, Note], wall: float) -> Mapping[str, Note]:
-        tables = self._read()
-        notes = tables.exchange(told, wall)
-        if told:
-            self._write(tables)
-        return notes
+        with self._alone:
+            tables = self._read()
+            notes = tables.exchange(told, wall)
+            if told:
+                self._write(tables)
+            return notes
 
     def _read(self) -> Tables:
         if self._tables is None:
