@@ -10,6 +10,7 @@ from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.ledger import Hold, Unit, costs
 from modelmesh.obstacle import ended
 from modelmesh.state import Health, Standing
+from modelmesh.transport.protocol import TransportReply
 from modelmesh.types import Request, Target, Usage
 
 if TYPE_CHECKING:
@@ -36,6 +37,16 @@ class OpenAttempt:
     _wall: float
     _ended: bool = False
     _answering: float = 0.0
+
+    def heard(self, reply: TransportReply) -> TransportReply:
+        """Note what a reply's headers say of the vendor's own limits; return the reply."""
+        limits = getattr(self._target.provider, "limits", None)
+        if limits:
+            own, shared = self._standing.left
+            longest = self._pool.settings.recovery.max_cooldown
+            for told in limits(reply.headers, wall=self._pool.wall()):
+                (shared if told.shared else own).hear(told, longest)
+        return reply
 
     def begin_answer(self, now: float) -> None:
         """Note that the target begins to answer: a trial is over, further requests stay with it."""

@@ -6,10 +6,11 @@ from math import inf
 from random import Random
 from typing import Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from modelmesh.config import schema
 from modelmesh.ledger import NANO, Ask, Limit, Short, Unit, configured, costs
+from modelmesh.ledger.told import Left, has_room, room, used_up
 from modelmesh.line import Line
 from modelmesh.outcome import OpenAttempt
 from modelmesh.state import Record, Standing, State
@@ -108,10 +109,13 @@ class Pool:
 
     def short(self, target: Target, request: Request) -> Short | None:
         """Return the limit which keeps a target from such a request, and until when by the wall."""
-        if not self._limits[target.id]:
+        limits, left = self._limits[target.id], self._standing[target.id].left
+        if not limits and not any(left):
             return None
         wall = self.wall()
-        return self._state.ledger.short(self._asks(target, request, wall), wall)
+        if told := used_up(left, wall):
+            return Short(told.limit(target.provider.id), told.until)
+        return self._state.ledger.short(self._asks(target, request, wall), wall) if limits else None
 
     def begin(
         self,
@@ -127,6 +131,9 @@ class Pool:
         `clients_deadline`, which the client itself has set.
         """
         wall = self.wall()
+        standing = self._standing[target.id]
+        if any(standing.left) and (told := used_up(standing.left, wall)):
+            return Short(told.limit(target.provider.id), told.until)
         asks = self._asks(target, request, wall) if self._limits[target.id] else ()
         hold = self._state.ledger.reserve(asks, wall) if asks else None
         if isinstance(hold, Short):
@@ -134,8 +141,9 @@ class Pool:
         for ask in asks:
             if ask.amount is None and ask.limit.unknown == "warn":
                 log.warning("request %s: %s: %s", request.id, target.id, _uncounted(ask.limit))
-        standing = self._standing[target.id]
         standing.record.begin(now)
+        for left in standing.left:
+            left.take()
         trials = [health for health in standing.parts if health.on_trial and health.begin()]
         return OpenAttempt(
             self, target, request, standing, trials, clients_deadline, hold, now, wall
@@ -177,7 +185,9 @@ class Pool:
         return self._standing[target.id].record
 
     def _room(self, target: Target) -> float:
-        return self._state.ledger.room(self._limits[target.id], self.wall())
+        wall, left = self.wall(), self._standing[target.id].left
+        share = self._state.ledger.room(self._limits[target.id], wall)
+        return min(share, room(left, wall)) if any(left) else share
 
     def _asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
         """Return what a request may take of each limit of a target at worst."""
@@ -188,7 +198,11 @@ class Pool:
             "dollars": worst.nano,
             "at once": 1,
         }
-        return [Ask(limit, amounts[limit.unit]) for limit in self._limits[target.id]]
+        left = self._standing[target.id].left
+        limits = self._limits[target.id]
+        if any(left):
+            limits = tuple(_believed(limit, left, wall) for limit in limits)
+        return [Ask(limit, amounts[limit.unit]) for limit in limits]
 
     def _limits_of(self, target: Target) -> tuple[Limit, ...]:
         settings = self.settings
@@ -219,6 +233,12 @@ class _Expected:
         usage = Usage(prompt=self._prompt, completion=written)
         nano = costs.cost(self._request, usage, target.card.price, self._pool.wall())
         return None if nano is None else nano / NANO
+
+
+def _believed(limit: Limit, left: tuple[Left, Left], wall: float) -> Limit:
+    """Return a limit, which only counts where the vendor itself says that there is room."""
+    known = limit.assumed and has_room(left, limit, wall)
+    return evolve(limit, enforced=False) if known else limit
 
 
 def _uncounted(limit: Limit) -> str:

@@ -125,7 +125,7 @@ class Router:
             try:
                 with timer.until(timers.first):
                     incoming = await self._transport.send(sent, connect=timers.connect)
-                    split = splitter(request, incoming)
+                    split = splitter(request, outcome.heard(incoming))
                     body = b"" if split else await read_whole(incoming, self._clock, timers, timer)
                 wall = self._clock.wall()
                 if split:

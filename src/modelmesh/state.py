@@ -12,6 +12,7 @@ from attrs import define, field
 
 from modelmesh.errors import ErrorKind
 from modelmesh.ledger import Alerts, Ledger
+from modelmesh.ledger.told import Left, Told, used_up
 from modelmesh.types import Target
 from modelmesh.values import value
 
@@ -162,12 +163,16 @@ class Record:
 
 @define(eq=False)
 class Standing:
-    """Everything remembered that concerns one target: its own health, its key's, its provider's."""
+    """Everything remembered that concerns one target: its own health, its key's, its provider's.
+
+    `left` is what the vendor said is left to its model, and to its key.
+    """
 
     target: Health
     key: Health
     provider: Health
     record: Record
+    left: tuple[Left, Left] = field(factory=lambda: (Left(), Left()))
     parts: tuple[Health, Health, Health] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -200,6 +205,7 @@ class State:
     _keys: dict[str, Health] = field(factory=dict)
     _providers: dict[str, Health] = field(factory=dict)
     _records: dict[str, Record] = field(factory=dict)
+    _left: dict[str, Left] = field(factory=dict)
     ledger: Ledger = field(factory=Ledger)
     alerts: Alerts = field(factory=Alerts)
 
@@ -210,6 +216,10 @@ class State:
             self._keys.setdefault(target.key_subject, Health()),
             self._providers.setdefault(target.provider.id, Health()),
             self._records.setdefault(target.id, Record()),
+            (
+                self._left.setdefault(f"{target.key_subject}/{target.upstream}", Left()),
+                self._left.setdefault(target.key_subject, Left()),
+            ),
         )
 
     def untold(self, known: Mapping[str, Note], now: float, wall: float) -> dict[str, Note]:
@@ -221,6 +231,11 @@ class State:
             if health.cause and until > told + _SAME:
                 text = f"{health.cause} {health.told_until - now + wall:.3f}"
                 found[name] = Note(text, until)
+        for subject, left in self._left.items():
+            spent = used_up([left], wall)
+            name = f"left:{subject}"
+            if spent and (name not in known or spent.until > known[name].until + _SAME):
+                found[name] = Note(f"{spent.name} {spent.unit} {spent.seconds}", spent.until)
         return found
 
     def heed(self, notes: Mapping[str, Note], now: float, wall: float) -> None:
@@ -228,6 +243,8 @@ class State:
         kinds = {"target": self._targets, "key": self._keys, "provider": self._providers}
         for name, note in notes.items():
             kind, _, id_ = name.partition(":")
+            if kind == "left":
+                self._left.setdefault(id_, Left()).overhear(_told(note, wall))
             if kind not in kinds:
                 continue
             cause, _, told = note.text.partition(" ")
@@ -245,3 +262,17 @@ class State:
         ):
             for id_, health in healths.items():
                 yield f"{kind}:{id_}", health
+
+
+def _told(note: Note, wall: float) -> Told:
+    """Return what others were told: of a limit of their vendor's nothing is left."""
+    name, unit, seconds = note.text.split(" ")
+    return Told(
+        name=name,
+        unit="tokens" if unit == "tokens" else "requests",
+        seconds=float(seconds),
+        left=0,
+        amount=None,
+        at=wall,
+        until=note.until,
+    )

@@ -1,6 +1,7 @@
 """The limits that a configuration sets, and those known of a vendor's free tier."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from modelmesh.catalogue.free_tiers import Cap, FreeTier, free_tier
@@ -18,6 +19,12 @@ _RATES: Final[tuple[tuple[str, Unit, Window, str], ...]] = (
     ("tpd", "tokens", Rolling(_DAY), "tokens a day"),
     ("concurrency", "at once", Always(), "requests at once"),
 )
+_SAID: Final = {
+    "rpm": ("requests", "minute"),
+    "tpm": ("tokens", "minute"),
+    "rpd": ("requests", "day"),
+    "tpd": ("tokens", "day"),
+}
 _QUOTAS: Final[tuple[tuple[str, Unit, str], ...]] = (
     ("request_limit", "requests", "requests"),
     ("token_limit", "tokens", "tokens"),
@@ -57,7 +64,8 @@ def _of_target(entry: schema.Provider, target: Target) -> Iterator[Limit]:
     subject = target.key_subject if target.key or entry.quota_group else target.provider.id
     yield from of_provider(target.provider.id, entry, subject)
     if entry.tier == "free":
-        yield from of_free_tier(target.provider.connector, target.upstream, subject)
+        said = {cap for name, cap in _SAID.items() if getattr(entry.rate_limits, name) is not None}
+        yield from of_free_tier(target.provider.connector, target.upstream, subject, said)
 
 
 def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[Limit]:
@@ -102,15 +110,23 @@ def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) 
             )
 
 
-def of_free_tier(connector: str, model: str, key_subject: str) -> Iterator[Limit]:
-    """Give what a vendor's free tier grants a model, as far as that is known."""
+def of_free_tier(
+    connector: str,
+    model: str,
+    key_subject: str,
+    said: AbstractSet[tuple[str, str]] = frozenset(),
+) -> Iterator[Limit]:
+    """Give what a vendor's free tier grants a model, as far as that is known.
+
+    What is `said` by the configuration, of a unit in a window, goes before it.
+    """
     tier = free_tier(connector)
     if tier is None:
         return
     subject = f"{key_subject}/{model}" if tier.per_model else key_subject
     for granted in tier.limits_for(model)[:1]:
         for cap in granted.caps:
-            if cap.unit in _UNITS:
+            if cap.unit in _UNITS and (cap.unit, cap.window) not in said:
                 yield _granted(connector, subject, cap, tier)
 
 
@@ -123,6 +139,7 @@ def _granted(connector: str, subject: str, cap: Cap, tier: FreeTier) -> Limit:
         unit=unit,
         amount=round(cap.amount * NANO) if unit == "dollars" else int(cap.amount),
         window=_window(cap, tier),
+        assumed=0.0 if cap.window == "once" else _ROLLING[cap.window],
     )
 
 

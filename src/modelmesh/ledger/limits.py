@@ -24,6 +24,8 @@ class Limit:
         enforced: it refuses; otherwise it only tells.
         unknown: what becomes of a request whose price nobody knows, under a limit of dollars.
         alert: the share of it at which people are told; None: they are not.
+        assumed: the seconds of its window if it is only known of a free tier, else 0. The vendor's
+            own word on the same goes before it.
 
     """
 
@@ -35,3 +37,4 @@ class Limit:
     enforced: bool = True
     unknown: Literal["refuse", "warn", "allow"] = "refuse"
     alert: float | None = None
+    assumed: float = 0.0

@@ -446,9 +446,12 @@ def test_a_minutes_limit_is_left_alone_as_long_as_google_asks() -> None:
 
 
 @pytest.mark.parametrize(("hour", "hours"), [(7, 1), (8, 24), (9, 23), (23, 9)])
-def test_a_days_quota_is_renewed_at_midnight_in_california(hour: int, hours: int) -> None:
+@pytest.mark.parametrize(("day", "earlier"), [(20060, 0), (20000, 1)], ids=["winter", "summer"])
+def test_a_days_quota_is_renewed_at_midnight_in_california(
+    hour: int, hours: int, day: int, earlier: int
+) -> None:
     failed = failure(429, EXCEEDED, quota("RequestsPerDay-FreeTier"), pause("17s"))
-    at = 86400.0 * 20000 + hour * 3600
+    at = 86400.0 * day + (hour - earlier) * 3600
     assert gemini().error(failed, wall=at).retry_after == hours * 3600
 
 

@@ -33,6 +33,7 @@ def counted(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
 
 
 def refuses_to_count(reply: HttpReply, request: Request) -> bool:
-    """Whether a reply to a stream's request refuses what only we have asked for."""
+    """Whether a reply refuses what only we have asked for."""
     word = OPTIONS.encode()
-    return reply.status in _UNREADABLE and word in reply.body and word not in dumps(request.body)
+    refused = request.stream and reply.status in _UNREADABLE and word in reply.body
+    return refused and word not in dumps(request.body)

@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Protocol
 from attrs import evolve, frozen
 
 from modelmesh.connectors.providers._errors import Sign, failure
+from modelmesh.connectors.providers._learned import Quota, learned
 from modelmesh.errors import ProviderError, bad_answer
 from modelmesh.json_text import read_object
+from modelmesh.ledger.told import Told
 from modelmesh.types import (
     Answer,
     Endpoint,
@@ -100,6 +102,8 @@ class Vendor:
     required_headers: ClassVar[Mapping[str, str]] = NONE
     signs: ClassVar[tuple[Sign, ...]] = ()
     """What failures look like here and nowhere else."""
+    quotas: ClassVar[tuple[Quota, ...]] = ()
+    """The limits of which its answers' headers tell."""
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType({})
 
     @frozen(kw_only=True)
@@ -201,6 +205,13 @@ class Vendor:
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""
         return failure(reply, wall=wall, own=self.signs)
+
+    def limits(self, headers: Mapping[str, str], *, wall: float) -> Sequence[Told]:
+        """Return what the headers of any reply tell of the vendor's own limits.
+
+        A provider may do without this method.
+        """
+        return learned(headers, self.quotas, wall) if self.quotas else ()
 
     def models_request(self, key: Secret | None) -> HttpRequest | None:
         """Return a request for the list of models, which no vendor bills."""

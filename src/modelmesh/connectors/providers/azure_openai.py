@@ -12,6 +12,7 @@ from attrs.validators import matches_re, optional
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._learned import MINUTE, quota
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers.openai import IMAGES, REASONING, SPEECH, TRANSCRIPTIONS
 
@@ -21,6 +22,11 @@ _WORD = optional(matches_re(r"[\w.-]+"))
 class Provider(openai_compatible.Provider):
     connector = "azure.openai.v1"
     name = "Azure OpenAI"
+    # The windows have a minute. A reset is in seconds with some models, in thousandths with others.
+    quotas = (
+        quota("requests", MINUTE, "requests", longest=MINUTE),
+        quota("tokens", MINUTE, "tokens", longest=MINUTE),
+    )
     key_names = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
     url_names = ("AZURE_OPENAI_ENDPOINT",)
     option_names = MappingProxyType(

@@ -21,6 +21,7 @@ _API = "https://api.cloudflare.com/client/v4/accounts"
 class Provider(openai_compatible.Provider):
     connector = "cloudflare.workersai.v1"
     name = "Cloudflare Workers AI"
+    quotas = ()
     key_names = ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")
     option_names = MappingProxyType({"account_id": "CLOUDFLARE_ACCOUNT_ID"})
     models = ("@cf/google/gemma-4-26b-a4b-it", "@cf/openai/gpt-oss-20b")

@@ -9,6 +9,7 @@ from modelmesh.connectors.providers._messages import STATE, Messages
 class Provider(openai_compatible.Provider):
     connector = "deepseek.api.v1"
     name = "DeepSeek"
+    quotas = ()
     base_url = "https://api.deepseek.com"
     key_names = ("DEEPSEEK_API_KEY",)
     models = ("deepseek-v4-flash", "deepseek-v4-pro")

@@ -7,6 +7,7 @@ from typing import Any
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._learned import MINUTE, quota
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.errors import ErrorKind
 
@@ -14,6 +15,12 @@ from modelmesh.errors import ErrorKind
 class Provider(openai_compatible.Provider):
     connector = "fireworks.api.v1"
     name = "Fireworks AI"
+    # https://docs.fireworks.ai/guides/quotas_usage/rate-limits
+    quotas = (
+        quota("requests", MINUTE, "requests"),
+        quota("tokens", MINUTE, "tokens-prompt"),
+        quota("tokens", MINUTE, "tokens-generated"),
+    )
     base_url = "https://api.fireworks.ai/inference/v1"
     key_names = ("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY")
     models = (

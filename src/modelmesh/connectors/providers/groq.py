@@ -6,6 +6,7 @@ from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._learned import DAY, MINUTE, quota
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
@@ -16,6 +17,8 @@ from modelmesh.errors import ErrorKind
 class Provider(openai_compatible.Provider):
     connector = "groq.api.v1"
     name = "Groq"
+    # https://console.groq.com/docs/rate-limits: requests of a day, tokens of a minute
+    quotas = (quota("requests", DAY, "requests"), quota("tokens", MINUTE, "tokens"))
     base_url = "https://api.groq.com/openai/v1"
     key_names = ("GROQ_API_KEY",)
     url_names = ("GROQ_API_BASE",)

@@ -12,6 +12,7 @@ from modelmesh.connectors.providers._messages import FOREIGN, Messages
 class Provider(openai_compatible.Provider):
     connector = "huggingface.router.v1"
     name = "Hugging Face"
+    quotas = ()
     base_url = "https://router.huggingface.co/v1"
     key_names = ("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGINGFACEHUB_API_TOKEN")
     models = ("openai/gpt-oss-120b:fireworks-ai", "Qwen/Qwen3.5-9B:together")

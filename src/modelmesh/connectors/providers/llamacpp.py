@@ -13,6 +13,7 @@ from modelmesh.connectors.providers._messages import FOREIGN, Messages
 class Provider(openai_compatible.Provider):
     connector = "llamacpp.local.v1"
     name = "llama.cpp"
+    quotas = ()
     base_url = "http://localhost:8080/v1"
     local = True
     url_names = ("LLAMACPP_HOST",)

@@ -14,6 +14,7 @@ from modelmesh.errors import ErrorKind
 class Provider(openai_compatible.Provider):
     connector = "lmstudio.local.v1"
     name = "LM Studio"
+    quotas = ()
     base_url = "http://localhost:1234/v1"
     local = True
     key_names = ("LM_STUDIO_API_KEY", "LMSTUDIO_API_KEY")

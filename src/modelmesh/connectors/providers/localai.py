@@ -7,6 +7,7 @@ from modelmesh.connectors.providers._messages import FOREIGN, Messages
 class Provider(openai_compatible.Provider):
     connector = "localai.local.v1"
     name = "LocalAI"
+    quotas = ()
     base_url = "http://localhost:8080/v1"
     local = True
     url_names = ("LOCALAI_HOST",)

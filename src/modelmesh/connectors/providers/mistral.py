@@ -7,6 +7,7 @@ from attrs import frozen
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._learned import MINUTE, MONTH, Quota, quota
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import Transcriptions
@@ -61,6 +62,20 @@ _SPEECH = _Speaking(
 class Provider(openai_compatible.Provider):
     connector = "mistral.api.v1"
     name = "Mistral"
+    # https://docs.mistral.ai/deployment/laplateforme/tier; older models have the other names.
+    quotas = (
+        quota("requests", 10.0, "req-10-second"),
+        quota("requests", MINUTE, "req-minute"),
+        quota("tokens", MINUTE, "tokens-minute"),
+        quota("tokens", MONTH, "tokens-month"),
+        Quota(
+            unit="tokens",
+            seconds=MINUTE,
+            left="ratelimitbysize-remaining",
+            amount="ratelimitbysize-limit",
+            reset="ratelimitbysize-reset",
+        ),
+    )
     base_url = "https://api.mistral.ai/v1"
     key_names = ("MISTRAL_API_KEY",)
     models = (

@@ -13,6 +13,7 @@ from modelmesh.connectors.providers._messages import FOREIGN, Messages
 class Provider(openai_compatible.Provider):
     connector = "nvidia.nim.v1"
     name = "NVIDIA NIM"
+    quotas = ()
     base_url = "https://integrate.api.nvidia.com/v1"
     key_names = ("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY", "NGC_API_KEY")
     messages = Messages(refuses=FOREIGN, developer=False)

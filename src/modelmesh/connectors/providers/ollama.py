@@ -13,6 +13,7 @@ from modelmesh.connectors.providers._messages import FOREIGN, Messages
 class Provider(openai_compatible.Provider):
     connector = "ollama.local.v1"
     name = "Ollama"
+    quotas = ()
     base_url = "http://localhost:11434/v1"
     local = True
     key_names = ("OLLAMA_API_KEY",)

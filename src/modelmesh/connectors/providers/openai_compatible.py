@@ -20,6 +20,7 @@ from modelmesh.connectors.providers._counting import (
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._glance import is_plain, usual_usage
 from modelmesh.connectors.providers._images import Images
+from modelmesh.connectors.providers._learned import OPENAI
 from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
 from modelmesh.connectors.providers._messages import Messages
 from modelmesh.connectors.providers._parameters import (
@@ -61,6 +62,7 @@ class Provider(Vendor):
 
     connector: ClassVar[str] = "openai-compatible"
     name: ClassVar[str] = "OpenAI-compatible server"
+    quotas = OPENAI
     models_path: ClassVar[str | None] = "/models"
     chat_path: ClassVar[str] = "/chat/completions"
     unsupported: ClassVar[frozenset[str]] = frozenset()
@@ -189,12 +191,10 @@ class Provider(Vendor):
         A server that cannot count a stream's tokens is asked again without, and never to again.
         """
         if reply.status not in range(200, 300):
-            wire = self._wire_of(model)
-            known = request.id in self._uncounted or not request.stream
-            if known or not refuses_to_count(reply, request):
+            if request.id in self._uncounted or not refuses_to_count(reply, request):
                 raise self.error(reply, wall=wall)
             self._uncounted.append(request.id)
-            self._wires[model] = evolve(wire, counts=False)
+            self._wires[model] = evolve(self._wire_of(model), counts=False)
             drop = self.chat_lacks(request, model)
             return Further(request=self.chat_request(request, model=model, key=None, drop=drop))
         try:

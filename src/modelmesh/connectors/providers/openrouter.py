@@ -10,6 +10,7 @@ from types import MappingProxyType
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._learned import MINUTE, quota
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
@@ -20,6 +21,8 @@ from modelmesh.errors import ErrorKind
 class Provider(openai_compatible.Provider):
     connector = "openrouter.api.v1"
     name = "OpenRouter"
+    # https://openrouter.ai/docs/api/reference/limits: of all free models together
+    quotas = (quota("requests", MINUTE, shared=True),)
     base_url = "https://openrouter.ai/api/v1"
     key_names = ("OPENROUTER_API_KEY",)
     models = ("deepseek/deepseek-v4-flash", "google/gemini-3.1-flash-lite")

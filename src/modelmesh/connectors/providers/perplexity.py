@@ -10,6 +10,7 @@ from modelmesh.connectors.providers._messages import STATE, Messages
 class Provider(openai_compatible.Provider):
     connector = "perplexity.api.v1"
     name = "Perplexity"
+    quotas = ()
     base_url = "https://api.perplexity.ai"
     key_names = ("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY", "PPLX_API_KEY")
     models = ("sonar", "sonar-pro", "pplx-embed-v1-0.6b")

@@ -4,12 +4,15 @@ from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._learned import DAY, OPENAI, quota
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
 
 
 class Provider(openai_compatible.Provider):
     connector = "sambanova.api.v1"
     name = "SambaNova Cloud"
+    # https://docs.sambanova.ai/cloud/api-reference/using-the-api/rate-limits
+    quotas = (*OPENAI, quota("requests", DAY, "requests-day"))
     base_url = "https://api.sambanova.ai/v1"
     key_names = ("SAMBANOVA_API_KEY",)
     models = ("gpt-oss-120b", "Meta-Llama-3.3-70B-Instruct")

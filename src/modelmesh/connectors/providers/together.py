@@ -8,6 +8,7 @@ from types import MappingProxyType
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._images import OPTIONS, Images
+from modelmesh.connectors.providers._learned import SECOND, quota
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
@@ -42,6 +43,11 @@ _SPEECH = Speech(
 class Provider(openai_compatible.Provider):
     connector = "together.api.v1"
     name = "Together AI"
+    # https://docs.together.ai/docs/rate-limits
+    quotas = (
+        quota("requests", SECOND),
+        quota("tokens", SECOND, prefix="x-tokenlimit"),
+    )
     base_url = "https://api.together.ai/v1"
     key_names = ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")
     models = ("openai/gpt-oss-120b", "Qwen/Qwen3.8-Flash", "BAAI/bge-base-en-v1.5")

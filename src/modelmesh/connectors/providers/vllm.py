@@ -7,6 +7,7 @@ from modelmesh.connectors.providers._messages import FOREIGN, Messages
 class Provider(openai_compatible.Provider):
     connector = "vllm.local.v1"
     name = "vLLM"
+    quotas = ()
     base_url = "http://localhost:8000/v1"
     local = True
     key_names = ("HOSTED_VLLM_API_KEY", "VLLM_API_KEY")

@@ -14,6 +14,7 @@ from attrs import evolve
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._learned import MINUTE, Quota
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._vendor import body_of
@@ -30,6 +31,17 @@ from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
 class Provider(openai_compatible.Provider):
     connector = CONNECTOR
     name = "Anthropic"
+    # https://platform.claude.com/docs/en/api/rate-limits#response-headers
+    quotas = tuple(
+        Quota(
+            unit="requests" if what == "requests" else "tokens",
+            seconds=MINUTE,
+            left=f"anthropic-ratelimit-{what}-remaining",
+            amount=f"anthropic-ratelimit-{what}-limit",
+            reset=f"anthropic-ratelimit-{what}-reset",
+        )
+        for what in ("requests", "input-tokens", "output-tokens", "tokens")
+    )
     base_url = "https://api.anthropic.com/v1"
     key_names = ("ANTHROPIC_API_KEY",)
     url_names = ("ANTHROPIC_BASE_URL",)

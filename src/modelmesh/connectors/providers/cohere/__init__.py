@@ -21,6 +21,7 @@ from attrs import evolve
 from modelmesh.catalogue import find
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._learned import MINUTE, Quota
 from modelmesh.connectors.providers._parameters import Reasoning
 from modelmesh.connectors.providers.cohere.answer import answer_of, sound
 from modelmesh.connectors.providers.cohere.embeddings import CohereEmbeddings
@@ -37,6 +38,15 @@ _NEVER_CHOOSES: Final = "command-r-"
 class Provider(openai_compatible.Provider):
     connector = "cohere.api.v1"
     name = "Cohere"
+    # https://docs.cohere.com/docs/rate-limits: keys for trying it tell of a minute's calls
+    quotas = (
+        Quota(
+            unit="requests",
+            seconds=MINUTE,
+            left="x-trial-endpoint-call-remaining",
+            amount="x-trial-endpoint-call-limit",
+        ),
+    )
     base_url = "https://api.cohere.com"
     key_names = ("CO_API_KEY", "COHERE_API_KEY")
     url_names = ("CO_API_URL",)

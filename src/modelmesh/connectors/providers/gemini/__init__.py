@@ -31,18 +31,18 @@ from modelmesh.connectors.providers.gemini.stream import Decoder
 from modelmesh.connectors.providers.gemini.transcriptions import TRANSCRIPTIONS
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
+from modelmesh.ledger.windows import Calendar
 from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
 
 _DAYS_QUOTA: Final = Sign(ErrorKind.QUOTA_EXHAUSTED, {429}, text=r"per_?day")
 """It is renewed at midnight in California, whatever pause is named beside it."""
-_DAY: Final = 86400.0
-# Midnight there by its winter time; in summer it is an hour earlier.
-_RENEWED: Final = 8 * 3600.0
+_DAY: Final = Calendar("day", "America/Los_Angeles")
 
 
 class Provider(openai_compatible.Provider):
     connector = CONNECTOR
     name = "Google Gemini"
+    quotas = ()
     base_url = "https://generativelanguage.googleapis.com/v1beta"
     key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     url_names = ("GOOGLE_GEMINI_BASE_URL",)
@@ -127,7 +127,7 @@ class Provider(openai_compatible.Provider):
         error = super().error(reply, wall=wall)
         day = said(reply.body, reply.status, reply.headers)
         if error.kind is ErrorKind.QUOTA_EXHAUSTED and _DAYS_QUOTA.fits(day):
-            error.retry_after = _DAY - (wall - _RENEWED) % _DAY
+            error.retry_after = _DAY.bounds(wall)[1] - wall
         return error
 
     def _at(self, path: str, model: str = "") -> str:
