@@ -36,7 +36,8 @@ async def test_case_42_every_event_is_passed_on_at_once(
         running_proxy({**one_vendor(vendor, "step-by-step"), "transport": transport}) as proxy,
         connected(proxy) as (reader, writer),
     ):
-        writer.write(chat(POOL, "Accept-Encoding: gzip", stream=True))
+        counted = {"stream": True, "stream_options": {"include_usage": True}}
+        writer.write(chat(POOL, "Accept-Encoding: gzip", **counted))
         await until(lambda: vendor.received)
         steps.more.release()  # the role, and
         steps.more.release()  # the first text, with which the answer begins
