@@ -54,7 +54,7 @@ def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     most = prompt_tokens(request)
     usage = Usage(
         # What is longer is refused and costs nothing.
-        prompt=min(most, card.context or most),
+        prompt=min(most, card.context or most) if request.endpoint == "chat" else most,
         completion=output_tokens(request, card),
     )
     tokens = usage.prompt + usage.completion
