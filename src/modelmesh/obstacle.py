@@ -105,6 +105,10 @@ def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
             f"`providers.{target.provider.id}.budget.on_unknown_cost` be warn or allow"
         )
         return Obstacle(target=target.id, reason=reason, code="unknown_cost")
+    if short.away:
+        # Nobody knows for how long, so it is not waited for.
+        reason = f"{limit.name} is shared by a store, which does not answer"
+        return Obstacle(target=target.id, reason=reason, cause=ErrorKind.OVERLOADED)
     if wait == inf and not isinstance(limit.window, Always):
         reason = f"this request may take more than all of {limit.name}: ask for fewer `max_tokens`"
         return Obstacle(target=target.id, reason=reason, code="insufficient_quota")

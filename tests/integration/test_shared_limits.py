@@ -167,6 +167,7 @@ async def test_a_dead_store_costs_its_timeout_once(
 ) -> None:
     limits = {"rate_limits": {"rpd": 10**7}}
     config = limited({**storage, "on_failure": rule}, **limits)
+    config["pools"]["chat"]["max_wait"] = 20
     async with running(config, at_once=8, seconds=5.0) as (worker,):
         while not (await worker.report()).get("admitted"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
@@ -179,8 +180,8 @@ async def test_a_dead_store_costs_its_timeout_once(
         end = await worker.end()
     assert end["slowest"] < 0.05 + 0.15
     assert end["admitted"] > back["admitted"] > during["admitted"]
-    if rule == "allow":
-        assert "refused 429" not in end
+    assert ("refused 503" in end) == (rule == "refuse")
+    assert "refused 429" not in end
 
 
 @needs_redis

@@ -30,6 +30,9 @@ _BUSY: Final = 1.0
 _IDLE: Final = 5.0
 """Seconds without use after which the rest of a lease is given back."""
 
+_STALE: Final = 5.0
+"""Seconds after which the store is asked again what others hold, where there is no other need."""
+
 _MISSED: Final = 10.0
 """Seconds after which places are free again which a process held that is not heard of any more."""
 
@@ -57,7 +60,9 @@ class Sharing:
     away: bool = False
 
     def refuses(self, limit: Limit) -> bool:
-        """Whether nothing more is granted of a limit while the store is away."""
+        """Whether nothing more is granted of a limit because the store is away."""
+        if not self.away or not self.strict:
+            return False
         if self.on_failure is None:
             return limit.unit == "dollars"
         return self.on_failure == "refuse"
@@ -84,8 +89,8 @@ class Leased:
     _sharing: Sharing
     _terms: list[Term] = field(factory=list, init=False)
     _others: Sequence[tuple[float, int]] = field(default=(), init=False)
-    # Whether the store has ever said what others hold.
-    _seen: bool = field(default=False, init=False)
+    # When the store said what others hold.
+    _heard: float = field(default=-inf, init=False)
     # What was left when last asked, which is to be believed until `_recheck`.
     _left: float = field(default=inf, init=False)
     _recheck: float = field(default=-inf, init=False)
@@ -124,7 +129,7 @@ class Leased:
         """Whether the store is to be asked before so much is taken."""
         if not self.limit.enforced or self._sharing.away:
             return False
-        return self._room(wall) < amount if self._sharing.strict else not self._seen
+        return self._room(wall) < amount if self._sharing.strict else self._heard == -inf
 
     def free_at(self, amount: int, wall: float) -> float:
         """Return when so much may be free; now if that is so or a refill may help."""
@@ -133,7 +138,7 @@ class Leased:
         missing = amount - self._room(wall)
         if missing <= 0:
             return wall
-        if self._sharing.away and self._sharing.strict and self._sharing.refuses(self.limit):
+        if self._sharing.refuses(self.limit):
             return wall + RECHECK
         if self._sharing.away or not self._sharing.strict:
             missing = self.taken(wall) + amount - self.limit.amount
@@ -162,6 +167,8 @@ class Leased:
     def tidy(self, wall: float, *, closing: bool = False) -> Iterator[tuple[Term, Claim]]:
         """Give claims by which the store learns what it does not know, and gets back the rest."""
         self._prune(wall)
+        if wall - self._heard >= _STALE:
+            self._term(wall).told = None
         idle = closing or wall - self._last_used >= _IDLE or not self._sharing.strict
         for term in self._terms:
             if idle or wall >= term.until:
@@ -183,7 +190,7 @@ class Leased:
             return
         term.told = claim.held + grant.granted
         term.held = max(term.held, claim.held) + grant.granted
-        self._others, self._seen = grant.others, True
+        self._others, self._heard = grant.others, wall
         own = sum(max(one.held, one.used) for one in self._terms)
         self._left = max(0, self.limit.amount - own - self._held_by_others(wall))
         self._forgotten = grant.forgot

@@ -24,8 +24,9 @@ class Ask:
 class Short:
     """Why nothing was granted: the limit that is free again the latest, and when; inf: never.
 
-    `unknown` means that nobody knows how much would be taken of it, `away` that the store does not
-    answer which shares it. After `refill` it is worth it to ask again at once.
+    `unknown` means that nobody knows how much would be taken of it, `away` that the store which
+    shares it does not answer, and that it is not granted meanwhile. After `refill` it is worth it
+    to ask again at once.
     """
 
     limit: Limit
@@ -87,7 +88,7 @@ class Ledger:
         for ask in asks:
             free = self._free_at(ask, wall)
             if free > wall and (found is None or free > found.until):
-                away = self._sharing is not None and self._sharing.away
+                away = self._sharing is not None and self._sharing.refuses(ask.limit)
                 found = Short(ask.limit, free, ask.amount is None, away)
         return found
 
