@@ -145,6 +145,12 @@ def is_legacy(body: Mapping[str, Any]) -> bool:
     return bool(body.get("functions")) and not body.get("tools")
 
 
+def asks_for_json(body: Mapping[str, Any]) -> bool:
+    """Whether an answer has to be JSON, as far as that can be told without reading it strictly."""
+    wanted = body.get("response_format")
+    return isinstance(wanted, Mapping) and wanted.get("type") != "text"
+
+
 def format_of(body: Mapping[str, Any]) -> Format | None:
     """Return the JSON which an answer has to be; None for text."""
     wanted = body.get("response_format")

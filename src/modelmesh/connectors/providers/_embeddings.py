@@ -12,11 +12,11 @@ from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._vectors import (
     check_count,
-    counts_of,
     inputs_lacking,
     kind_of,
     numbers_in,
     packed,
+    usage_fields,
     usage_in,
 )
 from modelmesh.connectors.providers._vendor import NONE, Call, body_of
@@ -111,7 +111,7 @@ class Embeddings:
                 for index, entry in enumerate(entries)
             ],
             "model": body.get("model") or model,
-            "usage": {**counts_of(usage), **_said(body.get("usage"))},
+            "usage": {**usage_fields(usage), **_said(body.get("usage"))},
         }
         return Answer(body=reply.body.lstrip() if new == body else dumps(new), usage=usage)
 

@@ -17,9 +17,9 @@ from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
-from modelmesh.connectors.providers._usage import tokens_of, usage_of
+from modelmesh.connectors.providers._usage import token_counts, tokens_of, usage_of
 from modelmesh.connectors.providers._vendor import NONE, Call
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LONG
 from modelmesh.stream import Piece
@@ -189,7 +189,7 @@ class Sound:
     def end(self, usage: Usage | None = None, payload: bytes = b"") -> Chunk:
         """Return the chunk for the end, which `payload` tells of where that is an event."""
         if not self._heard:
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered without any sound")
+            raise bad_answer("no sound")
         if not self._events:
             return Chunk(finished=True, usage=usage)
         return Chunk(payload=payload or dumps(_done(usage)), finished=True, usage=usage)
@@ -199,12 +199,7 @@ def _done(usage: Usage | None) -> Mapping[str, Any]:
     """Return the event of the end. Who does not know what it took does not say."""
     if usage is None:
         return {"type": _DONE}
-    counts = {
-        "input_tokens": usage.prompt,
-        "output_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-    }
-    return {"type": _DONE, "usage": counts}
+    return {"type": _DONE, "usage": token_counts(usage)}
 
 
 def _is_openais(done: Mapping[str, Any]) -> bool:
@@ -244,8 +239,12 @@ class Decoder(Sound):
         if self._events and "type" in body and "audio" in body:
             self._heard = self._heard or bool(sound)
             return Chunk(payload=payload, content=bool(sound))
-        try:
-            content = base64.b64decode(sound or "", validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the audio is no base64") from None
-        return self.sound(content, self._kind_in_events)
+        return self.sound(decoded(sound or ""), self._kind_in_events)
+
+
+def decoded(text: Any) -> bytes:
+    """Return the sound in base64. Raises ProviderError where it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise bad_answer("sound that is no base64") from None

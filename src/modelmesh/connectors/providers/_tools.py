@@ -64,6 +64,13 @@ def tools_of(body: Mapping[str, Any]) -> tuple[Sequence[Tool], Sequence[Mapping[
     return tuple(found), tuple(others)
 
 
+def has_other_tools(body: Mapping[str, Any]) -> bool:
+    """Whether there are tools which are no functions."""
+    tools = body.get("tools")
+    listed = tools if isinstance(tools, list) else []
+    return any(isinstance(tool, Mapping) and tool.get("type") != "function" for tool in listed)
+
+
 def choice_of(body: Mapping[str, Any]) -> Choice | None:
     """Return which tool is to be called; None where nothing is said."""
     chosen, where = body.get("tool_choice"), "tool_choice"

@@ -33,7 +33,7 @@ from modelmesh.connectors.providers._stream import (
 from modelmesh.connectors.providers._transcriptions import Transcriptions
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.connectors.providers._vendor import NONE, Translator, Vendor
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps, loads
 from modelmesh.types import (
     Answer,
@@ -171,9 +171,9 @@ class Provider(Vendor):
         try:
             body = loads(reply.body)
         except (ValueError, RecursionError):
-            raise _bad_answer("something that is no JSON") from None
+            raise bad_answer("something that is no JSON") from None
         if not isinstance(body, dict):
-            raise _bad_answer("JSON that is no object")
+            raise bad_answer("JSON that is no object")
         answer = reply.body
         if is_plain(body) and (usage := usual_usage(body.get("usage"))):
             return Answer(body=answer, usage=usage)
@@ -182,9 +182,9 @@ class Provider(Vendor):
         raise_if_broken(body, self.signs)
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
-            raise _bad_answer("no choices")
+            raise bad_answer("no choices")
         if not any(map(_says_something, choices_of(body))):
-            raise _bad_answer("a choice that says nothing, nor why it ends")
+            raise bad_answer("a choice that says nothing, nor why it ends")
         if self.mended:
             new = mended_answer(
                 body, words=self._finishes, request=evolve(request, model=model), wall=wall
@@ -261,7 +261,3 @@ class _Wire:
 def _says_something(choice: Mapping[str, Any]) -> bool:
     """Whether a choice is an answer: Ollama sends a hollow one where its model was unloaded."""
     return bool(choice.get("finish_reason")) or has_content({"delta": choice.get("message")})
-
-
-def _bad_answer(what: str) -> ProviderError:
-    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from modelmesh.connectors.providers._conversation import Format, read
+from modelmesh.connectors.providers._conversation import Format, asks_for_json, read
 from modelmesh.connectors.providers._parts import faulty
+from modelmesh.connectors.providers._tools import has_other_tools
 from modelmesh.connectors.providers.cohere.messages import messages, tools
 
 _NUMBERS: Final[Mapping[str, tuple[str, float, float]]] = MappingProxyType(
@@ -85,10 +86,9 @@ def clashes_in(body: Mapping[str, Any]) -> frozenset[str]:
     clashing = {name for name, much in penalties.items() if _is_number(much) and much < 0}
     if len(penalties) > 1 and not clashing:
         clashing.add("presence_penalty")
-    if any(body.get(name) for name in ("tools", "functions", "documents")) and _is_json(body):
+    if any(body.get(name) for name in ("tools", "functions", "documents")) and asks_for_json(body):
         clashing.add("response_format")
-    offered = body.get("tools")
-    if isinstance(offered, list) and any(map(_is_no_function, offered)):
+    if has_other_tools(body):
         clashing.add("tools")
     return frozenset(clashing)
 
@@ -124,12 +124,3 @@ def _thinking(body: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_json(body: Mapping[str, Any]) -> bool:
-    wanted = body.get("response_format")
-    return isinstance(wanted, Mapping) and wanted.get("type") != "text"
-
-
-def _is_no_function(tool: Any) -> bool:
-    return isinstance(tool, Mapping) and tool.get("type") != "function"

@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._images import Images, filtered, written
 from modelmesh.connectors.providers._sizes import Size
+from modelmesh.connectors.providers._usage import token_counts
 from modelmesh.connectors.providers._vendor import Call
 from modelmesh.connectors.providers.gemini.model import model_of
 from modelmesh.connectors.providers.gemini.reply import (
@@ -156,10 +157,8 @@ def _counts(body: Json) -> Json:
         return {}
     return {
         "usage": {
-            "input_tokens": usage.prompt,
+            **token_counts(usage),
             "input_tokens_details": {"image_tokens": 0, "text_tokens": usage.prompt},
-            "output_tokens": usage.completion,
-            "total_tokens": usage.prompt + usage.completion,
         }
     }
 

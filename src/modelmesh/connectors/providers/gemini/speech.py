@@ -4,8 +4,6 @@ It is asked as in a chat, and sends samples: 16 bits, little endian, mono. As a 
 a head which does not say how many there are, since nobody knows yet; OpenAI's has none either.
 """
 
-import base64
-import binascii
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +13,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._speech import TYPES, Sound, Speaker
+from modelmesh.connectors.providers._speech import TYPES, Sound, Speaker, decoded
 from modelmesh.connectors.providers._vendor import Call
 from modelmesh.connectors.providers._voices import cast
 from modelmesh.connectors.providers.gemini.reply import (
@@ -104,10 +102,7 @@ class Decoder(Sound):
         inline = part.get("inlineData")
         if not isinstance(inline, dict) or not inline.get("data"):
             return
-        try:
-            samples = base64.b64decode(inline["data"], validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the sound is no base64") from None
+        samples = decoded(inline["data"])
         if self._form == "wav" and not self._heard:
             samples = wav_head(_rate_in(inline.get("mimeType"))) + samples
         yield self.sound(samples, self._kind)

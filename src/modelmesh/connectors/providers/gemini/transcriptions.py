@@ -14,6 +14,7 @@ from attrs import frozen
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._subtitles import Transcript, events_of, written
 from modelmesh.connectors.providers._transcriptions import Transcriptions, upload_of
+from modelmesh.connectors.providers._usage import token_counts
 from modelmesh.connectors.providers._vendor import Call
 from modelmesh.connectors.providers.gemini.reply import (
     Candidate,
@@ -165,14 +166,7 @@ def _text(candidate: Candidate) -> str:
 
 
 def _counts(usage: Usage | None) -> Json:
-    if usage is None:
-        return {}
-    return {
-        "type": "tokens",
-        "input_tokens": usage.prompt,
-        "output_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-    }
+    return {"type": "tokens", **token_counts(usage)} if usage else {}
 
 
 TRANSCRIPTIONS: Final = Heard(
