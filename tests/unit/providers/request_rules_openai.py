@@ -8,6 +8,7 @@ https://console.groq.com/docs/openai, https://docs.mistral.ai/api, https://docs.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import dropwhile, pairwise
 from typing import Any, Final
 
 Body = Mapping[str, Any]
@@ -64,6 +65,8 @@ def compatible_complaints(connector: str, body: Body) -> Iterator[str]:
         yield from _mistral_complaints(body)
     if connector == "groq.api.v1":
         yield from _groq_complaints(body)
+    if connector == "perplexity.api.v1":
+        yield from _alternation_complaints(messages)
 
 
 def results_complaints(messages: Sequence[Body]) -> Iterator[str]:
@@ -112,6 +115,15 @@ def _mistral_complaints(body: Body) -> Iterator[str]:
     last = messages[-1] if messages else {}
     if last.get("role") not in ("user", "tool") and not last.get("prefix"):
         yield f"the last message is the {last.get('role')}'s"
+
+
+def _alternation_complaints(messages: Sequence[Body]) -> Iterator[str]:
+    """After the system message(s) the user and the assistant take turns (Perplexity)."""
+    roles = [message.get("role") for message in messages]
+    talk = list(dropwhile(lambda role: role == "system", roles))
+    yield from (f"{one} follows {one}" for one, other in pairwise(talk) if one == other != "tool")
+    if "system" in talk:
+        yield "the system speaks within the conversation"
 
 
 def _groq_complaints(body: Body) -> Iterator[str]:

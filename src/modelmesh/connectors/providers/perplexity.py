@@ -17,7 +17,7 @@ class Provider(openai_compatible.Provider):
     unsupported = frozenset(
         {"logit_bias", "logprobs", "n", "seed", "tool_choice", "tools", "top_logprobs"}
     )
-    messages = Messages(refuses=STATE, developer=False)
+    messages = Messages(refuses=STATE, developer=False, alternate=True)
     translators = MappingProxyType(
         {
             "embeddings": Embeddings(
