@@ -19,7 +19,7 @@ from modelmesh.connectors.providers._vectors import (
     usage_fields,
     usage_in,
 )
-from modelmesh.connectors.providers._vendor import NONE, Call, body_of
+from modelmesh.connectors.providers._vendor import NONE, Draft, body_of
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, Request, StreamDecoder
@@ -67,11 +67,11 @@ class Embeddings:
             body, tokens=self.tokens, most=self.most
         )
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Translate a request: only the model's name is replaced where that is all it takes."""
         told = self.told(request, model, drop)
         sent = spliced(request.raw, model) if told == request.body else None
-        return Call(path=self.path, body=sent or dumps({**told, "model": model}))
+        return Draft(path=self.path, body=sent or dumps({**told, "model": model}))
 
     def told(self, request: Request, model: str, drop: frozenset[str]) -> dict[str, Any]:
         """Return what the vendor is told, by its own names."""

@@ -18,7 +18,7 @@ from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._usage import token_counts, tokens_of, usage_of
-from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.connectors.providers._vendor import NONE, Draft
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LONG
@@ -121,7 +121,7 @@ class Speaker:
 
 @frozen(kw_only=True)
 class Speech(Speaker):
-    """OpenAI's own words.
+    """OpenAI's own wire, and how a vendor's differs from it.
 
     Attributes:
         usual: the format it makes where none is named.
@@ -134,7 +134,7 @@ class Speech(Speaker):
     asking: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     eventless: tuple[str, ...] = ()
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Return the request's own bytes where nothing has to change."""
         body, changed = request.body, self._changed(request.body, model)
         without = drop | self.refuses | {name for name in body if body[name] is None}
@@ -144,7 +144,7 @@ class Speech(Speaker):
         if raw is None:
             kept = {name: value for name, value in body.items() if name not in without}
             raw = dumps({**kept, **changed, "model": model})
-        return Call(path=self.path, body=raw)
+        return Draft(path=self.path, body=raw)
 
     def decoder(
         self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]

@@ -33,8 +33,8 @@ _SENTENCE_ENDS: Final = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 
 
 @frozen(kw_only=True)
-class Word:
-    """A word, and when it was said, in seconds."""
+class Timed:
+    """Something that was said, and when, in seconds."""
 
     text: str
     start: float
@@ -44,14 +44,14 @@ class Word:
 
 
 @frozen(kw_only=True)
-class Segment:
-    """A line of a transcript, and when it was said, in seconds."""
+class Word(Timed):
+    """A word."""
 
-    text: str
-    start: float
-    end: float
-    confidence: float | None = None
-    speaker: str | None = None
+
+@frozen(kw_only=True)
+class Segment(Timed):
+    """A line of a transcript."""
+
     own: Mapping[str, Any] = field(factory=dict, repr=False)
     """What the vendor itself says of it."""
 

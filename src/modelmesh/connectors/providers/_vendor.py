@@ -27,7 +27,7 @@ NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
-class Call:
+class Draft:
     """What a translator wants sent: everything but the address and what greets the vendor."""
 
     path: str
@@ -39,9 +39,9 @@ class Call:
 
 @frozen(kw_only=True)
 class Next:
-    """The call that has to follow, after a pause in seconds, before there is an answer."""
+    """What has to follow, after a pause in seconds, before there is an answer."""
 
-    call: Call
+    draft: Draft
     pause: float = 0.0
 
 
@@ -58,7 +58,7 @@ class Translator(Protocol):
 
     def lacks(self, request: Request, model: str) -> frozenset[str]: ...
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call: ...
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft: ...
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -155,17 +155,17 @@ class Vendor:
     ) -> HttpRequest:
         """Translate a request. Raises RequestError (400) where it is malformed."""
         request = self._voiced(request)
-        call = self.translators[request.endpoint].request(request, model=model, drop=drop)
+        draft = self.translators[request.endpoint].request(request, model=model, drop=drop)
         return HttpRequest(
-            url=self._at(call.path, model),
-            method=call.method,
+            url=self._at(draft.path, model),
+            method=draft.method,
             headers={
                 **request.headers,
                 **self._headers_with(key),
-                "content-type": call.content_type,
-                **call.headers,
+                "content-type": draft.content_type,
+                **draft.headers,
             },
-            body=call.body,
+            body=draft.body,
             stream=request.stream or request.raw_stream,
         )
 
@@ -181,13 +181,13 @@ class Vendor:
             raise self.error(reply, wall=wall)
         if isinstance(came, Answer):
             return came
-        call = came.call
+        draft = came.draft
         return Further(
             request=HttpRequest(
-                url=self._at(call.path, model),
-                method=call.method,
-                headers={"content-type": call.content_type, **call.headers},
-                body=call.body,
+                url=self._at(draft.path, model),
+                method=draft.method,
+                headers={"content-type": draft.content_type, **draft.headers},
+                body=draft.body,
             ),
             pause=came.pause,
         )

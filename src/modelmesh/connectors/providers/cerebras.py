@@ -12,7 +12,7 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.cerebras.ai/v1"
     key_names = ("CEREBRAS_API_KEY",)
     models = ("gpt-oss-120b", "qwen-3.8-27b")
-    unsupported = frozenset(
+    refuses = frozenset(
         {
             "audio",
             "frequency_penalty",

@@ -25,7 +25,7 @@ class Provider(openai_compatible.Provider):
         "whisper-large-v3-turbo",
         "canopylabs/orpheus-v1-english",
     )
-    unsupported = frozenset(
+    refuses = frozenset(
         {
             "audio",
             "logit_bias",
@@ -64,7 +64,7 @@ class Provider(openai_compatible.Provider):
             ),
             # https://console.groq.com/docs/speech-to-text
             "transcriptions": Transcriptions(
-                takes=frozenset(
+                accepts=frozenset(
                     {"language", "prompt", "temperature", "timestamp_granularities", "url"}
                 ),
                 asking=VERBOSE,

@@ -56,7 +56,7 @@ class Provider(Vendor):
     name: ClassVar[str] = "OpenAI-compatible server"
     models_path: ClassVar[str | None] = "/models"
     chat_path: ClassVar[str] = "/chat/completions"
-    unsupported: ClassVar[frozenset[str]] = frozenset()
+    refuses: ClassVar[frozenset[str]] = frozenset()
     """Parameters which it refuses."""
     accepts: ClassVar[frozenset[str] | None] = None
     """The only parameters which it takes, where it refuses all that it does not know."""
@@ -231,7 +231,7 @@ class Provider(Vendor):
         reasons = self._reasons(known, model)
         fixed = SAMPLING if quirks.get("supports_sampling_params") is False else _NOTHING
         return _Wire(
-            refuses=self.unsupported | (self.reasoning.refuses if reasons else _NOTHING),
+            refuses=self.refuses | (self.reasoning.refuses if reasons else _NOTHING),
             refuses_thinking=fixed | (self.reasoning.refuses_thinking if reasons else _NOTHING),
             renamed={**self.renamed, **(self.reasoning.renamed if reasons else {})},
             effort=quirks.get("default_reasoning_effort"),

@@ -16,7 +16,7 @@ from modelmesh.connectors.providers._voices import KOKORO, cast
 # https://docs.together.ai/reference/post-images-generations
 _IMAGES = Images(
     refuses=OPTIONS | {"user"},
-    takes=MappingProxyType({"output_format": frozenset({"jpeg", "png"})}),
+    values=MappingProxyType({"output_format": frozenset({"jpeg", "png"})}),
     words=MappingProxyType({"response_format": MappingProxyType({"b64_json": "base64"})}),
     sized=lambda size: {"width": size.width, "height": size.height},
 )
@@ -45,7 +45,7 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.together.ai/v1"
     key_names = ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")
     models = ("openai/gpt-oss-120b", "Qwen/Qwen3.8-Flash", "BAAI/bge-base-en-v1.5")
-    unsupported = frozenset(
+    refuses = frozenset(
         {
             "logprobs",
             "modalities",
@@ -68,7 +68,7 @@ class Provider(openai_compatible.Provider):
             "images": _IMAGES,
             "speech": _SPEECH,
             "transcriptions": Transcriptions(
-                takes=frozenset({"language", "prompt", "temperature", "timestamp_granularities"}),
+                accepts=frozenset({"language", "prompt", "temperature", "timestamp_granularities"}),
                 asking=VERBOSE,
                 streams=False,
             ),

@@ -23,7 +23,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import Reasoning
 from modelmesh.connectors.providers.cohere.answer import answer_of, sound
-from modelmesh.connectors.providers.cohere.embeddings import CohereEmbeddings
+from modelmesh.connectors.providers.cohere.embeddings import EMBEDDINGS
 from modelmesh.connectors.providers.cohere.request import ACCEPTED, clashes_in, written
 from modelmesh.connectors.providers.cohere.stream import Decoder
 from modelmesh.errors import ErrorKind
@@ -41,7 +41,7 @@ class Provider(openai_compatible.Provider):
     key_names = ("CO_API_KEY", "COHERE_API_KEY")
     url_names = ("CO_API_URL",)
     models = ("command-a-03-2025", "command-r7b-12-2024", "command-a-plus-05-2026", "embed-v4.0")
-    translators = MappingProxyType({"embeddings": CohereEmbeddings()})
+    translators = MappingProxyType({"embeddings": EMBEDDINGS})
     chat_path = "/v2/chat"
     models_path = "/v1/models?page_size=1000"
     accepts = ACCEPTED

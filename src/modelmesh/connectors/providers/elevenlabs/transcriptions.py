@@ -20,7 +20,7 @@ _SPEECH: Final = {"timestamps_granularity": "word", "tag_audio_events": False}
 
 
 @frozen(kw_only=True)
-class Scribed(Transcriptions):
+class ElevenLabsTranscriptions(Transcriptions):
     """OpenAI's parameters in ElevenLabs' words."""
 
     def transcript(self, body: Mapping[str, Any]) -> Transcript:
@@ -50,9 +50,9 @@ def _word(part: Mapping[str, Any]) -> Word:
     )
 
 
-TRANSCRIPTIONS: Final = Scribed(
+TRANSCRIPTIONS: Final = ElevenLabsTranscriptions(
     path="/v1/speech-to-text",
-    takes=frozenset({"language", "temperature", "keywords"}),
+    accepts=frozenset({"language", "temperature", "keywords"}),
     renamed=MappingProxyType(
         {"model": "model_id", "language": "language_code", "keywords": "keyterms"}
     ),

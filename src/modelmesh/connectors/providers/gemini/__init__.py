@@ -20,13 +20,13 @@ from modelmesh.connectors.providers._conversation import read
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._said import said
 from modelmesh.connectors.providers.gemini.answer import answer_of
-from modelmesh.connectors.providers.gemini.embeddings import GeminiEmbeddings
-from modelmesh.connectors.providers.gemini.images import GeminiImages
+from modelmesh.connectors.providers.gemini.embeddings import EMBEDDINGS
+from modelmesh.connectors.providers.gemini.images import IMAGES
 from modelmesh.connectors.providers.gemini.messages import contents_of
 from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.gemini.parameters import TAKEN, lacking, parameters_of
 from modelmesh.connectors.providers.gemini.reply import body_in
-from modelmesh.connectors.providers.gemini.speech import GeminiSpeech
+from modelmesh.connectors.providers.gemini.speech import SPEECH
 from modelmesh.connectors.providers.gemini.stream import Decoder
 from modelmesh.connectors.providers.gemini.transcriptions import TRANSCRIPTIONS
 from modelmesh.errors import ErrorKind, ProviderError
@@ -71,9 +71,9 @@ class Provider(openai_compatible.Provider):
     )
     translators = MappingProxyType(
         {
-            "embeddings": GeminiEmbeddings(),
-            "images": GeminiImages(),
-            "speech": GeminiSpeech(),
+            "embeddings": EMBEDDINGS,
+            "images": IMAGES,
+            "speech": SPEECH,
             "transcriptions": TRANSCRIPTIONS,
         }
     )

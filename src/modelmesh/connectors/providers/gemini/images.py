@@ -4,7 +4,7 @@ One request makes one image ("Multiple candidates is not enabled" is the answer 
 A size is told as a ratio, and from 3.0 on as a resolution too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -13,7 +13,7 @@ from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._images import Images, filtered, written
 from modelmesh.connectors.providers._sizes import Size
 from modelmesh.connectors.providers._usage import token_counts
-from modelmesh.connectors.providers._vendor import Call
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.gemini.model import model_of
 from modelmesh.connectors.providers.gemini.reply import (
     ENDINGS,
@@ -41,14 +41,9 @@ def _sized(size: Size) -> Json | None:
 
 @frozen(kw_only=True)
 class GeminiImages(Images):
-    """Gemini's own wire."""
+    """OpenAI's parameters in Gemini's words."""
 
-    path: str = "generateContent"
-    accepts: frozenset[str] | None = frozenset({"seed", "size", "stream"})
-    base64_only: tuple[str, ...] = ("",)
-    sized: Callable[[Size], Json | None] | None = _sized
-
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         told = self.told(request, model, drop)
         sizes = {name: told[name] for name in ("aspectRatio", "imageSize") if name in told}
         if model_of(model).version < (3, 0):
@@ -60,7 +55,7 @@ class GeminiImages(Images):
             config["seed"] = told["seed"]
         contents = [{"role": "user", "parts": [{"text": told["prompt"]}]}]
         path = "streamGenerateContent?alt=sse" if request.stream else self.path
-        return Call(path=path, body=dumps({"contents": contents, "generationConfig": config}))
+        return Draft(path=path, body=dumps({"contents": contents, "generationConfig": config}))
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -173,3 +168,12 @@ def images_in(body: Json) -> list[Image]:
         if isinstance(inline, Mapping) and isinstance(inline.get("data"), str)
     ]
     return [image for image in images if image.media_type.startswith("image/") and image.content]
+
+
+IMAGES: Final = GeminiImages(
+    path="generateContent",
+    accepts=frozenset({"seed", "size", "stream"}),
+    base64_only=("",),
+    sized=_sized,
+)
+"""What Gemini takes."""

@@ -15,7 +15,7 @@ from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._subtitles import Transcript, events_of, written
 from modelmesh.connectors.providers._transcriptions import Transcriptions, upload_of
 from modelmesh.connectors.providers._usage import token_counts
-from modelmesh.connectors.providers._vendor import Call
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.gemini.reply import (
     Candidate,
     Json,
@@ -55,15 +55,15 @@ _KINDS: Final = {
 
 
 @frozen(kw_only=True)
-class Heard(Transcriptions):
-    """Transcripts out of a chat."""
+class GeminiTranscriptions(Transcriptions):
+    """OpenAI's parameters in words that a model is told."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return what Gemini does not take."""
         lacking = super().lacks(request, model)
         return lacking | {SO_LARGE} if len(upload_of(request).content) > MOST else lacking
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Return a chat of one turn: what to do, and the recording."""
         upload = upload_of(request)
         told = {n: v for n, v in request.body.items() if n not in drop and v not in (None, "")}
@@ -76,7 +76,7 @@ class Heard(Transcriptions):
         if "temperature" in told:
             body["generationConfig"] = {"temperature": told["temperature"]}
         path = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-        return Call(path=path, body=dumps(body))
+        return Draft(path=path, body=dumps(body))
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -169,8 +169,8 @@ def _counts(usage: Usage | None) -> Json:
     return {"type": "tokens", **token_counts(usage)} if usage else {}
 
 
-TRANSCRIPTIONS: Final = Heard(
-    takes=frozenset({"language", "prompt", "temperature"}),
+TRANSCRIPTIONS: Final = GeminiTranscriptions(
+    accepts=frozenset({"language", "prompt", "temperature"}),
     asking=MappingProxyType({"json": {}, "text": {}}),
 )
-"""What Gemini can do of it."""
+"""What Gemini takes."""
