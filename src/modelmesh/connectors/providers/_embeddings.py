@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._vectors import (
     check_count,

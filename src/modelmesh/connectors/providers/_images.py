@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in

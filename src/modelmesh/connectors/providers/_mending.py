@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from modelmesh.connectors.providers._calls import Calls, numbered, unnumbered
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._glance import TIERS
+from modelmesh.connectors.providers._mending_calls import Calls, numbered, unnumbered
 from modelmesh.connectors.providers._stream import Decoder, choices_of, has_content, notable
 from modelmesh.connectors.providers._usage import counts_of, restated, usage_of
 from modelmesh.connectors.providers._writing import Ending

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign, failure_in_stream
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import read_object

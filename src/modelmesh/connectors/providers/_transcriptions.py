@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._subtitles import (
     PLAIN,
     TEXTS,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
-from modelmesh.connectors.providers._parts import faulty
+from modelmesh.connectors.providers._strict import faulty
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_MANY, TOKENS

@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from modelmesh.catalogue import ModelFacts, find
 from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._glance import is_plain, usual_usage
 from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
@@ -21,7 +22,6 @@ from modelmesh.connectors.providers._parameters import (
     adapted,
     asks_something,
 )
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import (

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._images import (
@@ -18,7 +19,6 @@ from modelmesh.connectors.providers._images import (
     filtered,
     written,
 )
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size
 from modelmesh.connectors.providers._vendor import Draft, Translator, Vendor, body_of
 from modelmesh.errors import ErrorKind, bad_answer

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from attrs import evolve
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._vendor import body_of
 from modelmesh.connectors.providers.anthropic.answer import answer_of
 from modelmesh.connectors.providers.anthropic.model import CONNECTOR, model_of

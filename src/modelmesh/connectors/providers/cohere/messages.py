@@ -16,7 +16,8 @@ from modelmesh.connectors.providers._conversation import (
     User,
 )
 from modelmesh.connectors.providers._messages import FOREIGN, holds
-from modelmesh.connectors.providers._parts import Media, Part, Text, faulty, plain
+from modelmesh.connectors.providers._parts import Media, Part, Text, plain
+from modelmesh.connectors.providers._strict import faulty
 from modelmesh.connectors.providers._tools import Tool
 from modelmesh.json_text import dumps
 

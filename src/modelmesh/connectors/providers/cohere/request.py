@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from modelmesh.connectors.providers._conversation import Format, asks_for_json, read
-from modelmesh.connectors.providers._parts import faulty
+from modelmesh.connectors.providers._strict import faulty
 from modelmesh.connectors.providers._tools import has_other_tools
 from modelmesh.connectors.providers.cohere.messages import messages, tools
 

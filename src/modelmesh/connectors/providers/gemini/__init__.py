@@ -17,8 +17,8 @@ from attrs import evolve
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._conversation import read
+from modelmesh.connectors.providers._error_body import said
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._said import said
 from modelmesh.connectors.providers.gemini.answer import answer_of
 from modelmesh.connectors.providers.gemini.embeddings import EMBEDDINGS
 from modelmesh.connectors.providers.gemini.images import IMAGES

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._embeddings import Embeddings
-from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._vectors import answer_of, texts_of
 from modelmesh.connectors.providers._vendor import Draft, body_of
 from modelmesh.connectors.providers.gemini.reply import usage_of

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from modelmesh.connectors.providers._conversation import Conversation, asks_for_json
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._parts import faulty
+from modelmesh.connectors.providers._strict import faulty
 from modelmesh.connectors.providers._tools import Tool, has_other_tools
 from modelmesh.connectors.providers.gemini.messages import Json, out_of_reach
 from modelmesh.connectors.providers.gemini.model import LEVELS, Model
