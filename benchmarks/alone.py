@@ -11,6 +11,8 @@ import gc
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from ssl import SSLContext
 from types import FrameType
@@ -160,9 +162,8 @@ async def main(*, counting: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        from asyncio import new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    make: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with suppress(ImportError):
+        from uvloop import new_event_loop as make
+    with asyncio.Runner(loop_factory=make) as runner:
         runner.run(main(counting="--opcodes" in sys.argv))
