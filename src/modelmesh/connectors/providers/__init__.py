@@ -6,8 +6,8 @@ has written a file for needs none: `connector: openai-compatible` with a `base_u
 of its own for chats writes the four `chat_…` methods; one without chats is a `_vendor.Vendor` only.
 Every other endpoint has a translator, listed in `translators`.
 
-The file's name is the registration; see `modelmesh.connectors.registry`. Every vendor that chats
-has a folder of recorded replies in `tests/data/providers`, which the conformance test insists on.
+The file's name is the registration; see `modelmesh.connectors.registry`. docs/add-a-provider.md
+shows how one is written.
 
 What vendors share is in the files that begin with an underscore:
 
