@@ -40,6 +40,12 @@ _MISTRAL: Final = words(
     tools tool_choice presence_penalty frequency_penalty n prediction parallel_tool_calls
     prompt_mode safe_prompt guardrails prompt_cache_key reasoning_effort"""
 )
+_ANSWERS: Final = {
+    "groq.api.v1": words("role content name tool_calls function_call reasoning"),
+    "cerebras.api.v1": words("role content name tool_calls reasoning"),
+    "fireworks.api.v1": words("role content name tool_calls reasoning_content"),
+}
+"""The fields of an assistant's message at vendors which refuse all others."""
 _MISTRAL_MESSAGES: Final = {
     "system": frozenset({"role", "content"}),
     "user": frozenset({"role", "content"}),
@@ -55,6 +61,8 @@ def compatible_complaints(connector: str, body: Body) -> Iterator[str]:
         yield "there are no messages"
     for number, message in enumerate(messages):
         yield from (f"message {number}: {text}" for text in _message_complaints(message))
+        if connector in _ANSWERS and message.get("role") == "assistant":
+            yield from unknown(message, _ANSWERS[connector], f"message {number}")
     yield from results_complaints(messages)
     refused = _REFUSED.get(connector, frozenset())
     names, also = _OF_REASONING.get(connector, (re.compile("(?!)"), frozenset()))

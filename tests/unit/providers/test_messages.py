@@ -111,6 +111,15 @@ def test_case_36_a_developer_is_the_system_where_the_role_is_unknown(vendor: str
         assert arrived(knows_it, talk) == talk
 
 
+@pytest.mark.parametrize("vendor", ["groq", "cerebras", "fireworks", "mistral"])
+def test_an_answer_comes_back_without_the_fields_which_a_vendor_refuses(vendor: str) -> None:
+    said: dict[str, Any] = {"annotations": [], "audio": None, "images": []}
+    answer = {"role": "assistant", "content": "x", **said}
+    assert arrived(vendor, [TALK[0], answer])[1] == {"role": "assistant", "content": "x"}
+    refused = {"role": "assistant", "content": None, "refusal": "No.", **said}
+    assert arrived(vendor, [TALK[0], refused])[1] == {"role": "assistant", "content": "No."}
+
+
 def test_case_36_perplexitys_users_and_assistants_take_turns() -> None:
     picture = {"type": "image_url", "image_url": {"url": "https://x.test/p.png"}}
     talk = [

@@ -33,6 +33,9 @@ STATE: Final = frozenset(
 FOREIGN: Final = frozenset({"extra_content", "thinking_blocks", "tool_plan"})
 """Those of vendors with an API of their own, which nobody else can read."""
 
+SPOKEN: Final = frozenset({"role", "content", "tool_calls"})
+"""What an assistant's message consists of; answers have more, which some vendors refuse back."""
+
 _THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
 
 _TURNS: Final = frozenset({"user", "assistant"})
@@ -104,6 +107,8 @@ class Messages:
         }
         if role == "assistant":
             clean = {**self.needs, **clean}
+            if "refusal" not in clean and message.get("refusal") and not message.get("content"):
+                clean["content"] = message["refusal"]
         if isinstance(clean.get("tool_calls"), list):
             clean["tool_calls"] = [self._cleaned_call(call, ids) for call in clean["tool_calls"]]
         if "tool_call_id" in clean:

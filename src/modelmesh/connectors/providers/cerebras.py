@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
-from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._messages import SPOKEN, STATE, Messages
 
 
 class Provider(openai_compatible.Provider):
@@ -28,5 +28,9 @@ class Provider(openai_compatible.Provider):
             "web_search_options",
         }
     )
-    messages = Messages(refuses=STATE - {"reasoning"}, developer=False)
+    messages = Messages(
+        takes=MappingProxyType({"assistant": SPOKEN | {"name", "reasoning"}}),
+        refuses=STATE - {"reasoning"},
+        developer=False,
+    )
     translators = MappingProxyType({})

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._messages import SPOKEN, STATE, Messages
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
 from modelmesh.connectors.providers._voices import cast
@@ -41,7 +41,11 @@ class Provider(openai_compatible.Provider):
             "web_search_options",
         }
     )
-    messages = Messages(refuses=STATE | {"name"}, takes_null=False)
+    messages = Messages(
+        takes=MappingProxyType({"assistant": SPOKEN | {"function_call"}}),
+        refuses=STATE | {"name"},
+        takes_null=False,
+    )
     translators = MappingProxyType(
         {
             # https://console.groq.com/docs/text-to-speech/orpheus
