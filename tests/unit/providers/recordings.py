@@ -82,7 +82,6 @@ _BY_PATH: Final = {
 _COMPATIBLE_PATHS: Final = ("/chat/completions",)
 _BY_CASE: Final = {
     "e3fbd270": "the fixture has lost the empty lines between its events",
-    "5cc15679": "its error is no event: it stands bare in the stream, which no SSE reader sees",
 }
 
 
@@ -170,14 +169,19 @@ class Exchange:
 
     @cached_property
     def events(self) -> Sequence[tuple[int, Mapping[str, Any]]]:
-        """The objects of a stream, each with the place where its event ends, in bytes."""
-        found, at = [], 0
+        """The objects of a stream, each with the place where its event ends, in bytes.
+
+        The last may stand bare in it, as an error does at Google.
+        """
+        found, at, bare = [], 0, b""
         for line in self.body.splitlines(keepends=True):
             at += len(line)
             written = line.removeprefix(b"data:").strip()
             if line.startswith(b"data:") and written.startswith(b"{"):
                 found.append((at, json.loads(written)))
-        return found
+            elif bare or line.startswith(b"{"):
+                bare += line
+        return [*found, (at, json.loads(bare))] if bare else found
 
     @property
     def left_out(self) -> str | None:
