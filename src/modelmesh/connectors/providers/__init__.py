@@ -17,8 +17,8 @@ What vendors share is in the files that begin with an underscore:
 - chats on other wires: a request is read (`_conversation` with `_parts`, `_tools`, `_strict`),
   an answer and a stream are written (`_writing`);
 - embeddings: `_embeddings`, `_vectors`; images: `_images`, `_sizes`; speech: `_speech`, `_voices`;
-- transcripts: `_transcriptions` with `_form`, read (`_transcripts`) and written (`_subtitles`,
-  `_languages`);
+- transcripts: `_transcriptions` with `_form`; a `_transcript` is read (`_transcript_reading`) and
+  written (`_transcript_forms`, `_languages`);
 - JSON that may hold anything: `_fields`.
 
 A vendor with a folder has in it, as far as it needs them: `model` (what depends on the model),

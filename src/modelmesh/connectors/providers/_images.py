@@ -160,7 +160,7 @@ class Decoder:
     A sketch is something of the answer. The events' bytes pass through as they are.
     """
 
-    _own: Sequence[Sign]
+    _signs: Sequence[Sign]
     _wanted: int
     _completed: int = field(default=0, init=False)
 
@@ -169,7 +169,7 @@ class Decoder:
         payload = event.data.replace(b"\n", b" ").strip()
         if not payload or payload == _DONE:
             return ()
-        body = told_in(event.name, payload, self._own)
+        body = told_in(event.name, payload, self._signs)
         self._completed += str(body.get("type")).endswith(".completed")
         return (
             Chunk(

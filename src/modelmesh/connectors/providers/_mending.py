@@ -65,14 +65,14 @@ class MendingDecoder(Decoder):
 
     def __init__(
         self,
-        own: Iterable[Sign] = (),
+        signs: Iterable[Sign] = (),
         *,
         choices: int = 1,
         words: Mapping[str, str] = WORDS,
         request: Request,
         wall: float,
     ) -> None:
-        super().__init__(own, choices=choices)
+        super().__init__(signs, choices=choices)
         self._notable = self._is_odd
         self._words = words
         self._request = request

@@ -150,7 +150,7 @@ class Speech(Speaker):
         self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
     ) -> StreamDecoder:
         """Return the decoder of sound that comes as bytes or in events."""
-        return Decoder(events=request.stream, kind=self.kind_of(request.body), own=signs)
+        return Decoder(events=request.stream, kind=self.kind_of(request.body), signs=signs)
 
     def _changed(self, body: Mapping[str, Any], model: str) -> dict[str, Any]:
         """Return the parameters which have to say something else."""
@@ -211,10 +211,10 @@ def _is_openais(done: Mapping[str, Any]) -> bool:
 class Decoder(Sound):
     """Decodes one stream of OpenAI's wire: bytes, whose kind the vendor tells, or events."""
 
-    def __init__(self, *, events: bool, kind: str, own: Iterable[Sign] = ()) -> None:
+    def __init__(self, *, events: bool, kind: str, signs: Iterable[Sign] = ()) -> None:
         super().__init__(events=events)
         self._kind_in_events = kind
-        self._own = own
+        self._signs = signs
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
@@ -225,7 +225,7 @@ class Decoder(Sound):
             return ()
         if payload == _END:
             return (Chunk(finished=self._heard),)
-        body = told_in(event.name, payload, self._own)
+        body = told_in(event.name, payload, self._signs)
         kind = body.get("type") or event.name
         if kind == _DELTA:
             return (self._delta(payload, body),)

@@ -13,14 +13,9 @@ from attrs import evolve, frozen
 from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
-from modelmesh.connectors.providers._subtitles import (
-    PLAIN,
-    TEXTS,
-    TIMED,
-    Transcript,
-    written,
-)
-from modelmesh.connectors.providers._transcripts import Decoder, read, sound
+from modelmesh.connectors.providers._transcript import Transcript
+from modelmesh.connectors.providers._transcript_forms import PLAIN, TEXTS, TIMED, written
+from modelmesh.connectors.providers._transcript_reading import Decoder, read, sound
 from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.connectors.providers._vendor import NONE, Draft, Next
 from modelmesh.errors import RequestError, bad_answer

@@ -200,7 +200,7 @@ class Vendor:
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""
-        return failure(reply, wall=wall, own=self.signs)
+        return failure(reply, wall=wall, signs=self.signs)
 
     def models_request(self, key: Secret | None) -> HttpRequest | None:
         """Return a request for the list of models, which no vendor bills."""

@@ -55,7 +55,7 @@ class Decoder:
 
     _request: Request
     _wall: float
-    _own: Iterable[Sign] = ()
+    _signs: Iterable[Sign] = ()
     _writer: StreamWriter = field(init=False)
     _blocks: dict[int, _Block] = field(factory=dict, init=False)
     _counts: dict[str, Any] = field(factory=dict, init=False)
@@ -76,7 +76,7 @@ class Decoder:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
         if self._over or not event.data.strip():
             return ()
-        body = told_in(event.name, event.data, self._own, _fails)
+        body = told_in(event.name, event.data, self._signs, _fails)
         kinds: Mapping[Any, Callable[[Mapping[str, Any]], Sequence[Chunk]]] = {
             "message_start": self._begin,
             "content_block_start": self._open,

@@ -93,7 +93,7 @@ class Provider(openai_compatible.Provider):
         body = sound(reply)
         if body is None:
             raise self.error(reply, wall=wall)
-        return answer_of(body, request=evolve(request, model=model), wall=wall, own=self.signs)
+        return answer_of(body, request=evolve(request, model=model), wall=wall, signs=self.signs)
 
     def chat_decoder(self, *, request: Request, model: str, wall: float) -> Decoder:
         return Decoder(evolve(request, model=model), wall, self.signs)

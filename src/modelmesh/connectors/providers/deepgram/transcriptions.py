@@ -12,7 +12,7 @@ from attrs import frozen
 
 from modelmesh.connectors.providers._fields import number_in, object_in, objects_in, text_in
 from modelmesh.connectors.providers._form import kind_of
-from modelmesh.connectors.providers._subtitles import Segment, Transcript, Word
+from modelmesh.connectors.providers._transcript import Segment, Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form, upload_of
 from modelmesh.connectors.providers._vendor import NONE, Draft
 from modelmesh.errors import bad_answer

@@ -11,7 +11,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._fields import number_in, objects_in, text_in
-from modelmesh.connectors.providers._subtitles import Transcript, Word
+from modelmesh.connectors.providers._transcript import Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form
 from modelmesh.errors import bad_answer
 

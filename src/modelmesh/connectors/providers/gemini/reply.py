@@ -124,7 +124,7 @@ def told_in(event: Event, signs: Sequence[Sign]) -> Json | None:
         return None
     body = body_in(payload)
     if body is None:
-        raise failure_in_stream(payload, own=signs)
+        raise failure_in_stream(payload, signs=signs)
     return body
 
 

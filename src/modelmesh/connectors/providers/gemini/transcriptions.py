@@ -12,7 +12,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._subtitles import Transcript, events_of, written
+from modelmesh.connectors.providers._transcript import Transcript
+from modelmesh.connectors.providers._transcript_forms import events_of, written
 from modelmesh.connectors.providers._transcriptions import Transcriptions, upload_of
 from modelmesh.connectors.providers._usage import token_counts
 from modelmesh.connectors.providers._vendor import Draft
