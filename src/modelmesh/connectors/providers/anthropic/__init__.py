@@ -43,6 +43,8 @@ class Provider(openai_compatible.Provider):
         # A file of the client's may be what is not found, which is no fault of the model.
         Sign(ErrorKind.INVALID_REQUEST, {404}, text=r"^file\b|\bfile_id\b"),
         Sign(ErrorKind.CONTEXT_TOO_LONG, {400}, text=r"exceed context limit"),
+        # Whose keys Anthropic serves no longer: https://github.com/anthropics/claude-code/issues/8327
+        Sign(ErrorKind.BAD_KEY, {400, 403}, text=r"organization has been disabled"),
     )
 
     def completed(self, base_url: str) -> str:
