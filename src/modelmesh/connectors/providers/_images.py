@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
@@ -41,7 +42,6 @@ _NOTHING_ASKED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType(
     {
         "background": ("auto", "opaque"),
         "moderation": ("auto",),
-        "n": (1,),
         "partial_images": (0,),
         "quality": ("auto",),
         "size": ("auto",),
@@ -208,8 +208,8 @@ def filtered(why: str) -> ProviderError:
 
 
 def _asks_something(name: str, value: Any) -> bool:
-    """Whether a parameter with this value asks for anything that would not happen without it."""
-    return value is not None and value != "" and value not in _NOTHING_ASKED.get(name, ())
+    """Whether a parameter asks for anything, by what is true of images as well."""
+    return asks_something(name, value) and value not in _NOTHING_ASKED.get(name, ())
 
 
 def _is_none_of(body: Json, name: str, values: AbstractSet[str]) -> bool:

@@ -156,18 +156,7 @@ class Vendor:
         """Translate a request. Raises RequestError (400) where it is malformed."""
         request = self._voiced(request)
         draft = self.translators[request.endpoint].request(request, model=model, drop=drop)
-        return HttpRequest(
-            url=self._at(draft.path, model),
-            method=draft.method,
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": draft.content_type,
-                **draft.headers,
-            },
-            body=draft.body,
-            stream=request.stream or request.raw_stream,
-        )
+        return self._sent(draft, request, model=model, key=key)
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -209,6 +198,23 @@ class Vendor:
         headers = dict(self._headers_with(key))
         del headers["content-type"]
         return HttpRequest(url=self._at(self.models_path), headers=headers, method="GET")
+
+    def _sent(
+        self, draft: Draft, request: Request, *, model: str, key: Secret | None
+    ) -> HttpRequest:
+        """Return a draft with the address, and with what greets the vendor."""
+        return HttpRequest(
+            url=self._at(draft.path, model),
+            method=draft.method,
+            headers={
+                **request.headers,
+                **self._headers_with(key),
+                "content-type": draft.content_type,
+                **draft.headers,
+            },
+            body=draft.body,
+            stream=request.stream or request.raw_stream,
+        )
 
     def _voiced(self, request: Request) -> Request:
         """Return a request with the voice that the configuration has in place of its own."""

@@ -16,7 +16,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._vendor import body_of
+from modelmesh.connectors.providers._vendor import Draft, body_of
 from modelmesh.connectors.providers.anthropic.answer import answer_of
 from modelmesh.connectors.providers.anthropic.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.anthropic.parameters import refused
@@ -64,16 +64,8 @@ class Provider(openai_compatible.Provider):
             body = dumps(written(request.body, model, model_of(model), drop))
         except RecursionError:
             raise RequestError("the request is nested too deeply") from None
-        return HttpRequest(
-            url=self._at(self.chat_path, model),
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": "application/json",
-            },
-            body=body,
-            stream=request.stream,
-        )
+        draft = Draft(path=self.chat_path, body=body)
+        return self._sent(draft, request, model=model, key=key)
 
     def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         if reply.status not in range(200, 300):

@@ -22,6 +22,7 @@ from modelmesh.catalogue import find
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import Reasoning
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.cohere.answer import answer_of, sound
 from modelmesh.connectors.providers.cohere.embeddings import EMBEDDINGS
 from modelmesh.connectors.providers.cohere.request import ACCEPTED, clashes_in, written
@@ -78,16 +79,9 @@ class Provider(openai_compatible.Provider):
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError where it is malformed."""
-        return HttpRequest(
-            url=self._at(self.chat_path, model),
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": "application/json",
-            },
-            body=dumps(written(request.body, model, thinks=self._thinks(model), drop=drop)),
-            stream=request.stream,
-        )
+        body = dumps(written(request.body, model, thinks=self._thinks(model), drop=drop))
+        draft = Draft(path=self.chat_path, body=body)
+        return self._sent(draft, request, model=model, key=key)
 
     def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         body = sound(reply)

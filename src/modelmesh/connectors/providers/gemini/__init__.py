@@ -19,6 +19,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._conversation import read
 from modelmesh.connectors.providers._error_body import said
 from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.gemini.answer import answer_of
 from modelmesh.connectors.providers.gemini.embeddings import EMBEDDINGS
 from modelmesh.connectors.providers.gemini.images import IMAGES
@@ -98,18 +99,8 @@ class Provider(openai_compatible.Provider):
         body = {n: v for n, v in request.body.items() if n == "messages" or n not in drop}
         asked, wire = read(body), model_of(model)
         sent = {**contents_of(asked.turns, wire), **parameters_of(body, asked, wire)}
-        return HttpRequest(
-            url=self._at(
-                "streamGenerateContent?alt=sse" if request.stream else "generateContent", model
-            ),
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": "application/json",
-            },
-            body=dumps(sent),
-            stream=request.stream,
-        )
+        path = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
+        return self._sent(Draft(path=path, body=dumps(sent)), request, model=model, key=key)
 
     def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Translate a whole reply. Raises ProviderError for anything but a sound answer."""
