@@ -1,4 +1,4 @@
-"""Embeddings over OpenAI's wire. https://platform.openai.com/docs/api-reference/embeddings."""
+"""Embeddings on OpenAI's wire. https://platform.openai.com/docs/api-reference/embeddings."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Images, by OpenAI's own wire, and how a vendor's departs from it.
+"""Images on OpenAI's wire.
 
 https://platform.openai.com/docs/api-reference/images/create,
 https://platform.openai.com/docs/api-reference/images-streaming for what comes as events.

@@ -1,4 +1,4 @@
-"""Transcriptions as OpenAI has them: a form goes out, JSON or text comes back.
+"""Transcriptions on OpenAI's wire: a form goes out, JSON or text comes back.
 
 https://platform.openai.com/docs/api-reference/audio/createTranscription. An answer passes as it
 came where it is what the client asked for; else it is read, and written in the form asked for.

@@ -1,6 +1,7 @@
 """Mistral, which refuses every field it does not know. https://docs.mistral.ai/api/."""
 
 from types import MappingProxyType
+from typing import Final
 
 from attrs import frozen
 
@@ -16,8 +17,8 @@ from modelmesh.errors import ErrorKind
 from modelmesh.json_text import dumps
 from modelmesh.types import Request
 
-_SEGMENTS = MappingProxyType({"timestamp_granularities": ("segment",)})
-_TRANSCRIPTIONS = Transcriptions(
+_SEGMENTS: Final = MappingProxyType({"timestamp_granularities": ("segment",)})
+_TRANSCRIPTIONS: Final = Transcriptions(
     accepts=frozenset(
         {"context_bias", "diarize", "language", "temperature", "timestamp_granularities"}
     ),
@@ -51,7 +52,7 @@ class MistralSpeech(Speech):
         return Draft(path=self.path, body=dumps(sent))
 
 
-_SPEECH = MistralSpeech(
+_SPEECH: Final = MistralSpeech(
     refuses=frozenset({"instructions", "speed"}),
     formats=("mp3", "wav", "flac", "opus"),
     voices=MappingProxyType({"": cast(women=("gb_jane_neutral",), men=("en_paul_neutral",))}),

@@ -4,6 +4,7 @@ Its errors are at https://docs.together.ai/docs/error-codes: a prompt that is to
 """
 
 from types import MappingProxyType
+from typing import Final
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
@@ -14,7 +15,7 @@ from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptio
 from modelmesh.connectors.providers._voices import KOKORO, cast
 
 # https://docs.together.ai/reference/post-images-generations
-_IMAGES = Images(
+_IMAGES: Final = Images(
     refuses=OPTIONS | {"user"},
     values=MappingProxyType({"output_format": frozenset({"jpeg", "png"})}),
     words=MappingProxyType({"response_format": MappingProxyType({"b64_json": "base64"})}),
@@ -22,7 +23,7 @@ _IMAGES = Images(
 )
 
 # https://docs.together.ai/docs/inference/text-to-speech/overview
-_SPEECH = Speech(
+_SPEECH: Final = Speech(
     refuses=frozenset({"instructions", "speed"}),
     formats=("mp3", "wav", "pcm"),
     usual="wav",

@@ -1,4 +1,4 @@
-"""Embeddings of Cohere's. https://docs.cohere.com/reference/embed.
+"""Embeddings by Cohere. https://docs.cohere.com/reference/embed.
 
 Cohere wants to be told what they are for, by `input_type`: documents to search, unless the client
 says something else. A text that is too long is refused, as OpenAI refuses it, and not cut.

@@ -1,4 +1,4 @@
-"""Embeddings of Gemini's. https://ai.google.dev/api/embeddings.
+"""Embeddings by Gemini. https://ai.google.dev/api/embeddings.
 
 A text is a `content` of its own: the parts of one content make one embedding. What they are for is
 told by `task_type`, which gemini-embedding-2 reads from the text instead.

@@ -1,4 +1,4 @@
-"""Images of Gemini's, by generateContent. https://ai.google.dev/gemini-api/docs/image-generation.
+"""Images by Gemini. https://ai.google.dev/gemini-api/docs/image-generation.
 
 One request makes one image ("Multiple candidates is not enabled" is the answer to more), in base64.
 A size is told as a ratio, and from 3.0 on as a resolution too.
