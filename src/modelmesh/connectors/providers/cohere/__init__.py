@@ -1,8 +1,8 @@
 """Cohere's own API, version 2. https://docs.cohere.com/reference/chat.
 
 Its address, headers and list of models are found as those of every vendor. What it says and is
-told is translated in the files beside this one: `request` with `messages`, then `answer` and
-`stream`.
+told is translated in the files beside this one: `request` with `messages` and `parameters`, then
+`answer` and `stream`.
 
 What it has and OpenAI lacks stands beside what OpenAI has: thinking in `reasoning_content`, and in
 fields of Cohere's names the `tool_plan` a model makes before it calls tools, the `citations`, and
@@ -25,7 +25,8 @@ from modelmesh.connectors.providers._parameters import Reasoning
 from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.cohere.answer import answer_of, sound
 from modelmesh.connectors.providers.cohere.embeddings import EMBEDDINGS
-from modelmesh.connectors.providers.cohere.request import ACCEPTED, clashes_in, written
+from modelmesh.connectors.providers.cohere.parameters import ACCEPTED, refused
+from modelmesh.connectors.providers.cohere.request import written
 from modelmesh.connectors.providers.cohere.stream import Decoder
 from modelmesh.errors import ErrorKind
 from modelmesh.json_text import dumps
@@ -64,7 +65,7 @@ class Provider(openai_compatible.Provider):
         return base_url.rstrip("/").removesuffix("/v1").removesuffix("/v2")
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
-        return clashes_in(body)
+        return refused(body)
 
     def chat_lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model does not take."""

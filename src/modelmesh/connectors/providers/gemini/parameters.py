@@ -31,7 +31,7 @@ _RENAMED: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Parameters which only have another name."""
 
-TAKEN: Final = frozenset(
+ACCEPTED: Final = frozenset(
     {
         *_RENAMED,
         "function_call",
@@ -62,7 +62,7 @@ _MODES: Final[Mapping[str, str]] = MappingProxyType(
 log: Final = logging.getLogger("modelmesh")
 
 
-def lacking(body: Mapping[str, Any], model: Model) -> Iterator[str]:
+def refused(body: Mapping[str, Any], model: Model) -> Iterator[str]:
     """Give the parameters which this model does not take, with these values or beside others.
 
     `messages` stands for files in them which it cannot get at.
