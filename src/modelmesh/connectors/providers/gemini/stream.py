@@ -22,7 +22,7 @@ from modelmesh.connectors.providers.gemini.answer import (
     name_of,
     said_in,
 )
-from modelmesh.connectors.providers.gemini.pieces import Pieces
+from modelmesh.connectors.providers.gemini.arguments import Arguments
 from modelmesh.connectors.providers.gemini.reply import (
     ENDINGS,
     FILTERED,
@@ -60,7 +60,7 @@ class Decoder:
     # What its text was last signed with, told once, since clients join what comes in pieces.
     _signatures: dict[int, Any] = field(factory=dict, init=False)
     # The call whose arguments are still to come: its number, and what there is of them.
-    _open: dict[int, tuple[int, Pieces]] = field(factory=dict, init=False)
+    _open: dict[int, tuple[int, Arguments]] = field(factory=dict, init=False)
     _images: Counter[int] = field(factory=Counter, init=False)
     _logprobs: dict[int, list[Json]] = field(factory=dict, init=False)
     _ended: bool = field(default=False, init=False)
@@ -143,7 +143,7 @@ class Decoder:
             call = called_in(part, ids)
             number, head = self._writer.call(call.id, call.name, index, fields=call.fields)
             yield head
-            self._open[index] = (number, Pieces(object_in(function.get("args"))))
+            self._open[index] = (number, Arguments(object_in(function.get("args"))))
         if index in self._open:
             _, arguments = self._open[index]
             for piece in objects_in(function.get("partialArgs")):
