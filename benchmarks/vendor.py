@@ -27,7 +27,7 @@ def _reply(status: bytes, body: bytes) -> bytes:
     return head % (status, len(body)) + body
 
 
-_REPLIES: Final = {
+REPLIES: Final = {
     answers.PLAIN: _reply(b"200 OK", answers.plain()),
     answers.FAILING: _reply(b"500 Internal Server Error", answers.failure()),
 }
@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
             return
         model = found[1].decode()
         self._vendor.asked[model] += 1
-        if reply := _REPLIES.get(model):
+        if reply := REPLIES.get(model):
             self._transport.write(reply)
         else:
             self._begin(model, usage=bool(_USAGE.search(body)))

@@ -1,9 +1,13 @@
 """What several test files need."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
+
+from modelmesh.testing.fake_provider import FakeProvider
 
 
 class MendedResponse(aiohttp.ClientResponse):
@@ -23,3 +27,19 @@ class MendedResponse(aiohttp.ClientResponse):
 def mended_response() -> type[aiohttp.ClientResponse]:
     """For the `response_class` of what aioresponses is told to answer."""
     return MendedResponse
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def vendor() -> AsyncIterator[FakeProvider]:
+    """Run a vendor for all tests of a file, unless the file has one of its own."""
+    async with FakeProvider() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(proxy: Any) -> AsyncIterator[Any]:
+    """Return OpenAI's SDK as it asks the `proxy` of a file, each time once and without a token."""
+    openai = pytest.importorskip("openai")
+    base_url = f"{proxy.url}/v1"
+    async with openai.AsyncOpenAI(base_url=base_url, api_key="any", max_retries=0) as sdk:
+        yield sdk

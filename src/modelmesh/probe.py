@@ -99,7 +99,7 @@ class Prober:
 
     async def _list(self, id_: str, provider: Provider, key: Secret | None) -> list[str]:
         try:
-            return _names(await self._ask(provider, key) or b"[]")
+            return names_in(await self._ask(provider, key) or b"[]")
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it is one provider's list
             log.debug("provider %s did not list its models (%s)", id_, type(error).__name__)
             return []
@@ -127,9 +127,13 @@ class Prober:
         return HttpReply(status=reply.status, headers=reply.headers, body=body)
 
 
-def _names(body: bytes) -> list[str]:
-    """Return the ids in a list of models, which some vendors send without its envelope."""
+def names_in(body: bytes) -> list[str]:
+    """Return the ids in a list of models, which some vendors send without its envelope.
+
+    Google's and Cohere's are `models`, each with a `name`. Raises ValueError for what is no JSON.
+    """
     listed: Any = json.loads(body)
-    rows = listed.get("data") if isinstance(listed, dict) else listed
+    rows = (listed.get("data") or listed.get("models")) if isinstance(listed, dict) else listed
     objects = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return list(dict.fromkeys(row["id"] for row in objects if isinstance(row.get("id"), str)))
+    names = [row.get("id") or row.get("name") for row in objects]
+    return list(dict.fromkeys(n.removeprefix("models/") for n in names if isinstance(n, str)))

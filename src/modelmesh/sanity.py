@@ -81,12 +81,13 @@ def _one_of(*choices: Any, words: str = "") -> Kind:
 _TEXT: Final = Kind("a text", _is_text)
 _NUMBER: Final = Kind("a number", _is_number)
 _COUNT: Final = Kind("a whole number above 0", _is_count)
+_SWITCH: Final = Kind("true or false", lambda value: isinstance(value, bool))
 _MESSAGES: Final = Kind(
     'a list with at least one message, such as [{"role": "user", "content": "Hello!"}]',
     lambda value: isinstance(value, list) and value != [],
 )
 _KINDS: Final[Mapping[Endpoint, Mapping[str, Kind]]] = {
-    "chat": {"messages": _MESSAGES},
+    "chat": {"messages": _MESSAGES, "stream": _SWITCH},
     "embeddings": {
         "input": Kind("a text, a list of texts, tokens, or a list of such lists", _is_input),
         "dimensions": _COUNT,
@@ -99,6 +100,7 @@ _KINDS: Final[Mapping[Endpoint, Mapping[str, Kind]]] = {
         "response_format": _TEXT,
         "speed": _NUMBER,
         "instructions": _TEXT,
+        "stream": _SWITCH,
         "stream_format": _one_of("audio", "sse"),
     },
     "transcriptions": {
@@ -107,6 +109,7 @@ _KINDS: Final[Mapping[Endpoint, Mapping[str, Kind]]] = {
         "response_format": _TEXT,
         "temperature": _NUMBER,
         "timestamp_granularities": Kind("a list of texts", _is_texts),
+        "stream": _SWITCH,
     },
     "images": {
         "prompt": Kind("the description of an image", _is_said),
@@ -115,5 +118,6 @@ _KINDS: Final[Mapping[Endpoint, Mapping[str, Kind]]] = {
         "response_format": _TEXT,
         "output_format": _TEXT,
         "background": _TEXT,
+        "stream": _SWITCH,
     },
 }

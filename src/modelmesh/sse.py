@@ -9,6 +9,7 @@ from modelmesh.types import Event
 
 MAX_EVENT: Final = 32 << 20
 _BOM: Final = b"\xef\xbb\xbf"
+_PASSED_OVER: Final = frozenset({b"", b"id", b"retry"})
 
 
 class EventTooLarge(ValueError):  # noqa: N818 - it reads as what it is
@@ -25,6 +26,8 @@ class Decoder:
         self._data: list[bytes] = []  # the data lines of the event that is still open
         self._data_size = 0
         self._name = ""
+        self._bare: list[bytes] = []  # the lines that are no fields
+        self._bare_size = 0
         self._began = False
         self._ended_by_cr = False
 
@@ -56,6 +59,11 @@ class Decoder:
         return events
 
     @property
+    def bare(self) -> bytes:
+        """What stood in the stream besides fields and comments; it is no part of any event."""
+        return b"\n".join(self._bare)
+
+    @property
     def _is_between_events(self) -> bool:
         open_or_new = self._line_size or self._data or self._name or not self._began
         return not (open_or_new or self._ended_by_cr)
@@ -79,6 +87,10 @@ class Decoder:
             self._check_size()
         elif field == b"event":
             self._name = value.removeprefix(b" ").decode(errors="replace")
+        elif field not in _PASSED_OVER:
+            self._bare.append(line)
+            self._bare_size += len(line)
+            self._check_size()
         return None
 
     def _close_event(self) -> Event | None:
@@ -87,7 +99,7 @@ class Decoder:
         return Event(name, b"\n".join(lines)) if lines else None
 
     def _check_size(self) -> None:
-        if self._line_size + self._data_size > self._max:
+        if self._line_size + self._data_size + self._bare_size > self._max:
             raise EventTooLarge(f"an event of the stream is larger than {self._max} bytes")
 
 

@@ -43,11 +43,21 @@ class Splitter(Protocol):
         ...
 
 
+class End(Event):
+    """What stands for the end of a stream of events: an object that stood bare in it, or nothing.
+
+    Google's servers write an error so.
+    """
+
+
 class EventSplitter(Decoder):
     """Server-sent events. Of one without a blank line behind it, only a whole one counts."""
 
     def end(self) -> list[Event]:
-        return [event for event in super().end() if _whole(event)]
+        last = [event for event in super().end() if _whole(event)]
+        bare = End("", self.bare)
+        told = bare.data.startswith(b"{") and _whole(bare)
+        return [*last, bare if told else End("", b"")]
 
 
 class Piece(Event):

@@ -21,7 +21,7 @@ class Provider(openai_compatible.Provider):
     connector = "acme.api.v1"
     name = "Acme"
     key_names = ("ACME_API_KEY",)
-    unsupported = frozenset({"seed"})
+    refuses = frozenset({"seed"})
 '''
 
 

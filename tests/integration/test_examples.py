@@ -12,12 +12,15 @@ import pytest
 import yaml
 from proxy_process import running_proxy
 
+from modelmesh.capabilities import meant_by_pool
 from modelmesh.connectors.providers.openai import Provider as OpenAI
 from modelmesh.testing.fake_provider import FakeProvider
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODELS = [*OpenAI.models, "gpt-4o-mini-tts"]
+POOLS = ("chat-completion", "embeddings", "text-to-speech", "speech-to-text", "image-generation")
 SAID = {
     "asynchronous": "Hello from",
     "embedded_proxy": "running: True",
@@ -44,7 +47,7 @@ def blocks(language: str) -> list[object]:
 
 @pytest.fixture
 async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider(models=[*OpenAI.models, "gpt-4o-mini-tts"]) as running:
+    async with FakeProvider(models=MODELS) as running:
         yield running
 
 
@@ -74,7 +77,8 @@ async def test_python_on_a_page_runs(code: str, vendor: FakeProvider, tmp_path: 
     shutil.copy(ROOT / "examples/modelmesh.yaml", tmp_path)
     config = {
         "providers": {"openai.llm.v1": {"base_url": vendor.url, "api_key": "sk-o"}},
-        "pools": {"chat-completion": {"capability": "chat-completion"}},
+        "models": {model: {"provider": "openai.llm.v1"} for model in MODELS},
+        "pools": {id_: {"capability": meant_by_pool(id_)} for id_ in POOLS},
     }
     async with running_proxy(config) as proxy:
         there = code.replace("http://localhost:8080", proxy.url)

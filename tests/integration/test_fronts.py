@@ -24,12 +24,6 @@ FRONTS = ["direct", "aiohttp"]
 FAULTS = ("ok", "stall-mid", "never-headers", "echo", "ok~delay=0.2")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def fresh(vendor: FakeProvider) -> None:
     vendor.reset()

@@ -99,12 +99,6 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def client(proxy: ProxyProcess) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as sdk:
-        yield sdk
-
-
 async def test_an_image_comes_in_base64(client: AsyncOpenAI, vendor: FakeProvider) -> None:
     made = await client.images.generate(
         model="good", prompt=PROMPT, n=2, size="1024x1536", quality="high", output_format="png"

@@ -41,12 +41,6 @@ WIRES = [
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def fresh(vendor: FakeProvider) -> None:
     vendor.reset()
@@ -74,12 +68,6 @@ async def proxy(
     }
     async with running_proxy(config) as running:
         yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def client(proxy: ProxyProcess) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as sdk:
-        yield sdk
 
 
 async def arriving(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -85,12 +85,6 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def client(proxy: ProxyProcess) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as sdk:
-        yield sdk
-
-
 @pytest.mark.parametrize("pool", VENDORS)
 async def test_a_vendor_of_its_own_wire_speaks(
     client: AsyncOpenAI, vendor: FakeProvider, pool: str

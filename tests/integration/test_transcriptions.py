@@ -47,12 +47,6 @@ WIRES = [
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def fresh(vendor: FakeProvider) -> None:
     vendor.reset()

@@ -20,8 +20,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletio
 
 import modelmesh
 from modelmesh.resources.arriving import AsyncEventStream, EventStream
+from modelmesh.resources.audio import AudioBytes, AudioStream
 from modelmesh.resources.models import ModelList
-from modelmesh.resources.speech import AudioBytes, AudioStream
 
 
 def synchronous(stream: bool) -> None:

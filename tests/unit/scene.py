@@ -29,7 +29,7 @@ class Vendor(Provider):
 class Picky(Vendor):
     """A vendor that refuses two parameters: one that is decisive and one that is a hint."""
 
-    unsupported = frozenset({"logprobs", "seed"})
+    refuses = frozenset({"logprobs", "seed"})
 
 
 def provider(name: str, kind: type[Provider] = Vendor) -> Provider:

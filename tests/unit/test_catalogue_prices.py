@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from modelmesh import catalogue
 from modelmesh.build import build
 from modelmesh.catalogue import LongPromptPrice, OffPeakPrice, Price, merged
-from modelmesh.catalogue.prices import DOLLARS, Hours, dollars_of, read_price
+from modelmesh.catalogue.prices import DOLLARS, Hours, read_price
 from modelmesh.clock import system_rng
 from modelmesh.config.load import load
 from modelmesh.errors import ConfigError
@@ -74,6 +74,10 @@ def test_quiet_hours_have_prices_of_their_own() -> None:
     assert weekdays.days == (1, 2, 3, 4, 5)
     assert ("10:00", "24:00") in weekdays.spans
     assert weekend == Hours(days=(6, 7), spans=(("00:00", "24:00"),))
+
+
+def dollars_of(price: Price) -> dict[str, float]:
+    return {name: sum_ for name in DOLLARS if (sum_ := getattr(price, name)) is not None}
 
 
 def test_every_price_is_sane() -> None:

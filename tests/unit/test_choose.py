@@ -58,7 +58,7 @@ import sys, modelmesh
 models = {{"m": {{"provider": "ours"}}}}
 client = modelmesh.create(config={{"providers": {{"ours": {PROVIDER}}}, "models": models}})
 try:
-    client.chat.completions.create(model="chat-completion", messages=[])
+    client.chat.completions.create(model="chat-completion", messages=[{{"role": "user"}}])
 except modelmesh.RoutingError:
     sys.exit("aiohttp" in sys.modules or "httptools" not in sys.modules)
 sys.exit("it should not have been answered")

@@ -30,10 +30,10 @@ def test_a_vendors_key_gives_its_provider_its_models_and_pools() -> None:
     assert config.providers == {
         "openai.llm.v1": schema.Provider(connector="openai.llm.v1", api_key=Secret("sk-1"))
     }
-    assert [model.model for model in config.models.values()] == list(vendor.models)
+    names = [model.model for model in config.models.values()]
+    assert names == [*vendor.models, "gpt-4o-mini-tts", "tts-1", "tts-1-hd"]
     assert config.pools["chat-completion"].capability == CHAT
     assert config.pools["embeddings"].capability == "representation.embeddings"
-    assert "text-to-speech" not in config.pools or any("tts" in m for m in vendor.models)
 
 
 def test_the_first_variable_that_is_set_wins() -> None:
@@ -191,10 +191,31 @@ def test_models_which_nobody_withdraws_go_before_those_that_end() -> None:
     assert ends == sorted(ends)
 
 
-def test_the_catalogues_models_are_used_only_for_what_is_asked_and_usual_ones_cannot() -> None:
-    assert "text-to-speech" not in detect({"OPENAI_API_KEY": "a"}).pools
+@pytest.mark.parametrize(
+    ("variables", "speaker"),
+    [
+        (["OPENAI_API_KEY"], "gpt-4o-mini-tts"),
+        (["MISTRAL_API_KEY"], "voxtral-mini-tts-latest"),
+        (["OPENAI_API_KEY", "GROQ_API_KEY"], "canopylabs/orpheus-v1-english"),
+    ],
+)
+def test_a_key_alone_is_enough_for_whatever_its_vendor_can(
+    variables: list[str], speaker: str
+) -> None:
+    config = detect(dict.fromkeys(variables, "a"))
+    found = build(config, state=State(), rng=Random()).pools["text-to-speech"]
+    assert found.targets[0].upstream == speaker
+
+
+def test_the_catalogues_models_are_used_only_for_what_usual_ones_cannot() -> None:
     both = detect({"OPENAI_API_KEY": "a"}, capabilities=["text-embeddings"])
     assert "text-embedding-3-large" not in both.models
+    assert "gpt-4o-mini-tts" not in detect({"OPENAI_API_KEY": "a", "GROQ_API_KEY": "b"}).models
+
+
+def test_a_vendor_that_is_asked_for_its_models_gets_none_of_the_catalogue() -> None:
+    azure = {"AZURE_OPENAI_API_KEY": "a", "AZURE_RESOURCE_NAME": "mine"}
+    assert detect(azure, capabilities=["text-to-speech"]).models == {}
 
 
 def test_a_capability_that_nobody_here_has_is_a_mistake_which_names_it() -> None:

@@ -721,6 +721,7 @@ async def test_a_misspelt_fault_is_refused_in_openais_shape(
         ("POST", "/v1/chat/completions", b"[]", 400),
         ("POST", "/v1/chat/completions", b'{"model":1}', 400),
         ("POST", "/v1/moderations", b'{"model":"ok"}', 404),
+        ("POST", "/v1/audio/speech", b'{"model":"ok","response_format":"mp4"}', 400),
     ],
 )
 async def test_what_it_does_not_serve_is_refused_in_openais_shape(

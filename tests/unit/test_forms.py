@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmesh.connectors.providers._form import form
+from modelmesh.errors import RequestError
 from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.errors import Refused
 from modelmesh.types import Upload
@@ -247,5 +248,5 @@ def test_a_stream_is_asked_for_by_true_and_by_nothing_else(text: str) -> None:
 def test_a_stream_asked_for_twice_is_left_to_be_refused() -> None:
     raw = FILE + field("stream", "true") * 2 + END
     body, _ = uploads.transcription(raw, {"content-type": KIND})
-    with pytest.raises(Refused, match="`stream` must be true or false"):
+    with pytest.raises(RequestError, match="`stream` must be true or false"):
         bodies.check("transcriptions", {"model": "m", **body})

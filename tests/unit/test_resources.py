@@ -17,7 +17,7 @@ from stories import Awaiting, Blocking, Story
 from modelmesh import MeshError, RequestError, RoutingError
 from modelmesh.clock import SystemClock
 from modelmesh.resources.arriving import Arriving
-from modelmesh.resources.speech import AudioBytes, Cutter
+from modelmesh.resources.audio import AudioBytes, Cutter
 from modelmesh.router import Reply
 from modelmesh.testing import transport as script
 from modelmesh.testing.transport import Scripted, ScriptedTransport

@@ -53,6 +53,8 @@ def test_what_makes_sense_is_let_through(endpoint: Endpoint, body: dict[str, Any
         ("embeddings", {"input": "a", "stream": True}, "stream"),
         ("speech", {"input": ["a"]}, "input"),
         ("speech", {"input": "a", "stream_format": "ndjson"}, "stream_format"),
+        ("chat", {"messages": MESSAGES, "stream": "yes"}, "stream"),
+        ("transcriptions", {"stream": 1}, "stream"),
         ("speech", {"input": "a", "voice": ""}, "voice"),
         ("speech", {"input": "a", "voice": {"name": "alloy"}}, "voice"),
         ("speech", {"input": "a", "speed": "fast"}, "speed"),

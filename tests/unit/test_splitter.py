@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelmesh.stream import EventSplitter, Piece, PieceSplitter, splitter
+from modelmesh.stream import End, EventSplitter, Piece, PieceSplitter, splitter
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import Reply, ScriptedReply, ScriptedTransport
 from modelmesh.types import Endpoint, Event, Request
@@ -68,3 +68,19 @@ def test_pieces_end_with_an_empty_one() -> None:
     assert made.feed(b"data: no event\n\n") == [Piece("", b"data: no event\n\n")]
     assert made.end() == [Piece("", b"")]
     assert not isinstance(Event("", b""), Piece)
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        (b"", b""),
+        (b'{\n "error": 1\n}', b'{\n "error": 1\n}'),
+        (b'{\n "error": ', b""),
+        (b"<html>", b""),
+    ],
+    ids=["nothing", "error", "half-an-error", "something-else"],
+)
+def test_events_end_with_what_stood_bare_among_them(last: bytes, end: bytes) -> None:
+    splitter = EventSplitter()
+    assert splitter.feed(b"data: 1\n\n" + last) == [Event("", b"1")]
+    assert splitter.end() == [End("", end)]

@@ -99,6 +99,16 @@ def test_what_a_stream_says(stream: bytes, events: list[Event]) -> None:
     assert decoded(one_by_one(stream)) == events
 
 
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_what_stands_bare_in_a_stream_is_kept_apart(size: int) -> None:
+    stream = b'data: 1\n\n: x\nid: 7\n{\r\n  "error": 2\n\n}\ndata: 3\n\n'
+    decoder = Decoder()
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    events = [event for piece in pieces for event in decoder.feed(piece)]
+    assert events == [Event("", b"1"), Event("", b"3")]
+    assert decoder.bare == b'{\n  "error": 2\n}'
+
+
 def test_an_event_is_given_as_soon_as_its_blank_line_is_there() -> None:
     decoder = Decoder()
     assert decoder.feed(b"data: x\r\n\r") == [Event("", b"x")]

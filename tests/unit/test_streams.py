@@ -231,6 +231,14 @@ async def test_an_error_in_the_middle_is_told_after_what_came_before_it_and_noth
     assert told.noted.word == K.RATE_LIMIT
 
 
+async def test_an_error_that_stands_bare_in_a_stream_is_told() -> None:
+    told = await scene([text("x"), b'{\n"error": {"message": "slow", "status": 429}\n}\n'])
+    await told.stream.begin()
+    await anext(told.stream)
+    with pytest.raises(ProviderError, match="slow"):
+        await anext(told.stream)
+
+
 async def test_nothing_behind_the_end_marker_is_given_or_waited_for() -> None:
     told = await scene([text("x"), STOP + DONE + text("never"), silence()])
     assert await told.all() == ["x", ""]

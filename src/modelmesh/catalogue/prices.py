@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import asdict, evolve, fields_dict, frozen
+from attrs import evolve, fields_dict, frozen
 
 
 @frozen(kw_only=True)
@@ -107,8 +107,3 @@ def merged(listed: Price | None, own: Mapping[str, Any]) -> Price | None:
         said["above"] = LongPromptPrice(**said["above"])
     flat = _FLAT if said.keys() & {"input", "output"} else {}
     return evolve(listed or Price(), **{**flat, **said})
-
-
-def dollars_of(price: Price) -> dict[str, float]:
-    """Return the sums of money that a price names."""
-    return asdict(price, filter=lambda at, value: at.name in DOLLARS and value is not None)

@@ -26,8 +26,8 @@ def models(
 ) -> Iterator[tuple[str, schema.Model]]:
     """Give the models asked for, or else the usual ones of all vendors.
 
-    `wanted` has capabilities. What no usual model can do, others from the catalogue will. Of one
-    name the second says in its id whose it is.
+    `wanted` has capabilities. What no usual model can do, of these and of the usual pools, others
+    from the catalogue will. Of one name the second says in its id whose it is.
 
     Raises:
         ConfigError: nobody is known to have one that was asked for.
@@ -44,16 +44,19 @@ def _usual(
 ) -> Iterator[tuple[str, str, str]]:
     usual = [(id_, name) for id_ in entries for name in vendors[id_].models]
     has = {path for id_, name in usual for path in catalogue.capabilities(id_, name)}
-    for node in wanted:
+    for node in dict.fromkeys([*wanted, *PREDEFINED_POOLS.values()]):
         if not _covers(node, has):
             usual += _others(node, vendors, entries)
     return ((name, id_, name) for id_, name in dict.fromkeys(usual))
 
 
 def _others(node: str, vendors: Vendors, entries: Entries) -> Iterator[tuple[str, str]]:
-    """Give the catalogue's models for a capability which is not asked for in a chat."""
+    """Give the catalogue's models for a capability which is not asked for in a chat.
+
+    A vendor without usual models is asked which it has.
+    """
     for id_ in entries:
-        if endpoint_of([node]) in vendors[id_].translators:
+        if vendors[id_].models and endpoint_of([node]) in vendors[id_].translators:
             # First those which nobody is about to withdraw.
             for facts in sorted(catalogue.models_of(id_), key=lambda facts: bool(facts.retires)):
                 if _covers(node, facts.capabilities):

@@ -23,7 +23,7 @@ class Access:
     def __init__(self, settings: Proxy) -> None:
         auth, cors = settings.auth, settings.cors
         tokens = [*auth.tokens, *([settings.token] if settings.token else [])]
-        self._tokens = [_encoded(token.reveal()) for token in tokens if token.reveal()]
+        self._tokens = [token for token in tokens if token.reveal()]
         self.needs_token = bool(tokens) if auth.enabled is None else auth.enabled
         self._origins = frozenset(cors.origins if cors.enabled else ())
         self.any_origin = "*" in self._origins
@@ -46,7 +46,7 @@ class Access:
         scheme, _, given = (authorization or "").partition(" ")
         token = _encoded(given.strip())
         # Every token is compared, and to its end, so that the time does not tell which was near.
-        matches = [hmac.compare_digest(token, known) for known in self._tokens]
+        matches = [hmac.compare_digest(token, _encoded(one.reveal())) for one in self._tokens]
         if scheme.lower() != "bearer" or not any(matches):
             raise Refused(
                 401,

@@ -81,12 +81,10 @@ def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
     if not _NOT_THE_CLIENTS.isdisjoint(body):
         name = next(name for name in body if name in _NOT_THE_CLIENTS)
         raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
-    model, stream = body.get("model"), body.get("stream")
+    model = body.get("model")
     if not isinstance(model, str) or not model:
         message = f"`model` must be the name of a pool, as a string; {MODELS_PATH} lists them."
         raise Refused(400, message, param="model")
-    if stream is not None and not isinstance(stream, bool):
-        raise Refused(400, "`stream` must be true or false.", param="stream")
     sanity.check(endpoint, body)
 
 

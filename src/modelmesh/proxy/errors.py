@@ -64,7 +64,9 @@ def error_headers(error: MeshError) -> dict[str, str]:
 
 
 def error_body(error: MeshError) -> bytes:
-    return json.dumps(error.body(), ensure_ascii=False, separators=(",", ":")).encode()
+    """Return the body which tells of an error. A header that it quotes may hold what is no text."""
+    text = json.dumps(error.body(), ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")
 
 
 def error_event(error: MeshError) -> bytes:

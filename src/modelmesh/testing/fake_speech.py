@@ -7,7 +7,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from modelmesh.testing.fake_answers import DONE, encode
+from modelmesh.testing.fake_answers import DONE, encode, error
 from modelmesh.testing.fake_wire import EVENTS, Exchange, Framing
 
 FORMATS: Final[Mapping[str, tuple[str, bytes]]] = {
@@ -29,7 +29,12 @@ def sound(format_: str = "mp3") -> bytes:
 
 
 async def ok(exchange: Exchange, *, chunks: int = 4, gap: float = 0.0) -> None:
-    """Speak well, in `chunks` pieces `gap` seconds apart."""
+    """Speak well, in `chunks` pieces `gap` seconds apart; a format nobody knows is refused."""
+    wanted = exchange.request.json.get("response_format") or "mp3"
+    if wanted not in FORMATS:
+        refusal = error(400, message=f"response_format {wanted!r} is none of {list(FORMATS)}.")
+        await exchange.answer(400, encode(refusal))
+        return
     parts = _parts(exchange.request.json, chunks)
     await _begin(exchange)
     for number, part in enumerate(parts):

@@ -18,12 +18,6 @@ EVIL = "https://evil.example"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def open_to_all(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     """Serve everybody, as without any settings."""
     async with running_proxy(one_vendor(vendor, "ok")) as running:

@@ -76,12 +76,6 @@ WAYS = ("strict", "default", "lenient")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     """Serve, in each of the three ways, a pool for each vendor and one for `groq` before `any`."""
     members = {**{name: [name] for name in VENDORS}, "both": ["groq", "any"]}

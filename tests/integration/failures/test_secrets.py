@@ -30,7 +30,7 @@ from modelmesh.connectors import registry
 from modelmesh.portal import Portal
 from modelmesh.proxy.server import ProxyServer
 from modelmesh.testing.fake_provider import FakeProvider
-from modelmesh.types import Request, Secret
+from modelmesh.types import Request, Secret, Upload
 
 
 @pytest.fixture
@@ -77,12 +77,15 @@ async def test_case_43_a_wrong_configuration_is_complained_of_without_its_keys(
 
 
 def test_case_43_a_key_is_in_no_address() -> None:
-    request = Request(id="r", model="m", body={"model": "m", "messages": MESSAGES})
+    upload = Upload(name="a.mp3", content=b"sound")
+    asked = {"input": "Hello", "messages": MESSAGES, "prompt": "a cat", "voice": "alloy"}
     for connector, vendor in registry.available("providers").items():
         provider = vendor("p", base_url="https://vendor.example/v1")
-        sent = provider.request(request, model="m", key=Secret(KEY), drop=frozenset())
-        listing = provider.models_request(Secret(KEY))
-        for one in (sent, listing):
+        made = [provider.models_request(Secret(KEY))]
+        for endpoint in provider.endpoints:
+            request = Request(id="r", model="m", body=asked, endpoint=endpoint, upload=upload)
+            made.append(provider.request(request, model="m", key=Secret(KEY), drop=frozenset()))
+        for one in made:
             if one is not None:
                 assert KEY not in one.url, connector
                 assert KEY in str(dict(one.headers)), connector

@@ -34,12 +34,6 @@ def pool_of(fault: str, *, stream: bool, sdk: bool = False) -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     pools = [
         pool_of(fault, stream=stream, sdk=sdk)

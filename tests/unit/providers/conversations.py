@@ -94,6 +94,15 @@ CONVERSATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "turns of one role in a row": {
         "messages": [say("user", "One."), say("user", "Two."), say("user", "Three?")]
     },
+    "an answer comes back with all its fields": {
+        "messages": [
+            say("user", "Is it?"),
+            say("assistant", "It is.", refusal=None, annotations=[], audio=None, tool_calls=None),
+            say("user", "And that?"),
+            say("assistant", None, refusal="I had rather not say.", annotations=[]),
+            say("user", "Why not?"),
+        ]
+    },
     "the assistant speaks first": {
         "messages": [say("assistant", "Hello, I am here."), say("user", "Well then?")]
     },

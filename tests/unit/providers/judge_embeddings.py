@@ -8,6 +8,7 @@ import base64
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import trial
@@ -17,8 +18,7 @@ from recordings import Exchange
 from request_rules_openai import words
 
 from modelmesh.errors import ProviderError
-from modelmesh.shape import DECISIVE
-from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
+from modelmesh.types import Answer, HttpReply, HttpRequest, Request
 
 Body = Mapping[str, Any]
 
@@ -54,6 +54,8 @@ _PATHS: Final[Mapping[str, str]] = {
     "cohere.api.v1": "/v2/embed",
     "google.gemini.v1": ":batchEmbedContents",
 }
+
+_request = partial(trial.request_of, endpoint="embeddings")
 
 
 def complaints(exchange: Exchange) -> list[str]:
@@ -108,12 +110,7 @@ def sent_complaints(exchange: Exchange) -> list[str]:
 
 def sent(connector: str, body: Body, model: str) -> HttpRequest | None:
     """Return what the library sends; None where the model cannot take the request."""
-    request = _request(body, model)
-    provider = trial.translator(connector)
-    drop = provider.lacks(request, model)
-    if drop & DECISIVE:
-        return None
-    return provider.request(request, model=model, key=Secret("key"), drop=drop)
+    return trial.sent_by(trial.translator(connector), _request(body, model))
 
 
 def request_complaints(connector: str, made: HttpRequest) -> list[str]:
@@ -204,12 +201,6 @@ def _usage_complaints(answer: Answer, counted: Body, tokens: int) -> Iterator[st
         yield f"the library counts {answer.usage}, the vendor {tokens}"
     if (counted["prompt_tokens"], counted["total_tokens"]) != (tokens, tokens):
         yield f"the client is told of {counted}, the vendor counts {tokens}"
-
-
-def _request(body: Body, model: str) -> Request:
-    named = {**body, "model": model}
-    raw = json.dumps(named).encode()
-    return Request(id="r", model=model, body=named, raw=raw, endpoint="embeddings")
 
 
 def _gemini(body: Body) -> Iterator[str]:

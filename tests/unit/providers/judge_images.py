@@ -6,6 +6,7 @@ Each function returns complaints, as those in `judge` do. The measure is what Op
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import trial
@@ -15,8 +16,7 @@ from recordings import Exchange
 from request_rules_openai import words
 
 from modelmesh.errors import ProviderError
-from modelmesh.shape import DECISIVE
-from modelmesh.types import Answer, HttpRequest, Request, Secret, Usage
+from modelmesh.types import Answer, HttpRequest, Request, Usage
 
 Body = Mapping[str, Any]
 
@@ -34,6 +34,8 @@ _RATIOS: Final[Mapping[str, frozenset[str]]] = {
     "xai.api.v1": words("1:1 3:4 4:3 9:16 16:9 2:3 3:2 9:19.5 19.5:9 9:20 20:9 1:2 2:1 auto"),
     "google.gemini.v1": words("1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9"),
 }
+
+_request = partial(trial.request_of, endpoint="images")
 
 
 def complaints(exchange: Exchange) -> list[str]:
@@ -80,12 +82,7 @@ def sent_complaints(exchange: Exchange) -> list[str]:
 
 def sent(connector: str, body: Body, model: str) -> HttpRequest | None:
     """Return what the library sends; None where the model cannot take the request."""
-    request = _request(body, model)
-    provider = trial.translator(connector)
-    drop = provider.lacks(request, model)
-    if drop & DECISIVE:
-        return None
-    return provider.request(request, model=model, key=Secret("key"), drop=drop)
+    return trial.sent_by(trial.translator(connector), _request(body, model))
 
 
 def request_complaints(connector: str, made: HttpRequest) -> list[str]:
@@ -135,12 +132,6 @@ def asked(exchange: Exchange) -> Request:
         texts = [part["text"] for turn in body["contents"] for part in turn["parts"]]
         body = {"prompt": " ".join(texts)}
     return _request({**body, "model": exchange.model}, exchange.model)
-
-
-def _request(body: Body, model: str) -> Request:
-    named = {**body, "model": model}
-    raw = json.dumps(named).encode()
-    return Request(id="r", model=model, body=named, raw=raw, endpoint="images")
 
 
 def _gemini(body: Body) -> Iterator[str]:

@@ -20,11 +20,10 @@ from recordings import Exchange, crumbs
 from request_rules_openai import words
 
 from modelmesh.errors import ProviderError
-from modelmesh.shape import DECISIVE
 from modelmesh.stream import splitter
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import Reply, ScriptedReply, ScriptedTransport
-from modelmesh.types import Chunk, HttpRequest, Request, Secret
+from modelmesh.types import Chunk, HttpRequest, Request
 
 Body = Mapping[str, Any]
 
@@ -179,12 +178,7 @@ def sent(
     connector: str, request: Request, options: Body = MappingProxyType({})
 ) -> HttpRequest | None:
     """Return what the library sends; None where the vendor cannot take the request."""
-    provider = speaker(connector, options)
-    drop = provider.lacks(request, request.model)
-    if drop & DECISIVE:
-        return None
-    made: HttpRequest = provider.request(request, model=request.model, key=Secret("key"), drop=drop)
-    return made
+    return trial.sent_by(speaker(connector, options), request)
 
 
 def speaker(connector: str, options: Body = MappingProxyType({})) -> Any:

@@ -23,7 +23,7 @@ from recordings import Exchange, awkward_pieces, boundaries, crumbs, half_ways
 from modelmesh.errors import ProviderError
 from modelmesh.shape import DECISIVE
 from modelmesh.testing.transport import cut
-from modelmesh.types import Answer, HttpRequest, Request, Secret, Usage
+from modelmesh.types import Answer, HttpRequest, Request, Usage
 
 Body = Mapping[str, Any]
 
@@ -155,11 +155,7 @@ def sent_complaints(exchange: Exchange) -> list[str]:
 
 def sent(connector: str, body: Body, model: str) -> HttpRequest | None:
     """Return what the library sends; None where the model cannot take the request."""
-    request, provider = _request({**body, "model": model}), trial.translator(connector)
-    drop = provider.lacks(request, model)
-    if drop & DECISIVE:
-        return None
-    return provider.request(request, model=model, key=Secret("key"), drop=drop)
+    return trial.sent_by(trial.translator(connector), _request({**body, "model": model}))
 
 
 def _json_complaints(answer: Answer, form: str, said: Body) -> Iterator[str]:

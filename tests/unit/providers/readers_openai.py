@@ -83,7 +83,7 @@ def _finish(word: Any, *, mends: bool) -> str:
 def _usage(said: Mapping[str, Any]) -> Usage | None:
     """Whatever of the total is not the prompt is the completion."""
     counts = said.get("usage") or (said.get("x_groq") or {}).get("usage")
-    if not counts:
+    if not counts or "prompt_tokens" not in counts:
         return None
     prompt = counts["prompt_tokens"]
     completion = (counts.get("total_tokens") or prompt + counts["completion_tokens"]) - prompt

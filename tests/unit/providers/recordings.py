@@ -56,6 +56,7 @@ JUDGED: Final = ("chat", "chat_stream", "error")
 
 ELSEWHERE: Final = {
     "embeddings": ("/embeddings", "/embed", ":batchEmbedContents", ":embedContent"),
+    "models": ("/models",),
     "image": ("/images/generations", "/images/edits", ":generateContent"),
     "speech": ("/audio/speech", "/tts"),
     "transcription": ("/audio/transcriptions", "/stt", "/v1/listen", "/v1/speech-to-text"),
@@ -67,13 +68,9 @@ An edit of an image is answered as a new one is, and an embedding in Cohere's ol
 """
 
 _NO_ENDPOINT: Final = "an endpoint which the library does not have"
-_TO_COME: Final = "its rules are still to be written"
 _OTHER_FRAMING: Final = "a stream without alt=sse, which the connector always asks for"
 _OTHER_API: Final = "an API of the vendor's which its connector does not use"
 
-_BY_ENDPOINT: Final = {
-    "image_stream": _TO_COME,
-}
 _BY_PATH: Final = {
     "cohere": ("/v2/chat",),
     "anthropic": ("/v1/messages",),
@@ -82,7 +79,6 @@ _BY_PATH: Final = {
 _COMPATIBLE_PATHS: Final = ("/chat/completions",)
 _BY_CASE: Final = {
     "e3fbd270": "the fixture has lost the empty lines between its events",
-    "5cc15679": "its error is no event: it stands bare in the stream, which no SSE reader sees",
 }
 
 
@@ -170,14 +166,19 @@ class Exchange:
 
     @cached_property
     def events(self) -> Sequence[tuple[int, Mapping[str, Any]]]:
-        """The objects of a stream, each with the place where its event ends, in bytes."""
-        found, at = [], 0
+        """The objects of a stream, each with the place where its event ends, in bytes.
+
+        The last may stand bare in it, as an error does at Google.
+        """
+        found, at, bare = [], 0, b""
         for line in self.body.splitlines(keepends=True):
             at += len(line)
             written = line.removeprefix(b"data:").strip()
             if line.startswith(b"data:") and written.startswith(b"{"):
                 found.append((at, json.loads(written)))
-        return found
+            elif bare or line.startswith(b"{"):
+                bare += line
+        return [*found, (at, json.loads(bare))] if bare else found
 
     @property
     def left_out(self) -> str | None:
@@ -190,10 +191,7 @@ class Exchange:
         reasons = (
             (self.vendor not in CONNECTORS, "no connector serves this endpoint of the vendor yet"),
             (self.case in _BY_CASE, _BY_CASE.get(self.case)),
-            (
-                self.endpoint not in {*JUDGED, *ELSEWHERE},
-                _BY_ENDPOINT.get(self.endpoint, _NO_ENDPOINT),
-            ),
+            (self.endpoint not in {*JUDGED, *ELSEWHERE}, _NO_ENDPOINT),
             (self.endpoint != "error" and not own, _OTHER_API),
             (self.content["response"].get("framing", "sse") != "sse", _OTHER_FRAMING),
         )

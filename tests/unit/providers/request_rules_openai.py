@@ -8,6 +8,7 @@ https://console.groq.com/docs/openai, https://docs.mistral.ai/api, https://docs.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import dropwhile, pairwise
 from typing import Any, Final
 
 Body = Mapping[str, Any]
@@ -39,6 +40,12 @@ _MISTRAL: Final = words(
     tools tool_choice presence_penalty frequency_penalty n prediction parallel_tool_calls
     prompt_mode safe_prompt guardrails prompt_cache_key reasoning_effort"""
 )
+_ANSWERS: Final = {
+    "groq.api.v1": words("role content name tool_calls function_call reasoning"),
+    "cerebras.api.v1": words("role content name tool_calls reasoning"),
+    "fireworks.api.v1": words("role content name tool_calls reasoning_content"),
+}
+"""The fields of an assistant's message at vendors which refuse all others."""
 _MISTRAL_MESSAGES: Final = {
     "system": frozenset({"role", "content"}),
     "user": frozenset({"role", "content"}),
@@ -54,6 +61,8 @@ def compatible_complaints(connector: str, body: Body) -> Iterator[str]:
         yield "there are no messages"
     for number, message in enumerate(messages):
         yield from (f"message {number}: {text}" for text in _message_complaints(message))
+        if connector in _ANSWERS and message.get("role") == "assistant":
+            yield from unknown(message, _ANSWERS[connector], f"message {number}")
     yield from results_complaints(messages)
     refused = _REFUSED.get(connector, frozenset())
     names, also = _OF_REASONING.get(connector, (re.compile("(?!)"), frozenset()))
@@ -64,6 +73,8 @@ def compatible_complaints(connector: str, body: Body) -> Iterator[str]:
         yield from _mistral_complaints(body)
     if connector == "groq.api.v1":
         yield from _groq_complaints(body)
+    if connector == "perplexity.api.v1":
+        yield from _alternation_complaints(messages)
 
 
 def results_complaints(messages: Sequence[Body]) -> Iterator[str]:
@@ -112,6 +123,15 @@ def _mistral_complaints(body: Body) -> Iterator[str]:
     last = messages[-1] if messages else {}
     if last.get("role") not in ("user", "tool") and not last.get("prefix"):
         yield f"the last message is the {last.get('role')}'s"
+
+
+def _alternation_complaints(messages: Sequence[Body]) -> Iterator[str]:
+    """After the system message(s) the user and the assistant take turns (Perplexity)."""
+    roles = [message.get("role") for message in messages]
+    talk = list(dropwhile(lambda role: role == "system", roles))
+    yield from (f"{one} follows {one}" for one, other in pairwise(talk) if one == other != "tool")
+    if "system" in talk:
+        yield "the system speaks within the conversation"
 
 
 def _groq_complaints(body: Body) -> Iterator[str]:

@@ -388,6 +388,12 @@ def test_an_error_with_status_200_is_an_error() -> None:
             "Your credit balance is too low to access the API",
             ErrorKind.QUOTA_EXHAUSTED,
         ),
+        (
+            400,
+            "invalid_request_error",
+            "This organization has been disabled.",
+            ErrorKind.BAD_KEY,
+        ),
         (401, "authentication_error", "invalid x-api-key", ErrorKind.BAD_KEY),
         (402, "billing_error", "pay", ErrorKind.QUOTA_EXHAUSTED),
         (403, "permission_error", "no", ErrorKind.NO_PERMISSION),

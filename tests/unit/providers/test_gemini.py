@@ -32,6 +32,7 @@ from readers import GEMINI
 from recordings import WIRE, recorded
 
 from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.stream import End
 from modelmesh.types import Chunk, Event, HttpReply, Usage
 
 CALL = {"functionCall": {"name": "f", "args": {"x": 1}}}
@@ -342,6 +343,32 @@ def test_stop_at_every_piece_ends_no_stream() -> None:
     chunks = heard(*pieces, said(candidate(reason="RECITATION")))
     finishes = [one["choices"][0]["finish_reason"] for one in payloads(chunks)]
     assert finishes == [None, None, "content_filter"]
+
+
+def test_stop_at_every_piece_ends_a_stream_behind_which_nothing_follows() -> None:
+    decoder = gemini().decoder(request=asking(stream=True), model="real", wall=WALL)
+    for piece in ("A", "B"):
+        body = json.dumps(said(candidate(text(piece)))).encode()
+        assert not any(chunk.finished for chunk in decoder.feed(Event("", body)))
+    (last,) = decoder.feed(End("", b""))
+    assert last.finished
+    assert json.loads(last.payload)["choices"][0]["finish_reason"] == "stop"
+    assert not decoder.feed(End("", b""))
+
+
+def test_a_stream_that_ends_before_it_told_why_has_no_end() -> None:
+    decoder = gemini().decoder(request=asking(stream=True), model="real", wall=WALL)
+    assert not decoder.feed(End("", b""))
+    body = json.dumps(said(candidate(text("A"), reason=None), **COUNTED)).encode()
+    decoder.feed(Event("", body))
+    assert not decoder.feed(End("", b""))
+
+
+def test_stop_after_a_piece_without_it_ends_a_stream_though_nothing_was_counted() -> None:
+    first, last = said(candidate(text("A"), reason=None)), said(candidate(text("B")))
+    assert [chunk.finished for chunk in heard(first, last)] == [False, False, True]
+    other = said(candidate(text("A"), reason=None, index=1), candidate(text("B"), index=0))
+    assert not any(chunk.finished for chunk in heard(other, last))
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -326,6 +326,20 @@ def test_pieces_of_thoughts_have_a_place_by_which_sdks_put_them_together() -> No
     assert [one["index"] for one in details] == [0, 0, 1, 7]
 
 
+def test_each_annotation_has_a_place_of_its_own() -> None:
+    said = [{"role": "assistant", "annotations": [{"type": "url_citation"}]} for _ in "ab"]
+    chunks = heard("openrouter", *map(chunk, said), chunk({"content": "x"}), chunk(finish="stop"))
+    places = [one["index"] for delta in deltas(chunks) for one in delta.get("annotations", ())]
+    assert places == [0, 1]
+
+
+@pytest.mark.parametrize("vendor", ["nvidia", "openrouter", "openai_compatible"])
+def test_a_role_without_a_word_is_none(vendor: str) -> None:
+    said = [{"role": "", "content": "x"}, {"role": "", "content": "y"}, {"role": "", "content": ""}]
+    chunks = heard(vendor, *map(chunk, said), chunk({"role": ""}, finish="stop"))
+    assert [delta.get("role") for delta in deltas(chunks)] == ["assistant", None, None, None]
+
+
 def test_deepseeks_thoughts_pass_untouched() -> None:
     piece = json.dumps(chunk({"content": None, "reasoning_content": "hm"})).encode()
     assert fed("deepseek", SOUND[0], piece, piece)[-1].payload == piece

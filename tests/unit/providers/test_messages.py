@@ -111,6 +111,50 @@ def test_case_36_a_developer_is_the_system_where_the_role_is_unknown(vendor: str
         assert arrived(knows_it, talk) == talk
 
 
+@pytest.mark.parametrize("vendor", ["groq", "cerebras", "fireworks", "mistral"])
+def test_an_answer_comes_back_without_the_fields_which_a_vendor_refuses(vendor: str) -> None:
+    said: dict[str, Any] = {"annotations": [], "audio": None, "images": []}
+    answer = {"role": "assistant", "content": "x", **said}
+    assert arrived(vendor, [TALK[0], answer])[1] == {"role": "assistant", "content": "x"}
+    refused = {"role": "assistant", "content": None, "refusal": "No.", **said}
+    assert arrived(vendor, [TALK[0], refused])[1] == {"role": "assistant", "content": "No."}
+
+
+def test_case_36_perplexitys_users_and_assistants_take_turns() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://x.test/p.png"}}
+    talk = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "One."},
+        {"role": "user", "content": [picture]},
+        {"role": "assistant", "content": "A."},
+        {"role": "assistant", "content": "B."},
+        {"role": "system", "content": "Be terse."},
+        {"role": "user", "content": "Two?"},
+    ]
+    assert arrived("perplexity", talk) == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": [{"type": "text", "text": "One."}, picture]},
+        {"role": "assistant", "content": "A.\n\nB."},
+        {"role": "user", "content": "<system>Be terse.</system>\n\nTwo?"},
+    ]
+
+
+def test_what_the_system_says_in_parts_stays_in_parts_within_a_conversation() -> None:
+    parts = [{"type": "text", "text": "Be terse."}]
+    talk = [TALK[0], {"role": "system", "content": parts}]
+    (turn,) = arrived("perplexity", talk)
+    texts = [part["text"] for part in turn["content"]]
+    assert texts == ["Hi", "<system>", "Be terse.", "</system>"]
+
+
+def test_a_conversation_in_which_they_take_turns_passes_as_its_bytes() -> None:
+    talk = [{"role": "system", "content": "\u00e9"}, TALK[0], {"role": "assistant", "content": "x"}]
+    body = {"model": "virtual", "messages": talk}
+    assert sent("perplexity", talk) == json.dumps({**body, "model": "real"}).encode()
+
+
 def test_mistral_gets_short_ids_and_the_results_still_belong_to_their_calls() -> None:
     calls = [{**CALL, "id": id_} for id_ in ("call_1", "toolu_01", "a1B2c3D4e")]
     results = [{**RESULT, "tool_call_id": call["id"]} for call in reversed(calls)]
@@ -149,7 +193,17 @@ def test_a_call_that_is_required_has_the_vendors_word(vendor: str) -> None:
         assert json.loads(sent(vendor, [], tool_choice=told))["tool_choice"] == told
 
 
-@pytest.mark.parametrize("odd", ["x", None, [1], [{"role": ["a"]}], [{"tool_calls": {"id": 1}}]])
-@pytest.mark.parametrize("vendor", ["mistral", "groq", "deepseek"])
+ODD = [
+    "x",
+    None,
+    [1],
+    [{"role": ["a"]}, {"role": ["a"]}],
+    [{"tool_calls": {"id": 1}}],
+    [{"role": "user", "content": 1}, {"role": "user", "content": "x"}, {"role": "system"}],
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("vendor", ["mistral", "groq", "deepseek", "perplexity"])
 def test_messages_which_are_none_are_left_to_the_vendor_to_refuse(vendor: str, odd: Any) -> None:
     assert json.loads(sent(vendor, odd))["model"] == "real"

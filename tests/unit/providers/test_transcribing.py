@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transcribing_wire import Body, answered, asking, fields, heard, told, vendor
 
-from modelmesh.connectors.providers._transcripts import Decoder, counted, read
+from modelmesh.connectors.providers._transcript_reading import Decoder, counted, read
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.shape import DECISIVE
 from modelmesh.types import Answer, Event

@@ -158,7 +158,7 @@ def test_a_vendor_has_its_line_in_the_documentation(vendor: Any) -> None:
     for name in (*vendor.key_names, *vendor.url_names, *vendor.option_names.values()):
         assert f"`{name}`" in lines[0]
     chats = issubclass(vendor, VENDORS[HERE])
-    lacking = vendor.unsupported if chats and vendor.accepts is None else ()
+    lacking = vendor.refuses if chats and vendor.accepts is None else ()
     for name in lacking:
         assert f"`{name}`" in lines[0]
 

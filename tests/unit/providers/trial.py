@@ -30,7 +30,16 @@ from modelmesh.stream import EventSplitter, Stream
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import ScriptedTransport, Step, cut, stream
 from modelmesh.timers import Timers
-from modelmesh.types import Answer, HttpReply, HttpRequest, Provider, Request, Secret, Usage
+from modelmesh.types import (
+    Answer,
+    Endpoint,
+    HttpReply,
+    HttpRequest,
+    Provider,
+    Request,
+    Secret,
+    Usage,
+)
 
 BY_MODULE: Final = {
     vendor.__module__.rpartition(".")[2]: id_
@@ -155,13 +164,22 @@ def sent(connector: str, body: Mapping[str, Any], model: str) -> HttpRequest | N
 
     None where the model cannot take the request, so that it goes to no such target.
     """
-    made = translator(connector)
+    return sent_by(translator(connector), request_of(body, model))
+
+
+def request_of(body: Mapping[str, Any], model: str, endpoint: Endpoint = "chat") -> Request:
+    """Return a request as the proxy reads it."""
     named = {**body, "model": model}
-    request = Request(id="r", model=model, body=named, raw=json.dumps(named).encode())
-    drop = made.lacks(request, model)
+    raw = json.dumps(named).encode()
+    return Request(id="r", model=model, body=named, raw=raw, endpoint=endpoint)
+
+
+def sent_by(made: Provider, request: Request) -> HttpRequest | None:
+    """Return what a translator sends for a request; None where its model cannot take that."""
+    drop = made.lacks(request, request.model)
     if drop & DECISIVE:
         return None
-    return made.request(request, model=model, key=Secret("key"), drop=drop)
+    return made.request(request, model=request.model, key=Secret("key"), drop=drop)
 
 
 def sent_complaints(exchange: Exchange) -> list[str]:

@@ -14,15 +14,8 @@ from typing import Any, Final
 
 from attrs import field
 
-from modelmesh.connectors.providers._parts import (
-    Part,
-    Text,
-    faulty,
-    obj,
-    parts_of,
-    said_in,
-    text_at,
-)
+from modelmesh.connectors.providers._parts import Part, Text, parts_of, said_in
+from modelmesh.connectors.providers._strict import faulty, object_at, text_at
 from modelmesh.connectors.providers._tools import Choice, Tool, choice_of, tools_of
 from modelmesh.values import value
 
@@ -145,22 +138,28 @@ def is_legacy(body: Mapping[str, Any]) -> bool:
     return bool(body.get("functions")) and not body.get("tools")
 
 
+def asks_for_json(body: Mapping[str, Any]) -> bool:
+    """Whether an answer has to be JSON, as far as that can be told without reading it strictly."""
+    wanted = body.get("response_format")
+    return isinstance(wanted, Mapping) and wanted.get("type") != "text"
+
+
 def format_of(body: Mapping[str, Any]) -> Format | None:
     """Return the JSON which an answer has to be; None for text."""
     wanted = body.get("response_format")
     if wanted is None:
         return None
-    match obj(wanted, "response_format").get("type"):
+    match object_at(wanted, "response_format").get("type"):
         case "text":
             return None
         case "json_object":
             return Format()
         case "json_schema":
             where = "response_format.json_schema"
-            spec = obj(wanted.get("json_schema"), where)
+            spec = object_at(wanted.get("json_schema"), where)
             name, strict = spec.get("name"), spec.get("strict")
             return Format(
-                schema=obj(spec.get("schema"), f"{where}.schema"),
+                schema=object_at(spec.get("schema"), f"{where}.schema"),
                 name=name if isinstance(name, str) and name else "answer",
                 description=text_at(spec, "description", where),
                 strict=strict if isinstance(strict, bool) else None,
@@ -175,7 +174,7 @@ def _turns(messages: Any) -> Iterator[Turn]:
     last = ""
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
-        turn = _turn(obj(message, where), where, names, last)
+        turn = _turn(object_at(message, where), where, names, last)
         if isinstance(turn, Assistant) and turn.calls:
             names |= {call.id: call.name for call in turn.calls}
             last = turn.calls[-1].id
@@ -216,15 +215,17 @@ def _calls(message: Mapping[str, Any], where: str) -> Iterator[Call]:
         raise faulty(f"{where}.tool_calls", "must be a list")
     for number, call in enumerate(calls or ()):
         place = f"{where}.tool_calls[{number}]"
-        id_ = obj(call, place).get("id")
+        id_ = object_at(call, place).get("id")
         if not isinstance(id_, str) or not id_:
             raise faulty(f"{place}.id", "must be a text")
-        yield _call(id_, obj(call.get("function"), f"{place}.function"), f"{place}.function", call)
+        yield _call(
+            id_, object_at(call.get("function"), f"{place}.function"), f"{place}.function", call
+        )
     old = message.get("function_call")
     if not calls and old is not None:
         place = f"{where}.function_call"
         # A call of this kind has no id, so its place has to do.
-        yield _call(where, obj(old, place), place, old)
+        yield _call(where, object_at(old, place), place, old)
 
 
 def _call(id_: str, function: Mapping[str, Any], where: str, fields: Mapping[str, Any]) -> Call:

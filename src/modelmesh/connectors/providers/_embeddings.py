@@ -1,4 +1,4 @@
-"""Embeddings over OpenAI's wire. https://platform.openai.com/docs/api-reference/embeddings."""
+"""Embeddings on OpenAI's wire. https://platform.openai.com/docs/api-reference/embeddings."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -6,20 +6,20 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._vectors import (
     check_count,
-    counts_of,
     inputs_lacking,
     kind_of,
     numbers_in,
     packed,
+    usage_fields,
     usage_in,
 )
-from modelmesh.connectors.providers._vendor import NONE, Call, body_of
+from modelmesh.connectors.providers._vendor import NONE, Draft, body_of
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, Request, StreamDecoder
@@ -67,11 +67,11 @@ class Embeddings:
             body, tokens=self.tokens, most=self.most
         )
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Translate a request: only the model's name is replaced where that is all it takes."""
         told = self.told(request, model, drop)
         sent = spliced(request.raw, model) if told == request.body else None
-        return Call(path=self.path, body=sent or dumps({**told, "model": model}))
+        return Draft(path=self.path, body=sent or dumps({**told, "model": model}))
 
     def told(self, request: Request, model: str, drop: frozenset[str]) -> dict[str, Any]:
         """Return what the vendor is told, by its own names."""
@@ -111,7 +111,7 @@ class Embeddings:
                 for index, entry in enumerate(entries)
             ],
             "model": body.get("model") or model,
-            "usage": {**counts_of(usage), **_said(body.get("usage"))},
+            "usage": {**usage_fields(usage), **_said(body.get("usage"))},
         }
         return Answer(body=reply.body.lstrip() if new == body else dumps(new), usage=usage)
 

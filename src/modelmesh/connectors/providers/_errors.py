@@ -16,8 +16,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from modelmesh.connectors.providers._error_body import Said, said
 from modelmesh.connectors.providers._resets import pause
-from modelmesh.connectors.providers._said import Said, said
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.types import HttpReply
 
@@ -223,28 +223,28 @@ _STATUS: Final = (
 """Signs by status alone."""
 
 
-def failure(reply: HttpReply, *, wall: float | None, own: Iterable[Sign] = ()) -> ProviderError:
-    """Return what a reply that is an error means; `own` are the signs of this vendor alone."""
+def failure(reply: HttpReply, *, wall: float | None, signs: Iterable[Sign] = ()) -> ProviderError:
+    """Return what a reply that is an error means; `signs` are those of this vendor alone."""
     if reply.status in range(200, 300):
         words = said(reply.body, None, reply.headers)
-        return _meaning(words, wall=wall, own=own, otherwise=ErrorKind.BAD_ANSWER)
-    return _meaning(said(reply.body, reply.status, reply.headers), wall=wall, own=own)
+        return _meaning(words, wall=wall, signs=signs, otherwise=ErrorKind.BAD_ANSWER)
+    return _meaning(said(reply.body, reply.status, reply.headers), wall=wall, signs=signs)
 
 
-def failure_in_stream(payload: bytes, *, own: Iterable[Sign] = ()) -> ProviderError:
+def failure_in_stream(payload: bytes, *, signs: Iterable[Sign] = ()) -> ProviderError:
     """Return what an error which came instead of a piece of an answer means."""
-    return _meaning(said(payload, None, {}), wall=None, own=own)
+    return _meaning(said(payload, None, {}), wall=None, signs=signs)
 
 
 def _meaning(
     failed: Said,
     *,
     wall: float | None,
-    own: Iterable[Sign],
+    signs: Iterable[Sign],
     otherwise: ErrorKind = ErrorKind.SERVER_ERROR,
 ) -> ProviderError:
-    signs = (*own, *_WORDS, *_WORDING, *_STATUS)
-    kind = next((sign.kind for sign in signs if sign.fits(failed)), otherwise)
+    known = (*signs, *_WORDS, *_WORDING, *_STATUS)
+    kind = next((sign.kind for sign in known if sign.fits(failed)), otherwise)
     limited = kind in (ErrorKind.RATE_LIMIT, ErrorKind.QUOTA_EXHAUSTED)
     retry_after = pause(failed.headers, failed.message, wall=wall, limited=limited)
     retryable = _should_retry(failed)

@@ -1,4 +1,4 @@
-"""Images, by OpenAI's own wire, and how a vendor's departs from it.
+"""Images on OpenAI's wire.
 
 https://platform.openai.com/docs/api-reference/images/create,
 https://platform.openai.com/docs/api-reference/images-streaming for what comes as events.
@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._sizes import Size, size_of
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._usage import tokens_of
-from modelmesh.connectors.providers._vendor import NONE, Call, body_of
+from modelmesh.connectors.providers._vendor import NONE, Draft, body_of
 from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
@@ -41,7 +42,6 @@ _NOTHING_ASKED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType(
     {
         "background": ("auto", "opaque"),
         "moderation": ("auto",),
-        "n": (1,),
         "partial_images": (0,),
         "quality": ("auto",),
         "size": ("auto",),
@@ -56,13 +56,13 @@ _DONE: Final = b"[DONE]"
 
 @frozen(kw_only=True)
 class Images:
-    """OpenAI's own wire, as a vendor has it.
+    """OpenAI's own wire, and how a vendor's differs from it.
 
     Attributes:
         path: where images are asked for.
-        refuses: parameters which it refuses.
-        accepts: the only parameters which it takes, where it has an API of its own.
-        takes: parameters of which it takes these values only.
+        refuses: parameters which it does not take.
+        accepts: the only parameters which it takes, where it refuses what it does not know.
+        values: parameters of which it takes these values only.
         words: parameters which it has other words for, and these.
         sized: how it is told a size; None from it for one it cannot make. By `size` where absent.
         base64_only: how the names of those models begin which give base64 and nothing else, and
@@ -73,7 +73,7 @@ class Images:
     path: str = "/images/generations"
     refuses: frozenset[str] = frozenset()
     accepts: frozenset[str] | None = None
-    takes: Mapping[str, AbstractSet[str]] = MappingProxyType({})
+    values: Mapping[str, AbstractSet[str]] = MappingProxyType({})
     words: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     sized: Callable[[Size], Json | None] | None = None
     base64_only: tuple[str, ...] = ()
@@ -84,17 +84,17 @@ class Images:
         lacking = {name for name in self._refused(body, model) if _asks_something(name, body[name])}
         if body.get("response_format") == _BASE64 and self._gives_base64(model):
             lacking.discard("response_format")
-        lacking |= {name for name, values in self.takes.items() if _is_none_of(body, name, values)}
+        lacking |= {name for name, values in self.values.items() if _is_none_of(body, name, values)}
         if self._size(body) == {}:
             lacking.add("size")
         return frozenset(lacking)
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Translate a request: only the model's name is replaced where that is all it takes."""
         told = self.told(request, model, drop)
         same = {"model": request.model, **told} == request.body
         sent = spliced(request.raw, model) if same else None
-        return Call(path=self.path, body=sent or dumps({"model": model, **told}))
+        return Draft(path=self.path, body=sent or dumps({"model": model, **told}))
 
     def told(self, request: Request, model: str, drop: frozenset[str]) -> dict[str, Any]:
         """Return what this vendor is told of a request besides the model, in its own words."""
@@ -160,7 +160,7 @@ class Decoder:
     A sketch is something of the answer. The events' bytes pass through as they are.
     """
 
-    _own: Sequence[Sign]
+    _signs: Sequence[Sign]
     _wanted: int
     _completed: int = field(default=0, init=False)
 
@@ -169,7 +169,7 @@ class Decoder:
         payload = event.data.replace(b"\n", b" ").strip()
         if not payload or payload == _DONE:
             return ()
-        body = told_in(event.name, payload, self._own)
+        body = told_in(event.name, payload, self._signs)
         self._completed += str(body.get("type")).endswith(".completed")
         return (
             Chunk(
@@ -208,8 +208,8 @@ def filtered(why: str) -> ProviderError:
 
 
 def _asks_something(name: str, value: Any) -> bool:
-    """Whether a parameter with this value asks for anything that would not happen without it."""
-    return value is not None and value != "" and value not in _NOTHING_ASKED.get(name, ())
+    """Whether a parameter asks for anything, by what is true of images as well."""
+    return asks_something(name, value) and value not in _NOTHING_ASKED.get(name, ())
 
 
 def _is_none_of(body: Json, name: str, values: AbstractSet[str]) -> bool:

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from modelmesh.connectors.providers._calls import Calls
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._glance import TIERS
+from modelmesh.connectors.providers._mending_calls import Calls, numbered, unnumbered
 from modelmesh.connectors.providers._stream import Decoder, choices_of, has_content, notable
 from modelmesh.connectors.providers._usage import counts_of, restated, usage_of, wants_usage
 from modelmesh.connectors.providers._writing import Ending
@@ -34,8 +34,12 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
 """Reasons to finish."""
 
 _ROLE: Final = {"role": "assistant"}
+_THOUGHTS: Final = "reasoning_details"
+_LISTS: Final = frozenset({"annotations", _THOUGHTS})
 _DELTA: Final = b'"delta"'
-_ODD: Final = notable(rb"|role|tool_calls|reasoning(?:_details)?", otherwise=rb'|content"\s*:\s*\[')
+_ODD: Final = notable(
+    rb"|annotations|role|tool_calls|reasoning(?:_details)?", otherwise=rb'|content"\s*:\s*\['
+)
 
 
 def mended_answer(body: Object, *, words: Mapping[str, str], request: Request, wall: float) -> Any:
@@ -45,11 +49,11 @@ def mended_answer(body: Object, *, words: Mapping[str, str], request: Request, w
         number = choice.get("index")
         said = _Choice(Calls(f"{request.id}/{place}"))
         ending = Ending.of(choice.get("finish_reason"), words)
-        message = {"content": None, **said.mended(_numbered(choice.get("message")), ending)}
+        message = {"content": None, **said.mended(numbered(choice.get("message")), ending)}
         new = {
             **choice,
             "index": number if isinstance(number, int) else place,
-            "message": _unnumbered(message, choice.get("message")),
+            "message": unnumbered(message, choice.get("message")),
         }
         choices.append({**new, **ending.fields(called=bool(said.calls.calls), legacy=False)})
     names = _names(body, "chat.completion", request, wall)
@@ -61,14 +65,14 @@ class MendingDecoder(Decoder):
 
     def __init__(
         self,
-        own: Iterable[Sign] = (),
+        signs: Iterable[Sign] = (),
         *,
         choices: int = 1,
         words: Mapping[str, str] = WORDS,
         request: Request,
         wall: float,
     ) -> None:
-        super().__init__(own, choices=choices)
+        super().__init__(signs, choices=choices)
         self._notable = self._is_odd
         self._words = words
         self._request = request
@@ -140,8 +144,8 @@ class MendingDecoder(Decoder):
         said, reason = self._said[number], choice.get("finish_reason")
         ending = Ending.of(reason, self._words) if reason and not said.ended else None
         delta = said.mended(choice.get("delta"), ending)
-        if isinstance(delta.get("reasoning_details"), list):
-            delta["reasoning_details"] = said.placed(delta["reasoning_details"])
+        for name in _LISTS & delta.keys():
+            delta[name] = said.placed(name, delta[name])
         if said.ended and not has_content({"delta": delta}):
             return None
         new = {**choice, "index": number, "delta": delta}
@@ -182,7 +186,7 @@ class _Choice:
     calls: Calls
     began: bool = False
     ended: bool = False
-    _kinds: dict[str, int] = field(factory=dict)
+    _places: dict[str, dict[Any, int]] = field(factory=dict)
 
     def mended(self, said: Any, ending: Ending | None) -> dict[str, Any]:
         """Return a message, or the next piece of one; `ending` is there with the last."""
@@ -190,7 +194,7 @@ class _Choice:
         if not self.began:
             message = {**_ROLE, **message, **_ROLE}
             self.began = True
-        elif message.get("role"):
+        elif message.get("role") is not None:
             del message["role"]
         _put_in_texts(message)
         pieces = message.get("tool_calls")
@@ -200,14 +204,24 @@ class _Choice:
             message["tool_calls"] = new
         return message
 
-    def placed(self, details: Sequence[Any]) -> list[Any]:
-        """Give pieces of thoughts a place each, by which OpenAI's SDKs put lists together."""
+    def placed(self, name: str, pieces: Any) -> Any:
+        """Give pieces of a list a place each, by which OpenAI's SDKs put it together.
+
+        Thoughts of a type go on in theirs, and every annotation is one of its own.
+        """
+        if not isinstance(pieces, list):
+            return pieces
         return [
-            {**one, "index": self._kinds.setdefault(str(one.get("type")), len(self._kinds))}
+            {**one, "index": self._place(name, one)}
             if isinstance(one, dict) and not isinstance(one.get("index"), int)
             else one
-            for one in details
+            for one in pieces
         ]
+
+    def _place(self, name: str, piece: Object) -> int:
+        places = self._places.setdefault(name, {})
+        kind = str(piece.get("type")) if name == _THOUGHTS else len(places)
+        return places.setdefault(kind, len(places))
 
 
 def _put_in_texts(message: dict[str, Any]) -> None:
@@ -226,28 +240,6 @@ def _text(parts: Any, kind: str) -> str:
         return parts if isinstance(parts, str) else ""
     fitting = [p for p in parts if isinstance(p, dict) and p.get("type") == kind]
     return "".join(_text(part.get(kind), "text") for part in fitting)
-
-
-def _numbered(message: Any) -> Any:
-    """Give each call of a whole message a place of its own."""
-    calls = message.get("tool_calls") if isinstance(message, dict) else None
-    if not isinstance(calls, list):
-        return message
-    placed = [{**c, "index": n} if isinstance(c, dict) else c for n, c in enumerate(calls)]
-    return {**message, "tool_calls": placed}
-
-
-def _unnumbered(message: dict[str, Any], said: Any) -> dict[str, Any]:
-    """Take the places away again from those calls of a whole message which came without."""
-    if not isinstance(message.get("tool_calls"), list):
-        return message
-    calls = [
-        {name: value for name, value in new.items() if name != "index" or "index" in old}
-        if isinstance(old, dict)
-        else old
-        for new, old in zip(message["tool_calls"], said["tool_calls"], strict=True)
-    ]
-    return {**message, "tool_calls": calls}
 
 
 def _object(body: Object, names: Object, choices: Sequence[Object], counts: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ had a part in it: what a model thought, signatures, plans. Each vendor gets back
 it is worthless, and some refuse the request for it.
 """
 
+import operator
 import re
 from base64 import b32encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,8 +33,12 @@ STATE: Final = frozenset(
 FOREIGN: Final = frozenset({"extra_content", "thinking_blocks", "tool_plan"})
 """Those of vendors with an API of their own, which nobody else can read."""
 
+SPOKEN: Final = frozenset({"role", "content", "tool_calls"})
+"""What an assistant's message consists of; answers have more, which some vendors refuse back."""
+
 _THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
 
+_TURNS: Final = frozenset({"user", "assistant"})
 _NINE: Final = re.compile(r"[a-zA-Z0-9]{9}")
 _NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -49,6 +54,9 @@ class Messages:
         takes_null: whether an assistant's message may have fields which are null.
         developer: whether the role is known; else what a developer says, the system says.
         short_ids: whether ids of calls have to be nine letters and digits.
+        alternate: whether the user and the assistant have to take turns after what the system says.
+            Then messages of one role in a row are one, and what the system says later is part of
+            the user's turn, between `<system>` tags.
 
     """
 
@@ -58,12 +66,13 @@ class Messages:
     takes_null: bool = True
     developer: bool = True
     short_ids: bool = False
+    alternate: bool = False
     _idle: bool = field(init=False)
 
     @_idle.default
     def _takes_all(self) -> bool:
         refuses = self.takes or self.refuses or self.needs or self.short_ids
-        return not refuses and self.takes_null and self.developer
+        return not (refuses or self.alternate) and self.takes_null and self.developer
 
     def cleaned(self, messages: Any) -> Any:
         """Return the messages as the vendor takes them: the same object where nothing changes."""
@@ -71,7 +80,9 @@ class Messages:
             return messages
         ids = _short_ids(messages) if self.short_ids else _NO_IDS
         clean = [self._cleaned(message, ids) for message in messages]
-        same = all(new is old for new, old in zip(clean, messages, strict=True))
+        if self.alternate:
+            clean = _alternating(clean)
+        same = len(clean) == len(messages) and all(map(operator.is_, clean, messages))
         return messages if same else clean
 
     def _cleaned(self, message: Any, ids: Mapping[str, str]) -> Any:
@@ -96,6 +107,8 @@ class Messages:
         }
         if role == "assistant":
             clean = {**self.needs, **clean}
+            if "refusal" not in clean and message.get("refusal") and not message.get("content"):
+                clean["content"] = message["refusal"]
         if isinstance(clean.get("tool_calls"), list):
             clean["tool_calls"] = [self._cleaned_call(call, ids) for call in clean["tool_calls"]]
         if "tool_call_id" in clean:
@@ -109,6 +122,52 @@ class Messages:
         if "id" in clean:
             clean["id"] = _shortened(clean["id"], ids)
         return clean
+
+
+def _alternating(messages: Sequence[Any]) -> list[Any]:
+    """Return a conversation in which the user and the assistant take turns."""
+    turns: list[Any] = []
+    for message in messages:
+        later = turns and _role(message) == "system" != _role(turns[-1])
+        turn = _tagged(message) if later else message
+        if turns and _role(turn) == _role(turns[-1]) in _TURNS:
+            turn = _joined(turns.pop(), turn)
+        turns.append(turn)
+    return turns
+
+
+def _role(message: Any) -> str:
+    """Return the role of a message whose content can be joined with another's, else ""."""
+    if not isinstance(message, dict) or "tool_calls" in message:
+        return ""
+    role = message.get("role")
+    sound = isinstance(message.get("content"), str | list | None)
+    return role if sound and isinstance(role, str) else ""
+
+
+def _tagged(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the system says as a part of the user's turn."""
+    said = message.get("content") or ""
+    if isinstance(said, list):
+        said = [_text("<system>"), *said, _text("</system>")]
+    else:
+        said = f"<system>{said}</system>"
+    return {**message, "role": "user", "content": said}
+
+
+def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = [told for told in (one.get("content"), other.get("content")) if told]
+    if any(isinstance(told, list) for told in said):
+        return {**one, "content": [part for told in said for part in _parts(told)]}
+    return {**one, "content": "\n\n".join(said)}
+
+
+def _parts(content: Any) -> list[Any]:
+    return content if isinstance(content, list) else [_text(content)]
+
+
+def _text(text: str) -> Mapping[str, str]:
+    return {"type": "text", "text": text}
 
 
 def holds(message: Mapping[str, Any], names: Iterable[str]) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import field
 
-from modelmesh.errors import RequestError
+from modelmesh.connectors.providers._strict import faulty, object_at, text_at
 from modelmesh.values import value
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -57,26 +57,6 @@ class Media:
 Part = Text | Media
 
 
-def faulty(where: str, what: str) -> RequestError:
-    """Return the error for a malformed request: the place, and what is wrong there."""
-    return RequestError(f"{where} {what}", param=where)
-
-
-def obj(value: Any, where: str) -> Mapping[str, Any]:
-    """Return a value which has to be an object."""
-    if not isinstance(value, dict):
-        raise faulty(where, "must be an object")
-    return value
-
-
-def text_at(fields: Mapping[str, Any], name: str, where: str) -> str:
-    """Return a field which has to be a text, "" where it is missing or null."""
-    text = fields.get(name)
-    if text is not None and not isinstance(text, str):
-        raise faulty(f"{where}.{name}", "must be a text")
-    return text or ""
-
-
 def parts_of(content: Any, where: str, *, empty: bool = False) -> Sequence[Part]:
     """Read a message's content; where `empty`, null or none at all will do."""
     if content is None and empty:
@@ -86,7 +66,7 @@ def parts_of(content: Any, where: str, *, empty: bool = False) -> Sequence[Part]
     if not isinstance(content, list):
         raise faulty(where, "must be a text or a list of parts")
     places = ((part, f"{where}[{number}]") for number, part in enumerate(content))
-    parts = [_part(obj(part, place), place) for part, place in places]
+    parts = [_part(object_at(part, place), place) for part, place in places]
     return tuple(part for part in parts if part is not None)
 
 
@@ -112,7 +92,11 @@ def _part(part: Mapping[str, Any], where: str) -> Part | None:
             return Text(text=text_at(part, kind, where), fields=part)
         case "image_url":
             image = part.get("image_url")
-            url = image if isinstance(image, str) else obj(image, f"{where}.image_url").get("url")
+            url = (
+                image
+                if isinstance(image, str)
+                else object_at(image, f"{where}.image_url").get("url")
+            )
             return _linked("image", url, f"{where}.image_url.url", part)
         case "input_audio":
             return _sound(part, f"{where}.input_audio")
@@ -137,7 +121,7 @@ def _linked(kind: Literal["image", "file"], url: Any, where: str, part: Mapping[
 
 
 def _sound(part: Mapping[str, Any], where: str) -> Media:
-    sound = obj(part.get("input_audio"), where)
+    sound = object_at(part.get("input_audio"), where)
     data, form = text_at(sound, "data", where), text_at(sound, "format", where)
     if not data or not form:
         raise faulty(where, "must have data and a format")
@@ -146,7 +130,7 @@ def _sound(part: Mapping[str, Any], where: str) -> Media:
 
 
 def _file(part: Mapping[str, Any], where: str) -> Media:
-    file = obj(part.get("file"), where)
+    file = object_at(part.get("file"), where)
     data, name = text_at(file, "file_data", where), text_at(file, "filename", where)
     id_ = text_at(file, "file_id", where)
     if id_:

@@ -17,9 +17,9 @@ from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._parameters import asks_something
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import told_in
-from modelmesh.connectors.providers._usage import tokens_of, usage_of
-from modelmesh.connectors.providers._vendor import NONE, Call
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.connectors.providers._usage import token_counts, tokens_of, usage_of
+from modelmesh.connectors.providers._vendor import NONE, Draft
+from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LONG
 from modelmesh.stream import Piece
@@ -121,7 +121,7 @@ class Speaker:
 
 @frozen(kw_only=True)
 class Speech(Speaker):
-    """OpenAI's own words.
+    """OpenAI's own wire, and how a vendor's differs from it.
 
     Attributes:
         usual: the format it makes where none is named.
@@ -134,7 +134,7 @@ class Speech(Speaker):
     asking: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     eventless: tuple[str, ...] = ()
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Return the request's own bytes where nothing has to change."""
         body, changed = request.body, self._changed(request.body, model)
         without = drop | self.refuses | {name for name in body if body[name] is None}
@@ -144,13 +144,13 @@ class Speech(Speaker):
         if raw is None:
             kept = {name: value for name, value in body.items() if name not in without}
             raw = dumps({**kept, **changed, "model": model})
-        return Call(path=self.path, body=raw)
+        return Draft(path=self.path, body=raw)
 
     def decoder(
         self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
     ) -> StreamDecoder:
         """Return the decoder of sound that comes as bytes or in events."""
-        return Decoder(events=request.stream, kind=self.kind_of(request.body), own=signs)
+        return Decoder(events=request.stream, kind=self.kind_of(request.body), signs=signs)
 
     def _changed(self, body: Mapping[str, Any], model: str) -> dict[str, Any]:
         """Return the parameters which have to say something else."""
@@ -189,7 +189,7 @@ class Sound:
     def end(self, usage: Usage | None = None, payload: bytes = b"") -> Chunk:
         """Return the chunk for the end, which `payload` tells of where that is an event."""
         if not self._heard:
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor answered without any sound")
+            raise bad_answer("no sound")
         if not self._events:
             return Chunk(finished=True, usage=usage)
         return Chunk(payload=payload or dumps(_done(usage)), finished=True, usage=usage)
@@ -199,12 +199,7 @@ def _done(usage: Usage | None) -> Mapping[str, Any]:
     """Return the event of the end. Who does not know what it took does not say."""
     if usage is None:
         return {"type": _DONE}
-    counts = {
-        "input_tokens": usage.prompt,
-        "output_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-    }
-    return {"type": _DONE, "usage": counts}
+    return {"type": _DONE, "usage": token_counts(usage)}
 
 
 def _is_openais(done: Mapping[str, Any]) -> bool:
@@ -216,10 +211,10 @@ def _is_openais(done: Mapping[str, Any]) -> bool:
 class Decoder(Sound):
     """Decodes one stream of OpenAI's wire: bytes, whose kind the vendor tells, or events."""
 
-    def __init__(self, *, events: bool, kind: str, own: Iterable[Sign] = ()) -> None:
+    def __init__(self, *, events: bool, kind: str, signs: Iterable[Sign] = ()) -> None:
         super().__init__(events=events)
         self._kind_in_events = kind
-        self._own = own
+        self._signs = signs
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
@@ -230,7 +225,7 @@ class Decoder(Sound):
             return ()
         if payload == _END:
             return (Chunk(finished=self._heard),)
-        body = told_in(event.name, payload, self._own)
+        body = told_in(event.name, payload, self._signs)
         kind = body.get("type") or event.name
         if kind == _DELTA:
             return (self._delta(payload, body),)
@@ -244,8 +239,12 @@ class Decoder(Sound):
         if self._events and "type" in body and "audio" in body:
             self._heard = self._heard or bool(sound)
             return Chunk(payload=payload, content=bool(sound))
-        try:
-            content = base64.b64decode(sound or "", validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the audio is no base64") from None
-        return self.sound(content, self._kind_in_events)
+        return self.sound(decoded(sound or ""), self._kind_in_events)
+
+
+def decoded(text: Any) -> bytes:
+    """Return the sound in base64. Raises ProviderError where it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise bad_answer("sound that is no base64") from None

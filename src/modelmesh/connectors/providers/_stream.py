@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign, failure_in_stream
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._usage import usage_of
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import read_object
@@ -53,13 +53,13 @@ class Decoder:
     """
 
     def __init__(
-        self, own: Iterable[Sign] = (), *, choices: int = 1, shows_usage: bool = True
+        self, signs: Iterable[Sign] = (), *, choices: int = 1, shows_usage: bool = True
     ) -> None:
         """`choices` is how many answers were asked for, each of which has an end.
 
         A chunk with nothing but usage is shown to those who asked for it.
         """
-        self._own = own
+        self._signs = signs
         self._shows_usage = shows_usage
         self._choices = choices
         self._ended: set[str] = set()
@@ -98,15 +98,15 @@ class Decoder:
         return (Chunk(finished=True),)
 
     def _read(self, name: str, payload: bytes) -> Mapping[str, Any]:
-        body = told_in(name, payload, self._own)
-        raise_if_broken(body, self._own)
+        body = told_in(name, payload, self._signs)
+        raise_if_broken(body, self._signs)
         return body
 
 
 def told_in(
     name: str,
     payload: bytes,
-    own: Iterable[Sign],
+    signs: Iterable[Sign],
     fails: Callable[[Mapping[str, Any]], bool] = tells_of_failure,
 ) -> Mapping[str, Any]:
     """Return the object which an event holds. Raises ProviderError for an error, or for none.
@@ -115,7 +115,7 @@ def told_in(
     """
     body = read_object(payload)
     if name == "error" or (body is not None and fails(body)):
-        raise failure_in_stream(payload, own=own)
+        raise failure_in_stream(payload, signs=signs)
     if body is None:
         raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
     return body
@@ -127,14 +127,14 @@ def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
 
 
-def raise_if_broken(body: Mapping[str, Any], own: Iterable[Sign] = ()) -> None:
+def raise_if_broken(body: Mapping[str, Any], signs: Iterable[Sign] = ()) -> None:
     """Raise ProviderError if a choice has an error, or ended because its vendor gave up.
 
     Groq has a field of its own for why a stream stopped early (`XGroq` in its SDK).
     """
     for part in (body.get("x_groq"), *choices_of(body)):
         if isinstance(part, dict) and part.get("error"):
-            raise failure_in_stream(json.dumps({"error": part["error"]}).encode(), own=own)
+            raise failure_in_stream(json.dumps({"error": part["error"]}).encode(), signs=signs)
     for choice in choices_of(body):
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason in _BROKEN:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from attrs import field
 
-from modelmesh.connectors.providers._parts import faulty, obj, text_at
+from modelmesh.connectors.providers._strict import faulty, object_at, text_at
 from modelmesh.values import value
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -49,19 +49,28 @@ def tools_of(body: Mapping[str, Any]) -> tuple[Sequence[Tool], Sequence[Mapping[
             raise faulty(name, "must be a list")
     if not tools:
         places = enumerate(old or ())
-        return tuple(_tool(obj(one, f"functions[{i}]"), f"functions[{i}]") for i, one in places), ()
+        return tuple(
+            _tool(object_at(one, f"functions[{i}]"), f"functions[{i}]") for i, one in places
+        ), ()
     found: list[Tool] = []
     others: list[Mapping[str, Any]] = []
     for number, tool in enumerate(tools):
         where = f"tools[{number}]"
-        if obj(tool, where).get("type") == "function":
-            function = obj(tool.get("function"), f"{where}.function")
+        if object_at(tool, where).get("type") == "function":
+            function = object_at(tool.get("function"), f"{where}.function")
             found.append(_tool(function, f"{where}.function", tool))
         elif isinstance(tool.get("type"), str):
             others.append(tool)
         else:
             raise faulty(f"{where}.type", "must be a text")
     return tuple(found), tuple(others)
+
+
+def has_other_tools(body: Mapping[str, Any]) -> bool:
+    """Whether there are tools which are no functions."""
+    tools = body.get("tools")
+    listed = tools if isinstance(tools, list) else []
+    return any(isinstance(tool, Mapping) and tool.get("type") != "function" for tool in listed)
 
 
 def choice_of(body: Mapping[str, Any]) -> Choice | None:
@@ -104,6 +113,6 @@ def _tool(function: Mapping[str, Any], where: str, tool: Mapping[str, Any] = _NO
 
 def _schema(parameters: Any, where: str) -> Mapping[str, Any]:
     """Return the schema of a function's arguments; one without any has it in several spellings."""
-    if parameters is None or obj(parameters, where).get("type") == "null" or not parameters:
+    if parameters is None or object_at(parameters, where).get("type") == "null" or not parameters:
         return {"type": "object", "properties": {}}
     return parameters if "type" in parameters else {"type": "object", **parameters}

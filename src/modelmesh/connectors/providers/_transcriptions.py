@@ -1,4 +1,4 @@
-"""Transcriptions as OpenAI has them: a form goes out, JSON or text comes back.
+"""Transcriptions on OpenAI's wire: a form goes out, JSON or text comes back.
 
 https://platform.openai.com/docs/api-reference/audio/createTranscription. An answer passes as it
 came where it is what the client asked for; else it is read, and written in the form asked for.
@@ -10,19 +10,14 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
-from modelmesh.connectors.providers._said import tells_of_failure
-from modelmesh.connectors.providers._subtitles import (
-    PLAIN,
-    TEXTS,
-    TIMED,
-    Transcript,
-    written,
-)
-from modelmesh.connectors.providers._transcripts import Decoder, read, sound
+from modelmesh.connectors.providers._transcript import Transcript
+from modelmesh.connectors.providers._transcript_forms import PLAIN, TEXTS, TIMED, written
+from modelmesh.connectors.providers._transcript_reading import Decoder, read, sound
 from modelmesh.connectors.providers._usage import tokens_of
-from modelmesh.connectors.providers._vendor import NONE, Call, Next
+from modelmesh.connectors.providers._vendor import NONE, Draft, Next
 from modelmesh.errors import RequestError, bad_answer
 from modelmesh.json_text import read_object
 from modelmesh.types import Answer, HttpReply, Request, StreamDecoder, Upload
@@ -81,35 +76,40 @@ def upload_of(request: Request) -> Upload:
 
 @frozen(kw_only=True)
 class Transcriptions:
-    """OpenAI's wire, and how a vendor's departs from it."""
+    """OpenAI's own wire, and how a vendor's differs from it.
+
+    Attributes:
+        path: where transcripts are made.
+        refuses: parameters which it does not take.
+        accepts: the only parameters which it takes, where it refuses what it does not know.
+        implied: parameters which it refuses because it does what they ask for anyway.
+        timed_without: parameters which it does not take where times are wanted.
+        renamed: parameters which it knows by another name.
+        asking: the forms which can be had of it; None: it is asked for whatever the client wants.
+        streams: it sends events. Else who wants some gets the whole transcript as one.
+        own_json: its JSON is all its own, and never what the client wants.
+        models: models which differ, by how their names begin.
+
+    """
 
     path: str = "/audio/transcriptions"
-    takes: frozenset[str] | None = None
-    """The only parameters which it takes."""
     refuses: frozenset[str] = frozenset()
-    """Parameters which it refuses."""
-    renamed: Mapping[str, str] = NONE
-    """Parameters which it knows by another name."""
-    asking: Asking | None = None
-    """The forms which can be had of it; None: it is asked for whatever the client wants."""
-    streams: bool = True
-    """It sends events. Else a client that wants some gets the whole transcript as one."""
+    accepts: frozenset[str] | None = None
     implied: frozenset[str] = frozenset()
-    """Parameters which it does not take because it does what they ask for anyway."""
     timed_without: frozenset[str] = frozenset()
-    """Parameters which it does not take where times are wanted."""
+    renamed: Mapping[str, str] = NONE
+    asking: Asking | None = None
+    streams: bool = True
     own_json: bool = False
-    """Its JSON is all its own, and never what the client wants."""
     models: Mapping[str, "Transcriptions"] = MappingProxyType({})
-    """Models which differ, by how their names begin."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model's vendor does not take."""
         wire, wanted = self._wire_of(model), form_of(request)
         asked = {name for name, told in request.body.items() if told not in _UNASKED}
         lacking = asked & wire.refuses
-        if wire.takes is not None:
-            lacking |= asked - wire.takes - _ALWAYS
+        if wire.accepts is not None:
+            lacking |= asked - wire.accepts - _ALWAYS
         if wanted not in (wire.asking or {wanted}):
             lacking.add("response_format")
         if wanted in TIMED:
@@ -118,20 +118,20 @@ class Transcriptions:
             lacking.discard("timestamp_granularities")
         return frozenset(lacking - wire.implied)
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Return the form to send: the file's bytes as they came."""
         wire = self._wire_of(model)
         named = {wire.renamed.get("model", "model"): model}
-        fields = {**wire.fields(request, drop), **named}
+        fields = {**wire.told(request, drop), **named}
         sent = form(fields, upload_of(request), seed=request.id)
-        return Call(path=wire.path, body=sent.body, content_type=sent.content_type)
+        return Draft(path=wire.path, body=sent.body, content_type=sent.content_type)
 
-    def fields(self, request: Request, drop: frozenset[str]) -> dict[str, Any]:
+    def told(self, request: Request, drop: frozenset[str]) -> dict[str, Any]:
         """Return what a vendor is told beside the model and the file."""
         wanted = self.wanted(request)
         left_out = {*drop, *self.refuses, *self.implied, "model", "response_format"}
-        if self.takes is not None:
-            left_out |= request.body.keys() - self.takes - _ALWAYS
+        if self.accepts is not None:
+            left_out |= request.body.keys() - self.accepts - _ALWAYS
             if wanted != "verbose_json":
                 left_out.add("timestamp_granularities")
         if not (request.stream and self.streams):

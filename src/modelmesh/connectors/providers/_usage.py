@@ -10,6 +10,7 @@ away.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from modelmesh.connectors.providers._fields import count_in, object_in
 from modelmesh.types import Usage
 
 CACHED: Final = frozenset(
@@ -20,8 +21,6 @@ CACHED: Final = frozenset(
         "cache_read_input_tokens",
     }
 )
-
-
 _REASONING: Final = "reasoning_tokens"
 
 MISPLACED: Final = CACHED | {_REASONING}
@@ -33,18 +32,18 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
     counts = counts_of(body)
     if counts is None:
         return None
-    prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
+    prompt, completion = count_in(counts, "prompt_tokens"), count_in(counts, "completion_tokens")
     if not prompt and not completion:
         return None
-    reasoning = _count(_inner(counts, "completion_tokens_details"), _REASONING)
-    if reasoning and _count(counts, "total_tokens") == prompt + completion + reasoning:
+    reasoning = count_in(object_in(counts.get("completion_tokens_details")), _REASONING)
+    if reasoning and count_in(counts, "total_tokens") == prompt + completion + reasoning:
         completion += reasoning
-    beside = _count(counts, _REASONING)
+    beside = count_in(counts, _REASONING)
     if not reasoning and beside <= completion:  # more cannot be part of it
         reasoning = beside
-    cached = _count(_inner(counts, "prompt_tokens_details"), "cached_tokens")
+    cached = count_in(object_in(counts.get("prompt_tokens_details")), "cached_tokens")
     for name in CACHED & counts.keys():
-        cached = max(cached, _count(counts, name))
+        cached = max(cached, count_in(counts, name))
     return Usage(
         prompt=prompt,
         completion=completion,
@@ -61,14 +60,23 @@ def wants_usage(body: Mapping[str, Any]) -> bool:
 
 def tokens_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the usage as the endpoints beside chat write it; None where there is none."""
-    counts = _inner(body, "usage")
-    prompt, completion = _count(counts, "input_tokens"), _count(counts, "output_tokens")
+    counts = object_in(body.get("usage"))
+    prompt, completion = count_in(counts, "input_tokens"), count_in(counts, "output_tokens")
     return Usage(prompt=prompt, completion=completion) if prompt or completion else None
+
+
+def token_counts(usage: Usage) -> dict[str, int]:
+    """Return the usage as the endpoints beside chat write it."""
+    return {
+        "input_tokens": usage.prompt,
+        "output_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+    }
 
 
 def counts_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return a vendor's own counts in a reply or a chunk; None where there are none."""
-    counts = body.get("usage") or _inner(body, "x_groq").get("usage")
+    counts = body.get("usage") or object_in(body.get("x_groq")).get("usage")
     return counts if isinstance(counts, dict) and counts else None
 
 
@@ -91,17 +99,7 @@ def restated(counts: Mapping[str, Any]) -> Mapping[str, Any]:
         ("completion_tokens_details", _REASONING, usage.reasoning),
     )
     for place, name, count in parts:
-        inner = _inner(counts, place)
+        inner = object_in(counts.get(place))
         if count or inner.get(name):
             new[place] = {**inner, name: count}
     return counts if new == counts else new
-
-
-def _inner(counts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    inner = counts.get(name)
-    return inner if isinstance(inner, dict) else {}
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    count = counts.get(name)
-    return max(0, count) if isinstance(count, int) else 0

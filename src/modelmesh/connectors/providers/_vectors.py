@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
-from modelmesh.connectors.providers._parts import faulty
+from modelmesh.connectors.providers._strict import faulty
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_MANY, TOKENS
@@ -114,12 +114,12 @@ def answer_of(
             for index, each in enumerate(numbers)
         ],
         "model": model,
-        "usage": counts_of(usage),
+        "usage": usage_fields(usage),
     }
     return Answer(body=dumps(body), usage=usage)
 
 
-def counts_of(usage: Usage | None) -> dict[str, int]:
+def usage_fields(usage: Usage | None) -> dict[str, int]:
     """Return the counts as OpenAI has them. Clients rely on them, so none are zeros."""
     tokens = usage.prompt if usage else 0
     return {"prompt_tokens": tokens, "total_tokens": tokens}

@@ -29,7 +29,7 @@ NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
-class Call:
+class Draft:
     """What a translator wants sent: everything but the address and what greets the vendor."""
 
     path: str
@@ -41,9 +41,9 @@ class Call:
 
 @frozen(kw_only=True)
 class Next:
-    """The call that has to follow, after a pause in seconds, before there is an answer."""
+    """What has to follow, after a pause in seconds, before there is an answer."""
 
-    call: Call
+    draft: Draft
     pause: float = 0.0
 
 
@@ -60,7 +60,7 @@ class Translator(Protocol):
 
     def lacks(self, request: Request, model: str) -> frozenset[str]: ...
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call: ...
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft: ...
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -159,19 +159,8 @@ class Vendor:
     ) -> HttpRequest:
         """Translate a request. Raises RequestError (400) where it is malformed."""
         request = self._voiced(request)
-        call = self.translators[request.endpoint].request(request, model=model, drop=drop)
-        return HttpRequest(
-            url=self._at(call.path, model),
-            method=call.method,
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": call.content_type,
-                **call.headers,
-            },
-            body=call.body,
-            stream=request.stream or request.raw_stream,
-        )
+        draft = self.translators[request.endpoint].request(request, model=model, drop=drop)
+        return self._sent(draft, request, model=model, key=key)
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -185,13 +174,13 @@ class Vendor:
             raise self.error(reply, wall=wall)
         if isinstance(came, Answer):
             return came
-        call = came.call
+        draft = came.draft
         return Further(
             request=HttpRequest(
-                url=self._at(call.path, model),
-                method=call.method,
-                headers={"content-type": call.content_type, **call.headers},
-                body=call.body,
+                url=self._at(draft.path, model),
+                method=draft.method,
+                headers={"content-type": draft.content_type, **draft.headers},
+                body=draft.body,
             ),
             pause=came.pause,
         )
@@ -204,7 +193,7 @@ class Vendor:
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""
-        return failure(reply, wall=wall, own=self.signs)
+        return failure(reply, wall=wall, signs=self.signs)
 
     def limits(self, headers: Mapping[str, str], *, wall: float) -> Sequence[Told]:
         """Return what the headers of any reply tell of the vendor's own limits.
@@ -220,6 +209,23 @@ class Vendor:
         headers = dict(self._headers_with(key))
         del headers["content-type"]
         return HttpRequest(url=self._at(self.models_path), headers=headers, method="GET")
+
+    def _sent(
+        self, draft: Draft, request: Request, *, model: str, key: Secret | None
+    ) -> HttpRequest:
+        """Return a draft with the address, and with what greets the vendor."""
+        return HttpRequest(
+            url=self._at(draft.path, model),
+            method=draft.method,
+            headers={
+                **request.headers,
+                **self._headers_with(key),
+                "content-type": draft.content_type,
+                **draft.headers,
+            },
+            body=draft.body,
+            stream=request.stream or request.raw_stream,
+        )
 
     def _voiced(self, request: Request) -> Request:
         """Return a request with the voice that the configuration has in place of its own."""

@@ -13,9 +13,9 @@ from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._fields import number_in, objects_in, text_in
-from modelmesh.connectors.providers._subtitles import Segment, Transcript, Word
+from modelmesh.connectors.providers._transcript import Segment, Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form, upload_of
-from modelmesh.connectors.providers._vendor import NONE, Call, Next, Vendor
+from modelmesh.connectors.providers._vendor import NONE, Draft, Next, Vendor
 from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import dumps, read_object
 from modelmesh.types import Answer, HttpReply, Request
@@ -30,13 +30,13 @@ _OLD: Final = frozenset({"best", "nano"})
 
 
 @frozen(kw_only=True)
-class Jobs(Transcriptions):
+class AssemblyAITranscriptions(Transcriptions):
     """Transcripts which are ordered and fetched."""
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Return the upload of the file."""
         content = upload_of(request).content
-        return Call(path="/v2/upload", body=content, content_type="application/octet-stream")
+        return Draft(path="/v2/upload", body=content, content_type="application/octet-stream")
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -45,18 +45,18 @@ class Jobs(Transcriptions):
         body = read_object(reply.body) or {}
         if "upload_url" in body:
             order = {"audio_url": body["upload_url"], **self.ordered(request, model)}
-            return Next(call=Call(path=_PATH, body=dumps(order)))
+            return Next(draft=Draft(path=_PATH, body=dumps(order)))
         if body.get("status") in _PENDING:
             id_ = text_in(body.get("id"))
             if not _ID.fullmatch(id_):
                 raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor named no transcript")
-            return Next(call=Call(path=f"{_PATH}/{id_}", method="GET"), pause=_PAUSE)
+            return Next(draft=Draft(path=f"{_PATH}/{id_}", method="GET"), pause=_PAUSE)
         return super().answer(reply, request=request, model=model, wall=wall)
 
     def ordered(self, request: Request, model: str) -> Mapping[str, Any]:
         """Return what the vendor is told with the order; of no language it finds out which."""
         named = {"speech_model": model} if model in _OLD else {"speech_models": [model]}
-        fields = self.fields(request, frozenset())
+        fields = self.told(request, frozenset())
         language = {} if "language_code" in fields else {"language_detection": True}
         return {**named, **language, **fields}
 
@@ -101,8 +101,8 @@ class Provider(Vendor):
     )
     translators = MappingProxyType(
         {
-            "transcriptions": Jobs(
-                takes=frozenset({"language", "keywords"}),
+            "transcriptions": AssemblyAITranscriptions(
+                accepts=frozenset({"language", "keywords"}),
                 refuses=frozenset({"stream"}),
                 renamed=MappingProxyType(
                     {"language": "language_code", "keywords": "keyterms_prompt"}

@@ -5,6 +5,7 @@ which have the deployment in them.
 """
 
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from attrs import field, frozen
@@ -16,7 +17,7 @@ from modelmesh.connectors.providers._learned import MINUTE, quota
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers.openai import IMAGES, REASONING, SPEECH, TRANSCRIPTIONS
 
-_WORD = optional(matches_re(r"[\w.-]+"))
+_WORD: Final = optional(matches_re(r"[\w.-]+"))
 
 
 class Provider(openai_compatible.Provider):

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from attrs.validators import matches_re, optional
 
 from modelmesh.connectors.providers._speech import Speaker
-from modelmesh.connectors.providers._vendor import Call, Vendor
+from modelmesh.connectors.providers._vendor import Draft, Vendor
 from modelmesh.connectors.providers._voices import cast
 from modelmesh.types import Request
 
@@ -32,7 +32,7 @@ _UNSPEAKABLE: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U
 
 
 @frozen(kw_only=True)
-class Speaking(Speaker):
+class AzureSpeech(Speaker):
     """OpenAI's parameters as SSML."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
@@ -42,11 +42,11 @@ class Speaking(Speaker):
             lacks |= {"voice"}
         return lacks
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
-        """Return the call: its body is a document of its own."""
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
+        """Return what is sent: its body is a document of its own."""
         body = request.body
         voice = model if _VOICE.fullmatch(model) else self.voice_of(body, model)
-        return Call(
+        return Draft(
             path=self.path,
             body=ssml(body["input"], voice or self.voices[""]["alloy"], self.speed_of(body)),
             content_type="application/ssml+xml",
@@ -80,7 +80,7 @@ class Provider(Vendor):
     models_path = "/cognitiveservices/voices/list"
     translators = MappingProxyType(
         {
-            "speech": Speaking(
+            "speech": AzureSpeech(
                 path="/cognitiveservices/v1",
                 refuses=frozenset({"instructions"}),
                 formats=tuple(_FORMATS),

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._learned import DAY, MINUTE, quota
-from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._messages import SPOKEN, STATE, Messages
 
 
 class Provider(openai_compatible.Provider):
@@ -18,7 +18,7 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.cerebras.ai/v1"
     key_names = ("CEREBRAS_API_KEY",)
     models = ("gpt-oss-120b", "qwen-3.8-27b")
-    unsupported = frozenset(
+    refuses = frozenset(
         {
             "audio",
             "frequency_penalty",
@@ -34,5 +34,9 @@ class Provider(openai_compatible.Provider):
             "web_search_options",
         }
     )
-    messages = Messages(refuses=STATE - {"reasoning"}, developer=False)
+    messages = Messages(
+        takes=MappingProxyType({"assistant": SPOKEN | {"name", "reasoning"}}),
+        refuses=STATE - {"reasoning"},
+        developer=False,
+    )
     translators = MappingProxyType({})

@@ -5,6 +5,7 @@ errors are at https://developers.cloudflare.com/workers-ai/platform/errors/.
 """
 
 from types import MappingProxyType
+from typing import Final
 
 from attrs import field, frozen
 from attrs.validators import matches_re, optional
@@ -15,7 +16,7 @@ from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._messages import FOREIGN, Messages
 from modelmesh.errors import ErrorKind
 
-_API = "https://api.cloudflare.com/client/v4/accounts"
+_API: Final = "https://api.cloudflare.com/client/v4/accounts"
 
 
 class Provider(openai_compatible.Provider):

@@ -13,7 +13,7 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.deepseek.com"
     key_names = ("DEEPSEEK_API_KEY",)
     models = ("deepseek-v4-flash", "deepseek-v4-pro")
-    unsupported = frozenset({"n"})
+    refuses = frozenset({"n"})
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
     messages = Messages(
         refuses=STATE - {"reasoning_content"},

@@ -8,7 +8,7 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._learned import MINUTE, quota
-from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._messages import SPOKEN, STATE, Messages
 from modelmesh.errors import ErrorKind
 
 
@@ -30,7 +30,11 @@ class Provider(openai_compatible.Provider):
     )
     renamed = MappingProxyType({"max_completion_tokens": "max_tokens"})
     words = MappingProxyType({"tool_choice": MappingProxyType({"required": "any"})})
-    messages = Messages(refuses=STATE - {"reasoning_content"} | {"cache_control"}, developer=False)
+    messages = Messages(
+        takes=MappingProxyType({"assistant": SPOKEN | {"name", "reasoning_content"}}),
+        refuses=STATE - {"reasoning_content"} | {"cache_control"},
+        developer=False,
+    )
     translators = MappingProxyType(
         {
             "embeddings": Embeddings(

@@ -7,7 +7,7 @@ from typing import Any
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._learned import DAY, MINUTE, quota
-from modelmesh.connectors.providers._messages import STATE, Messages
+from modelmesh.connectors.providers._messages import SPOKEN, STATE, Messages
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptions
 from modelmesh.connectors.providers._voices import cast
@@ -28,7 +28,7 @@ class Provider(openai_compatible.Provider):
         "whisper-large-v3-turbo",
         "canopylabs/orpheus-v1-english",
     )
-    unsupported = frozenset(
+    refuses = frozenset(
         {
             "audio",
             "logit_bias",
@@ -44,7 +44,11 @@ class Provider(openai_compatible.Provider):
             "web_search_options",
         }
     )
-    messages = Messages(refuses=STATE | {"name"}, takes_null=False)
+    messages = Messages(
+        takes=MappingProxyType({"assistant": SPOKEN | {"function_call"}}),
+        refuses=STATE | {"name"},
+        takes_null=False,
+    )
     translators = MappingProxyType(
         {
             # https://console.groq.com/docs/text-to-speech/orpheus
@@ -67,7 +71,7 @@ class Provider(openai_compatible.Provider):
             ),
             # https://console.groq.com/docs/speech-to-text
             "transcriptions": Transcriptions(
-                takes=frozenset(
+                accepts=frozenset(
                     {"language", "prompt", "temperature", "timestamp_granularities", "url"}
                 ),
                 asking=VERBOSE,

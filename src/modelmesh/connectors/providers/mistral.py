@@ -1,6 +1,7 @@
 """Mistral, which refuses every field it does not know. https://docs.mistral.ai/api/."""
 
 from types import MappingProxyType
+from typing import Final
 
 from attrs import frozen
 
@@ -11,15 +12,15 @@ from modelmesh.connectors.providers._learned import MINUTE, MONTH, Quota, quota
 from modelmesh.connectors.providers._messages import STATE, Messages
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import Transcriptions
-from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.connectors.providers._vendor import NONE, Draft
 from modelmesh.connectors.providers._voices import cast
 from modelmesh.errors import ErrorKind
 from modelmesh.json_text import dumps
 from modelmesh.types import Request
 
-_SEGMENTS = MappingProxyType({"timestamp_granularities": ("segment",)})
-_TRANSCRIPTIONS = Transcriptions(
-    takes=frozenset(
+_SEGMENTS: Final = MappingProxyType({"timestamp_granularities": ("segment",)})
+_TRANSCRIPTIONS: Final = Transcriptions(
+    accepts=frozenset(
         {"context_bias", "diarize", "language", "temperature", "timestamp_granularities"}
     ),
     asking=MappingProxyType(
@@ -35,10 +36,10 @@ _TRANSCRIPTIONS = Transcriptions(
 
 
 @frozen(kw_only=True)
-class _Speaking(Speech):
+class MistralSpeech(Speech):
     """Asked for events, it sends sound as it is made: https://docs.mistral.ai/studio/audio."""
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         body = request.body
         told = {
             "model": model,
@@ -49,10 +50,10 @@ class _Speaking(Speech):
             "stream": True,
         }
         sent = {name: value for name, value in told.items() if value is not None}
-        return Call(path=self.path, body=dumps(sent))
+        return Draft(path=self.path, body=dumps(sent))
 
 
-_SPEECH = _Speaking(
+_SPEECH: Final = MistralSpeech(
     refuses=frozenset({"instructions", "speed"}),
     formats=("mp3", "wav", "flac", "opus"),
     voices=MappingProxyType({"": cast(women=("gb_jane_neutral",), men=("en_paul_neutral",))}),

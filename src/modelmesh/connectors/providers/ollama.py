@@ -18,7 +18,7 @@ class Provider(openai_compatible.Provider):
     local = True
     key_names = ("OLLAMA_API_KEY",)
     url_names = ("OLLAMA_HOST", "OLLAMA_BASE_URL")
-    unsupported = frozenset({"logit_bias", "n", "user"})
+    refuses = frozenset({"logit_bias", "n", "user"})
     messages = Messages(refuses=FOREIGN, developer=False)
     translators = MappingProxyType(
         {"embeddings": Embeddings(refuses=frozenset({"user"}), tokens=False)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from attrs import frozen
 
@@ -13,7 +14,7 @@ from modelmesh.connectors.providers._parameters import SAMPLING, Reasoning
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._transcriptions import TIMELESS, WHISPER, Transcriptions
 
-REASONING = Reasoning(
+REASONING: Final = Reasoning(
     refuses=frozenset({"presence_penalty", "frequency_penalty", "stop", "logit_bias"}),
     refuses_thinking=SAMPLING | {"logprobs", "top_logprobs"},
     renamed=MappingProxyType({"max_tokens": "max_completion_tokens"}),
@@ -21,15 +22,15 @@ REASONING = Reasoning(
 )
 """OpenAI's reasoning models, at OpenAI and at Azure."""
 
-IMAGES = Images(refuses=frozenset({"style"}), base64_only=("gpt-image", "chatgpt-image"))
+IMAGES: Final = Images(refuses=frozenset({"style"}), base64_only=("gpt-image", "chatgpt-image"))
 """OpenAI's models that make images: https://platform.openai.com/docs/guides/image-generation."""
 
-SPEECH = Speech(eventless=("tts-1",), longest=4096)
+SPEECH: Final = Speech(eventless=("tts-1",), longest=4096)
 """OpenAI's models that speak: https://platform.openai.com/docs/guides/text-to-speech."""
 
-_SPEAKERS = frozenset({"known_speaker_names", "known_speaker_references"})
-_DIARIZED = MappingProxyType({"response_format": "diarized_json"})
-TRANSCRIPTIONS = Transcriptions(
+_SPEAKERS: Final = frozenset({"known_speaker_names", "known_speaker_references"})
+_DIARIZED: Final = MappingProxyType({"response_format": "diarized_json"})
+TRANSCRIPTIONS: Final = Transcriptions(
     models=MappingProxyType(
         {
             "whisper": Transcriptions(

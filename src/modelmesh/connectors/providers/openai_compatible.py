@@ -18,6 +18,7 @@ from modelmesh.connectors.providers._counting import (
     refuses_to_count,
 )
 from modelmesh.connectors.providers._embeddings import Embeddings
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._glance import is_plain, usual_usage
 from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._learned import OPENAI
@@ -29,7 +30,6 @@ from modelmesh.connectors.providers._parameters import (
     adapted,
     asks_something,
 )
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._speech import Speech
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.connectors.providers._stream import (
@@ -41,7 +41,7 @@ from modelmesh.connectors.providers._stream import (
 from modelmesh.connectors.providers._transcriptions import Transcriptions
 from modelmesh.connectors.providers._usage import usage_of, wants_usage
 from modelmesh.connectors.providers._vendor import NONE, Translator, Vendor
-from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps, loads
 from modelmesh.types import (
     Answer,
@@ -65,7 +65,7 @@ class Provider(Vendor):
     quotas = OPENAI
     models_path: ClassVar[str | None] = "/models"
     chat_path: ClassVar[str] = "/chat/completions"
-    unsupported: ClassVar[frozenset[str]] = frozenset()
+    refuses: ClassVar[frozenset[str]] = frozenset()
     """Parameters which it refuses."""
     accepts: ClassVar[frozenset[str] | None] = None
     """The only parameters which it takes, where it refuses all that it does not know."""
@@ -200,9 +200,9 @@ class Provider(Vendor):
         try:
             body = loads(reply.body)
         except (ValueError, RecursionError):
-            raise _bad_answer("something that is no JSON") from None
+            raise bad_answer("something that is no JSON") from None
         if not isinstance(body, dict):
-            raise _bad_answer("JSON that is no object")
+            raise bad_answer("JSON that is no object")
         answer = reply.body
         if is_plain(body) and (usage := usual_usage(body.get("usage"))):
             return Answer(body=answer, usage=usage)
@@ -211,9 +211,9 @@ class Provider(Vendor):
         raise_if_broken(body, self.signs)
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
-            raise _bad_answer("no choices")
+            raise bad_answer("no choices")
         if not any(map(_says_something, choices_of(body))):
-            raise _bad_answer("a choice that says nothing, nor why it ends")
+            raise bad_answer("a choice that says nothing, nor why it ends")
         if self.mended:
             new = mended_answer(
                 body, words=self._finishes, request=evolve(request, model=model), wall=wall
@@ -260,9 +260,9 @@ class Provider(Vendor):
         reasons = self._reasons(known, model)
         fixed = SAMPLING if quirks.get("supports_sampling_params") is False else _NOTHING
         return _Wire(
-            counts=OPTIONS not in self.unsupported | self.implied
+            counts=OPTIONS not in self.refuses | self.implied
             and (self.accepts is None or OPTIONS in self.accepts),
-            refuses=self.unsupported | (self.reasoning.refuses if reasons else _NOTHING),
+            refuses=self.refuses | (self.reasoning.refuses if reasons else _NOTHING),
             refuses_thinking=fixed | (self.reasoning.refuses_thinking if reasons else _NOTHING),
             renamed={**self.renamed, **(self.reasoning.renamed if reasons else {})},
             effort=quirks.get("default_reasoning_effort"),
@@ -293,7 +293,3 @@ class _Wire:
 def _says_something(choice: Mapping[str, Any]) -> bool:
     """Whether a choice is an answer: Ollama sends a hollow one where its model was unloaded."""
     return bool(choice.get("finish_reason")) or has_content({"delta": choice.get("message")})
-
-
-def _bad_answer(what: str) -> ProviderError:
-    return ProviderError(ErrorKind.BAD_ANSWER, f"the vendor answered with {what}")

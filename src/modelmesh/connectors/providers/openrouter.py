@@ -42,7 +42,7 @@ class Provider(openai_compatible.Provider):
                 voices=MappingProxyType({"hexgrad/kokoro": KOKORO}),
             ),
             "transcriptions": Transcriptions(
-                takes=frozenset({"language", "temperature", "timestamp_granularities"}),
+                accepts=frozenset({"language", "temperature", "timestamp_granularities"}),
                 asking=VERBOSE,
                 streams=False,
             ),

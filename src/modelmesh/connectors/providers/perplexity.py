@@ -15,10 +15,10 @@ class Provider(openai_compatible.Provider):
     key_names = ("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY", "PPLX_API_KEY")
     models = ("sonar", "sonar-pro", "pplx-embed-v1-0.6b")
     models_path = "/v1/models"
-    unsupported = frozenset(
+    refuses = frozenset(
         {"logit_bias", "logprobs", "n", "seed", "tool_choice", "tools", "top_logprobs"}
     )
-    messages = Messages(refuses=STATE, developer=False)
+    messages = Messages(refuses=STATE, developer=False, alternate=True)
     translators = MappingProxyType(
         {
             "embeddings": Embeddings(

@@ -16,7 +16,7 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.sambanova.ai/v1"
     key_names = ("SAMBANOVA_API_KEY",)
     models = ("gpt-oss-120b", "Meta-Llama-3.3-70B-Instruct")
-    unsupported = frozenset(
+    refuses = frozenset(
         {"frequency_penalty", "logit_bias", "logprobs", "n", "presence_penalty", "top_logprobs"}
     )
     messages = Messages(refuses=FOREIGN, developer=False)

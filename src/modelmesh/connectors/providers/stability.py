@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._images import (
@@ -18,9 +19,8 @@ from modelmesh.connectors.providers._images import (
     filtered,
     written,
 )
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._sizes import Size
-from modelmesh.connectors.providers._vendor import Call, Translator, Vendor, body_of
+from modelmesh.connectors.providers._vendor import Draft, Translator, Vendor, body_of
 from modelmesh.errors import ErrorKind, bad_answer
 from modelmesh.types import Answer, Endpoint, HttpReply, Request
 
@@ -36,14 +36,14 @@ def _sized(size: Size) -> Mapping[str, Any] | None:
 
 
 @frozen(kw_only=True)
-class _Images(Images):
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+class StabilityImages(Images):
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         name = model.removeprefix("stable-image-")
         family = name.startswith(_FAMILY)
         told = {"output_format": "png", **self.told(request, model, drop)}
         told |= {"model": model} if family else {}
         sent = form(told, seed=request.id)
-        return Call(
+        return Draft(
             path=f"{self.path}/{_FAMILY if family else quote(name, safe='')}",
             body=sent.body,
             content_type=sent.content_type,
@@ -74,7 +74,7 @@ class Provider(Vendor):
     signs = (Sign(ErrorKind.CONTENT_FILTERED, {400, 403}, text=r"moderation"),)
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType(
         {
-            "images": _Images(
+            "images": StabilityImages(
                 path="/v2beta/stable-image/generate",
                 accepts=frozenset(
                     {
@@ -87,7 +87,7 @@ class Provider(Vendor):
                         "style_preset",
                     }
                 ),
-                takes=MappingProxyType({"output_format": _FORMATS}),
+                values=MappingProxyType({"output_format": _FORMATS}),
                 sized=_sized,
                 base64_only=("",),
             )

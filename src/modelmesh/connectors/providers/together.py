@@ -4,6 +4,7 @@ Its errors are at https://docs.together.ai/docs/error-codes: a prompt that is to
 """
 
 from types import MappingProxyType
+from typing import Final
 
 from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._embeddings import Embeddings
@@ -15,15 +16,15 @@ from modelmesh.connectors.providers._transcriptions import VERBOSE, Transcriptio
 from modelmesh.connectors.providers._voices import KOKORO, cast
 
 # https://docs.together.ai/reference/post-images-generations
-_IMAGES = Images(
+_IMAGES: Final = Images(
     refuses=OPTIONS | {"user"},
-    takes=MappingProxyType({"output_format": frozenset({"jpeg", "png"})}),
+    values=MappingProxyType({"output_format": frozenset({"jpeg", "png"})}),
     words=MappingProxyType({"response_format": MappingProxyType({"b64_json": "base64"})}),
     sized=lambda size: {"width": size.width, "height": size.height},
 )
 
 # https://docs.together.ai/docs/inference/text-to-speech/overview
-_SPEECH = Speech(
+_SPEECH: Final = Speech(
     refuses=frozenset({"instructions", "speed"}),
     formats=("mp3", "wav", "pcm"),
     usual="wav",
@@ -51,7 +52,7 @@ class Provider(openai_compatible.Provider):
     base_url = "https://api.together.ai/v1"
     key_names = ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")
     models = ("openai/gpt-oss-120b", "Qwen/Qwen3.8-Flash", "BAAI/bge-base-en-v1.5")
-    unsupported = frozenset(
+    refuses = frozenset(
         {
             "logprobs",
             "modalities",
@@ -74,7 +75,7 @@ class Provider(openai_compatible.Provider):
             "images": _IMAGES,
             "speech": _SPEECH,
             "transcriptions": Transcriptions(
-                takes=frozenset({"language", "prompt", "temperature", "timestamp_granularities"}),
+                accepts=frozenset({"language", "prompt", "temperature", "timestamp_granularities"}),
                 asking=VERBOSE,
                 streams=False,
             ),

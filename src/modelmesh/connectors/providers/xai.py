@@ -17,7 +17,7 @@ from modelmesh.connectors.providers._parameters import Reasoning
 from modelmesh.connectors.providers._sizes import Size
 from modelmesh.connectors.providers._speech import Speaker
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form
-from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.connectors.providers._vendor import NONE, Draft
 from modelmesh.connectors.providers._voices import cast
 from modelmesh.errors import ErrorKind
 from modelmesh.json_text import dumps
@@ -56,7 +56,7 @@ _IMAGES: Final = Images(
 # https://docs.x.ai/developers/model-capabilities/audio/speech-to-text
 _TRANSCRIPTIONS: Final = Transcriptions(
     path="/stt",
-    takes=frozenset({"keywords", "language"}),
+    accepts=frozenset({"keywords", "language"}),
     renamed=MappingProxyType({"keywords": "keyterm"}),
     asking=any_form(NONE, {"diarize": True}),
     implied=frozenset({"timestamp_granularities"}),
@@ -69,10 +69,10 @@ _CODECS: Final = ("mp3", "wav", "pcm")
 
 
 @frozen(kw_only=True)
-class _Speaking(Speaker):
+class XaiSpeech(Speaker):
     """There is but one model, which the address is, and a language has to be named."""
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         body = request.body
         told = {
             "text": body["input"],
@@ -83,10 +83,10 @@ class _Speaking(Speaker):
         }
         left_out = drop | {name for name, value in told.items() if value is None}
         sent = {name: value for name, value in told.items() if name not in left_out}
-        return Call(path=self.path, body=dumps(sent))
+        return Draft(path=self.path, body=dumps(sent))
 
 
-_SPEECH: Final = _Speaking(
+_SPEECH: Final = XaiSpeech(
     path="/tts",
     refuses=frozenset({"instructions"}),
     formats=_CODECS,
@@ -103,7 +103,7 @@ class Provider(openai_compatible.Provider):
     key_names = ("XAI_API_KEY",)
     url_names = ("XAI_API_BASE",)
     models = ("grok-4.3", "grok-4.7", "grok-imagine-image")
-    unsupported = frozenset({"web_search_options"})
+    refuses = frozenset({"web_search_options"})
     reasoning = Reasoning(
         refuses=frozenset({"stop", "presence_penalty", "frequency_penalty"}),
         prefixes=("grok-4",),

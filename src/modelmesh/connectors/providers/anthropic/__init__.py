@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from attrs import evolve
 
 from modelmesh.connectors.providers import openai_compatible
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._learned import MINUTE, Quota
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._said import tells_of_failure
-from modelmesh.connectors.providers._vendor import body_of
+from modelmesh.connectors.providers._vendor import Draft, body_of
 from modelmesh.connectors.providers.anthropic.answer import answer_of
 from modelmesh.connectors.providers.anthropic.model import CONNECTOR, model_of
 from modelmesh.connectors.providers.anthropic.parameters import refused
@@ -55,6 +55,8 @@ class Provider(openai_compatible.Provider):
         # A file of the client's may be what is not found, which is no fault of the model.
         Sign(ErrorKind.INVALID_REQUEST, {404}, text=r"^file\b|\bfile_id\b"),
         Sign(ErrorKind.CONTEXT_TOO_LONG, {400}, text=r"exceed context limit"),
+        # Whose keys Anthropic serves no longer: https://github.com/anthropics/claude-code/issues/8327
+        Sign(ErrorKind.BAD_KEY, {400, 403}, text=r"organization has been disabled"),
     )
 
     def completed(self, base_url: str) -> str:
@@ -74,16 +76,8 @@ class Provider(openai_compatible.Provider):
             body = dumps(written(request.body, model, model_of(model), drop))
         except RecursionError:
             raise RequestError("the request is nested too deeply") from None
-        return HttpRequest(
-            url=self._at(self.chat_path, model),
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": "application/json",
-            },
-            body=body,
-            stream=request.stream,
-        )
+        draft = Draft(path=self.chat_path, body=body)
+        return self._sent(draft, request, model=model, key=key)
 
     def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         if reply.status not in range(200, 300):

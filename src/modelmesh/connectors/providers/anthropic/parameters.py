@@ -23,7 +23,7 @@ TIERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Anthropic's service tiers, by what OpenAI and Anthropic call them."""
 
-_TAKEN: Final = frozenset(
+_ACCEPTED: Final = frozenset(
     {
         "cache_control",
         "context_management",
@@ -79,7 +79,7 @@ def refused(body: Mapping[str, Any], model: Model) -> frozenset[str]:
     `messages` is among them where they hold sound, which no model of Anthropic's can be told.
     """
     thinking = thinking_of(body, model)
-    names = (body.keys() - _TAKEN) | thinking.refused
+    names = (body.keys() - _ACCEPTED) | thinking.refused
     if body.get("thinking") is not None:
         names |= {"reasoning_effort"}
     if not model.sampling or thinking.on:

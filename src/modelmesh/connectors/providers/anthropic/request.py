@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from modelmesh.connectors.providers._conversation import Assistant, Conversation, Format, read
-from modelmesh.connectors.providers._parts import faulty, obj
+from modelmesh.connectors.providers._strict import faulty, object_at
 from modelmesh.connectors.providers._tools import Choice, Tool
 from modelmesh.connectors.providers.anthropic.messages import messages_of
 from modelmesh.connectors.providers.anthropic.model import EFFORTS, Model
@@ -167,7 +167,7 @@ def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _about_the_request(body: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = dict(obj(body.get("metadata") or {}, "metadata"))
+    metadata = dict(object_at(body.get("metadata") or {}, "metadata"))
     if isinstance(user := body.get("user"), str) and user:
         metadata = {"user_id": user, **metadata}
     tier = body.get("service_tier")
@@ -182,4 +182,4 @@ def _check_effort(body: Mapping[str, Any]) -> None:
     if effort is not None and effort not in ("none", *EFFORTS):
         raise faulty("reasoning_effort", f"must be none, {', '.join(EFFORTS[:-1])} or max")
     if own is not None:
-        obj(own, "thinking")
+        object_at(own, "thinking")

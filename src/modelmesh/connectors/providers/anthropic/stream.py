@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from modelmesh.connectors.providers._errors import Sign, failure_in_stream
+from modelmesh.connectors.providers._errors import Sign
+from modelmesh.connectors.providers._fields import object_in
+from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._writing import Ending, StreamWriter
 from modelmesh.connectors.providers.anthropic.answer import (
     ENDINGS,
@@ -22,8 +24,7 @@ from modelmesh.connectors.providers.anthropic.answer import (
     wants_json,
 )
 from modelmesh.connectors.providers.anthropic.request import ANSWER_TOOL
-from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.json_text import dumps, loads
+from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Event, Request
 
 _GROWING: Final[Mapping[str, str]] = {
@@ -54,7 +55,7 @@ class Decoder:
 
     _request: Request
     _wall: float
-    _own: Iterable[Sign] = ()
+    _signs: Iterable[Sign] = ()
     _writer: StreamWriter = field(init=False)
     _blocks: dict[int, _Block] = field(factory=dict, init=False)
     _counts: dict[str, Any] = field(factory=dict, init=False)
@@ -75,7 +76,7 @@ class Decoder:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
         if self._over or not event.data.strip():
             return ()
-        body = self._read(event)
+        body = told_in(event.name, event.data, self._signs, _fails)
         kinds: Mapping[Any, Callable[[Mapping[str, Any]], Sequence[Chunk]]] = {
             "message_start": self._begin,
             "content_block_start": self._open,
@@ -87,23 +88,12 @@ class Decoder:
         kind = body.get("type")
         return kinds[kind](body) if isinstance(kind, str) and kind in kinds else ()
 
-    def _read(self, event: Event) -> Mapping[str, Any]:
-        try:
-            body = loads(event.data)
-        except (ValueError, RecursionError):
-            body = None
-        if event.name == "error" or (isinstance(body, dict) and body.get("type") == "error"):
-            raise failure_in_stream(event.data, own=self._own)
-        if not isinstance(body, dict):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
-        return body
-
     def _begin(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
         """Begin the message. One that goes on with a program of the model's may come whole."""
-        message = _object(body.get("message"))
+        message = object_in(body.get("message"))
         self._writer.id = str(message.get("id") or self._writer.id)
         self._writer.model = str(message.get("model") or self._writer.model)
-        self._counts |= _given(_object(message.get("usage")))
+        self._counts |= _given(object_in(message.get("usage")))
         self._told |= _given(message)
         chunks = [Chunk(usage=usage_of(self._counts))]
         blocks = message.get("content")
@@ -112,13 +102,13 @@ class Decoder:
         return chunks
 
     def _note(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
-        self._told |= _given(_object(body.get("delta")))
-        self._counts |= _given(_object(body.get("usage")))
+        self._told |= _given(object_in(body.get("delta")))
+        self._counts |= _given(object_in(body.get("usage")))
         return ()
 
     def _open(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
         """Begin a block. Some come with their first words."""
-        block = _Block(dict(_object(body.get("content_block"))), self._text_size)
+        block = _Block(dict(object_in(body.get("content_block"))), self._text_size)
         self._blocks[_index(body)] = block
         match block.kind:
             case "text":
@@ -135,7 +125,7 @@ class Decoder:
         return ()
 
     def _grow(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
-        block, delta = self._blocks.get(_index(body)), _object(body.get("delta"))
+        block, delta = self._blocks.get(_index(body)), object_in(body.get("delta"))
         if block is None or block.kind not in ("text", "tool_use", *THOUGHTS):
             return ()
         kind = delta.get("type")
@@ -206,13 +196,13 @@ class Decoder:
         return [*chunks, *self._writer.end(usage_of(self._counts))]
 
 
+def _fails(body: Mapping[str, Any]) -> bool:
+    return body.get("type") == "error"
+
+
 def _index(body: Mapping[str, Any]) -> int:
     index = body.get("index")
     return index if isinstance(index, int) else 0
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Cohere's own API, version 2. https://docs.cohere.com/reference/chat.
 
 Its address, headers and list of models are found as those of every vendor. What it says and is
-told is translated in the files beside this one: `request` with `messages`, then `answer` and
-`stream`.
+told is translated in the files beside this one: `request` with `messages` and `parameters`, then
+`answer` and `stream`.
 
 What it has and OpenAI lacks stands beside what OpenAI has: thinking in `reasoning_content`, and in
 fields of Cohere's names the `tool_plan` a model makes before it calls tools, the `citations`, and
@@ -23,9 +23,11 @@ from modelmesh.connectors.providers import openai_compatible
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._learned import MINUTE, Quota
 from modelmesh.connectors.providers._parameters import Reasoning
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.cohere.answer import answer_of, sound
-from modelmesh.connectors.providers.cohere.embeddings import CohereEmbeddings
-from modelmesh.connectors.providers.cohere.request import ACCEPTED, clashes_in, written
+from modelmesh.connectors.providers.cohere.embeddings import EMBEDDINGS
+from modelmesh.connectors.providers.cohere.parameters import ACCEPTED, refused
+from modelmesh.connectors.providers.cohere.request import written
 from modelmesh.connectors.providers.cohere.stream import Decoder
 from modelmesh.errors import ErrorKind
 from modelmesh.json_text import dumps
@@ -51,7 +53,7 @@ class Provider(openai_compatible.Provider):
     key_names = ("CO_API_KEY", "COHERE_API_KEY")
     url_names = ("CO_API_URL",)
     models = ("command-a-03-2025", "command-r7b-12-2024", "command-a-plus-05-2026", "embed-v4.0")
-    translators = MappingProxyType({"embeddings": CohereEmbeddings()})
+    translators = MappingProxyType({"embeddings": EMBEDDINGS})
     chat_path = "/v2/chat"
     models_path = "/v1/models?page_size=1000"
     accepts = ACCEPTED
@@ -73,7 +75,7 @@ class Provider(openai_compatible.Provider):
         return base_url.rstrip("/").removesuffix("/v1").removesuffix("/v2")
 
     def clashes(self, body: Mapping[str, Any]) -> frozenset[str]:
-        return clashes_in(body)
+        return refused(body)
 
     def chat_lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return those parameters of a request which this model does not take."""
@@ -88,22 +90,15 @@ class Provider(openai_compatible.Provider):
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError where it is malformed."""
-        return HttpRequest(
-            url=self._at(self.chat_path, model),
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": "application/json",
-            },
-            body=dumps(written(request.body, model, thinks=self._thinks(model), drop=drop)),
-            stream=request.stream,
-        )
+        body = dumps(written(request.body, model, thinks=self._thinks(model), drop=drop))
+        draft = Draft(path=self.chat_path, body=body)
+        return self._sent(draft, request, model=model, key=key)
 
     def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         body = sound(reply)
         if body is None:
             raise self.error(reply, wall=wall)
-        return answer_of(body, request=evolve(request, model=model), wall=wall, own=self.signs)
+        return answer_of(body, request=evolve(request, model=model), wall=wall, signs=self.signs)
 
     def chat_decoder(self, *, request: Request, model: str, wall: float) -> Decoder:
         return Decoder(evolve(request, model=model), wall, self.signs)

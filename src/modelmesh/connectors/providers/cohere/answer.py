@@ -30,10 +30,10 @@ def sound(reply: HttpReply) -> Mapping[str, Any] | None:
 
 
 def answer_of(
-    body: Mapping[str, Any], *, request: Request, wall: float, own: Iterable[Sign]
+    body: Mapping[str, Any], *, request: Request, wall: float, signs: Iterable[Sign]
 ) -> Answer:
     """Translate an answer. Raises ProviderError if it tells that there is none."""
-    ending = ending_of(body, own)
+    ending = ending_of(body, signs)
     message = body["message"]
     calls = [_called(call) for call in objects_in(message.get("tool_calls"))]
     texts, thoughts = [], []
@@ -65,13 +65,13 @@ def answer_of(
     return Answer(body=written, usage=usage)
 
 
-def ending_of(body: Mapping[str, Any], own: Iterable[Sign]) -> Ending:
+def ending_of(body: Mapping[str, Any], signs: Iterable[Sign]) -> Ending:
     """Return why an answer ended; raise ProviderError where the vendor gave it up."""
     reason, error = text_in(body.get("finish_reason")), body.get("error")
     if reason in _FAILED or (error and not reason):
         said = {"message": error or f"finish_reason {reason}"}
         kind = body.get("error_type") or reason
-        raise failure_in_stream(dumps({"error": {**said, "type": kind}}), own=own)
+        raise failure_in_stream(dumps({"error": {**said, "type": kind}}), signs=signs)
     return Ending.of(reason or None, _ENDINGS)
 
 

@@ -1,19 +1,18 @@
-"""Embeddings of Cohere's. https://docs.cohere.com/reference/embed.
+"""Embeddings by Cohere. https://docs.cohere.com/reference/embed.
 
 Cohere wants to be told what they are for, by `input_type`: documents to search, unless the client
 says something else. A text that is too long is refused, as OpenAI refuses it, and not cut.
 """
 
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
 from modelmesh.connectors.providers._embeddings import Embeddings
-from modelmesh.connectors.providers._said import tells_of_failure
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._vectors import answer_of, texts_of
-from modelmesh.connectors.providers._vendor import Call, body_of
+from modelmesh.connectors.providers._vendor import Draft, body_of
 from modelmesh.connectors.providers.cohere.answer import usage_of
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer, HttpReply, Request
@@ -21,34 +20,14 @@ from modelmesh.types import Answer, HttpReply, Request
 
 @frozen(kw_only=True)
 class CohereEmbeddings(Embeddings):
-    """Cohere's own wire."""
+    """OpenAI's parameters in Cohere's words."""
 
-    path: str = "/v2/embed"
-    accepts: frozenset[str] | None = frozenset(
-        {"embedding_types", "input_type", "max_tokens", "priority", "truncate"}
-    )
-    renamed: Mapping[str, str] = MappingProxyType({"dimensions": "output_dimension"})
-    formats: frozenset[str] = frozenset()
-    tokens: bool = False
-    most: int | None = 96
-    adds: Mapping[str, Any] = MappingProxyType(
-        {"input_type": "search_document", "embedding_types": ["float"], "truncate": "NONE"}
-    )
-    sizes: Mapping[str, int] = MappingProxyType(
-        {
-            "embed-english-v3.0": 1024,
-            "embed-multilingual-v3.0": 1024,
-            "embed-english-light-v3.0": 384,
-            "embed-multilingual-light-v3.0": 384,
-        }
-    )
-
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Translate a request. Raises RequestError (400) where it has no texts."""
         told = self.told(request, model, drop)
         texts = texts_of(told)
         rest = {name: value for name, value in told.items() if name != "input"}
-        return Call(path=self.path, body=dumps({**rest, "model": model, "texts": texts}))
+        return Draft(path=self.path, body=dumps({**rest, "model": model, "texts": texts}))
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -74,3 +53,25 @@ def _vectors(came: Any, request: Request) -> list[Any]:
         first = types[0] if isinstance(types, list) and types else "float"
         came = came.get(str(first))
     return came if isinstance(came, list) else []
+
+
+EMBEDDINGS: Final = CohereEmbeddings(
+    path="/v2/embed",
+    accepts=frozenset({"embedding_types", "input_type", "max_tokens", "priority", "truncate"}),
+    renamed=MappingProxyType({"dimensions": "output_dimension"}),
+    formats=frozenset(),
+    tokens=False,
+    most=96,
+    adds=MappingProxyType(
+        {"input_type": "search_document", "embedding_types": ["float"], "truncate": "NONE"}
+    ),
+    sizes=MappingProxyType(
+        {
+            "embed-english-v3.0": 1024,
+            "embed-multilingual-v3.0": 1024,
+            "embed-english-light-v3.0": 384,
+            "embed-multilingual-light-v3.0": 384,
+        }
+    ),
+)
+"""What Cohere takes."""

@@ -1,7 +1,4 @@
-"""The messages and the tools of a conversation as Cohere takes them.
-
-https://docs.cohere.com/reference/chat, https://docs.cohere.com/docs/tool-use-overview
-"""
+"""A conversation's turns as Cohere's messages. https://docs.cohere.com/reference/chat."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -9,15 +6,14 @@ from typing import Any, Final
 from modelmesh.connectors.providers._conversation import (
     Assistant,
     Call,
-    Conversation,
     Result,
     System,
     Turn,
     User,
 )
 from modelmesh.connectors.providers._messages import FOREIGN, holds
-from modelmesh.connectors.providers._parts import Media, Part, Text, faulty, plain
-from modelmesh.connectors.providers._tools import Tool
+from modelmesh.connectors.providers._parts import Media, Part, Text, plain
+from modelmesh.connectors.providers._strict import faulty
 from modelmesh.json_text import dumps
 
 _SIGNATURES: Final = FOREIGN - {"tool_plan"}
@@ -27,7 +23,7 @@ _NOTHING_CAME: Final = [{"type": "document", "document": {"data": {"output": ""}
 """A call that came to nothing: an empty text would be refused."""
 
 
-def messages(turns: Sequence[Turn], *, can_recall: bool) -> Iterator[dict[str, Any]]:
+def messages_of(turns: Sequence[Turn], *, can_recall: bool) -> Iterator[dict[str, Any]]:
     """Give the messages; a model that `can_recall` gets its thoughts before tool calls again.
 
     Turns that say nothing are left out, for Cohere refuses them. Raises RequestError for what it
@@ -37,27 +33,6 @@ def messages(turns: Sequence[Turn], *, can_recall: bool) -> Iterator[dict[str, A
         message = _message(turn, f"messages[{number}].content", can_recall=can_recall)
         if message is not None:
             yield message
-
-
-def tools(conversation: Conversation) -> dict[str, Any]:
-    """Return the tools, and which to call: where one is named, it is the only one there is.
-
-    All of them are strict or none, and those without a required argument cannot be
-    (https://docs.cohere.com/docs/structured-outputs).
-    """
-    offered, choice = conversation.tools, conversation.choice
-    if choice and choice.names:
-        offered = [tool for tool in offered if tool.name in choice.names]
-        if not offered:
-            raise faulty("tool_choice", "names a function that is not among the tools")
-    if not offered:
-        return {}
-    strict = all(tool.strict and tool.schema.get("required") for tool in offered)
-    return {
-        "tools": [_tool(tool) for tool in offered],
-        **({"tool_choice": choice.mode.upper()} if choice and choice.mode != "auto" else {}),
-        **({"strict_tools": True} if strict else {}),
-    }
 
 
 def _message(turn: Turn, where: str, *, can_recall: bool) -> dict[str, Any] | None:
@@ -129,9 +104,3 @@ def _part(part: Part, where: str) -> dict[str, Any]:
     given = part.fields.get("image_url")
     detail = given.get("detail") if isinstance(given, dict) else None
     return {"type": "image_url", "image_url": {**image, "detail": detail} if detail else image}
-
-
-def _tool(tool: Tool) -> dict[str, Any]:
-    described = {"description": tool.description} if tool.description else {}
-    function = {"name": tool.name, **described, "parameters": tool.schema}
-    return {"type": "function", "function": function}

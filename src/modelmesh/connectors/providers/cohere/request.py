@@ -1,56 +1,13 @@
 """A chat request in OpenAI's shape as Cohere takes it. https://docs.cohere.com/reference/chat."""
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-from modelmesh.connectors.providers._conversation import Format, read
-from modelmesh.connectors.providers._parts import faulty
-from modelmesh.connectors.providers.cohere.messages import messages, tools
-
-_NUMBERS: Final[Mapping[str, tuple[str, float, float]]] = MappingProxyType(
-    {
-        "temperature": ("temperature", 0, 1),
-        "top_p": ("p", 0.01, 0.99),
-        "top_k": ("k", 0, 500),
-        "frequency_penalty": ("frequency_penalty", 0, 1),
-        "presence_penalty": ("presence_penalty", 0, 1),
-    }
-)
-"""Numbers by OpenAI's name: Cohere's name, and its range, to which they are fitted."""
-
-_PENALTIES: Final = ("frequency_penalty", "presence_penalty")
-
-_AS_THEY_ARE: Final = (
-    "citation_options",
-    "documents",
-    "k",
-    "logprobs",
-    "p",
-    "priority",
-    "safety_mode",
-    "seed",
-    "strict_tools",
-    "thinking",
-)
-
-_READ: Final = (
-    "function_call",
-    "functions",
-    "max_completion_tokens",
-    "max_tokens",
-    "reasoning_effort",
-    "response_format",
-    "stop",
-    "tool_choice",
-    "tools",
-)
-
-_BUDGETS: Final[Mapping[str, int]] = MappingProxyType({"minimal": 512, "low": 1024, "medium": 4096})
-"""Tokens for thinking, by effort. With more effort there is no limit, as Cohere recommends."""
-
-ACCEPTED: Final = frozenset({*_NUMBERS, *_AS_THEY_ARE, *_READ})
-"""The parameters which are translated."""
+from modelmesh.connectors.providers._conversation import Conversation, Format, read
+from modelmesh.connectors.providers._strict import faulty
+from modelmesh.connectors.providers._tools import Tool
+from modelmesh.connectors.providers.cohere.messages import messages_of
+from modelmesh.connectors.providers.cohere.parameters import AS_THEY_ARE, numbers, thinking_of
 
 
 def written(
@@ -62,35 +19,48 @@ def written(
     """
     body = {name: value for name, value in body.items() if name not in drop}
     conversation = read(body)
-    thinking = body.get("thinking") or (_thinking(body) if thinks else None)
+    thinking = body.get("thinking") or (thinking_of(body) if thinks else None)
     off = isinstance(thinking, dict) and thinking.get("type") == "disabled"
     sent = {
         "model": model,
-        "messages": list(messages(conversation.turns, can_recall=thinks and not off)),
+        "messages": list(messages_of(conversation.turns, can_recall=thinks and not off)),
         "stream": body.get("stream") is True,
         "max_tokens": conversation.max_tokens,
         "stop_sequences": conversation.stop or None,
         "response_format": _format(conversation.format),
-        **dict(_numbers(body)),
-        **tools(conversation),
-        **{name: body.get(name) for name in _AS_THEY_ARE if body.get(name) is not None},
+        **dict(numbers(body)),
+        **_tools(conversation),
+        **{name: body.get(name) for name in AS_THEY_ARE if body.get(name) is not None},
         "thinking": thinking,
     }
     return {name: value for name, value in sent.items() if value is not None}
 
 
-def clashes_in(body: Mapping[str, Any]) -> frozenset[str]:
-    """Return the parameters which Cohere does not take beside others, or with these values."""
-    penalties = {name: body[name] for name in _PENALTIES if body.get(name)}
-    clashing = {name for name, much in penalties.items() if _is_number(much) and much < 0}
-    if len(penalties) > 1 and not clashing:
-        clashing.add("presence_penalty")
-    if any(body.get(name) for name in ("tools", "functions", "documents")) and _is_json(body):
-        clashing.add("response_format")
-    offered = body.get("tools")
-    if isinstance(offered, list) and any(map(_is_no_function, offered)):
-        clashing.add("tools")
-    return frozenset(clashing)
+def _tools(conversation: Conversation) -> dict[str, Any]:
+    """Return the tools, and which to call: where one is named, it is the only one there is.
+
+    All of them are strict or none, and those without a required argument cannot be
+    (https://docs.cohere.com/docs/structured-outputs).
+    """
+    offered, choice = conversation.tools, conversation.choice
+    if choice and choice.names:
+        offered = [tool for tool in offered if tool.name in choice.names]
+        if not offered:
+            raise faulty("tool_choice", "names a function that is not among the tools")
+    if not offered:
+        return {}
+    strict = all(tool.strict and tool.schema.get("required") for tool in offered)
+    return {
+        "tools": [_tool(tool) for tool in offered],
+        **({"tool_choice": choice.mode.upper()} if choice and choice.mode != "auto" else {}),
+        **({"strict_tools": True} if strict else {}),
+    }
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    described = {"description": tool.description} if tool.description else {}
+    function = {"name": tool.name, **described, "parameters": tool.schema}
+    return {"type": "function", "function": function}
 
 
 def _format(wanted: Format | None) -> dict[str, Any] | None:
@@ -98,38 +68,3 @@ def _format(wanted: Format | None) -> dict[str, Any] | None:
         return None
     schema = {} if wanted.schema is None else {"json_schema": wanted.schema}
     return {"type": "json_object", **schema}
-
-
-def _numbers(body: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Give the numbers. A penalty of 0 is none, for it would count as a second one."""
-    for name, (ours, least, most) in _NUMBERS.items():
-        number = body.get(name)
-        if number is None or (name in _PENALTIES and number == 0):
-            continue
-        if not _is_number(number):
-            raise faulty(name, "must be a number")
-        yield ours, min(max(number, least), most)
-
-
-def _thinking(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how much to think (https://docs.cohere.com/docs/reasoning); None: as it likes."""
-    effort = body.get("reasoning_effort")
-    if effort is None:
-        return None
-    if effort == "none":
-        return {"type": "disabled"}
-    budget = _BUDGETS.get(effort) if isinstance(effort, str) else None
-    return {"type": "enabled", **({"token_budget": budget} if budget else {})}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_json(body: Mapping[str, Any]) -> bool:
-    wanted = body.get("response_format")
-    return isinstance(wanted, Mapping) and wanted.get("type") != "text"
-
-
-def _is_no_function(tool: Any) -> bool:
-    return isinstance(tool, Mapping) and tool.get("type") != "function"

@@ -28,8 +28,8 @@ class Decoder:
     take over.
     """
 
-    def __init__(self, request: Request, wall: float, own: Iterable[Sign]) -> None:
-        self._own = own
+    def __init__(self, request: Request, wall: float, signs: Iterable[Sign]) -> None:
+        self._signs = signs
         self._writer = StreamWriter(wall, request, id=request.id, model=request.model)
         # The writer's numbers of the calls, by Cohere's.
         self._calls: dict[str, int] = {}
@@ -50,7 +50,7 @@ class Decoder:
         payload = event.data.strip()
         if not payload or payload == _DONE:
             return ()
-        body = told_in(event.name, payload, self._own, _fails)
+        body = told_in(event.name, payload, self._signs, _fails)
         write = self._writers.get(text_in(body.get("type")))
         return write(body) if write else ()
 
@@ -96,7 +96,7 @@ class Decoder:
 
     def _end(self, body: Mapping[str, Any]) -> Sequence[Chunk]:
         delta = object_in(body.get("delta"))
-        self._writer.finish(ending_of(delta, self._own))
+        self._writer.finish(ending_of(delta, self._signs))
         counts = object_in(delta.get("usage"))
         return self._writer.end(usage_of(counts), billed_in(counts))
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from attrs import frozen
 
 from modelmesh.connectors.providers._speech import Speaker
-from modelmesh.connectors.providers._vendor import Call
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers._voices import cast
 from modelmesh.json_text import dumps
 from modelmesh.types import Request
@@ -34,7 +34,7 @@ _LANGUAGE: Final = "en"
 
 
 @frozen(kw_only=True)
-class Speaking(Speaker):
+class DeepgramSpeech(Speaker):
     """OpenAI's parameters in Deepgram's words."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
@@ -44,15 +44,15 @@ class Speaking(Speaker):
             lacks |= {"voice"}
         return lacks
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
-        """Return the call: the text alone is its body."""
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
+        """Return what is sent: the text alone is its body."""
         body = request.body
         query: dict[str, Any] = {"model": self._named(body, model)}
         query |= _FORMATS[self.format_of(body)]
         speed = self.speed_of(body)
         if speed not in (None, 1):
             query["speed"] = speed
-        return Call(path=f"{self.path}?{urlencode(query)}", body=dumps({"text": body["input"]}))
+        return Draft(path=f"{self.path}?{urlencode(query)}", body=dumps({"text": body["input"]}))
 
     def _named(self, body: Mapping[str, Any], model: str) -> str:
         if model not in _FAMILIES:
@@ -61,7 +61,7 @@ class Speaking(Speaker):
         return voice if voice.startswith("aura") else f"{model}-{voice}-{_LANGUAGE}"
 
 
-SPEECH: Final = Speaking(
+SPEECH: Final = DeepgramSpeech(
     path="/v1/speak",
     refuses=frozenset({"instructions"}),
     formats=tuple(_FORMATS),

@@ -12,9 +12,9 @@ from attrs import frozen
 
 from modelmesh.connectors.providers._fields import number_in, object_in, objects_in, text_in
 from modelmesh.connectors.providers._form import kind_of
-from modelmesh.connectors.providers._subtitles import Segment, Transcript, Word
+from modelmesh.connectors.providers._transcript import Segment, Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form, upload_of
-from modelmesh.connectors.providers._vendor import NONE, Call
+from modelmesh.connectors.providers._vendor import NONE, Draft
 from modelmesh.errors import bad_answer
 from modelmesh.types import Request
 
@@ -22,17 +22,17 @@ _ALWAYS: Final = {"smart_format": True, "utterances": True}
 
 
 @frozen(kw_only=True)
-class Listening(Transcriptions):
+class DeepgramTranscriptions(Transcriptions):
     """OpenAI's parameters in Deepgram's words."""
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
-        """Return the call; where no language is named, it is found out."""
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
+        """Return what is sent; where no language is named, it is found out."""
         upload = upload_of(request)
-        told = {"model": model, **_ALWAYS, **self.fields(request, drop)}
+        told = {"model": model, **_ALWAYS, **self.told(request, drop)}
         if "language" not in told:
             told["detect_language"] = True
         query = {name: _worded(value) for name, value in told.items()}
-        return Call(
+        return Draft(
             path=f"/v1/listen?{urlencode(query, doseq=True)}",
             body=upload.content,
             content_type=kind_of(upload),
@@ -75,8 +75,8 @@ def _worded(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-TRANSCRIPTIONS: Final = Listening(
-    takes=frozenset({"language", "keywords"}),
+TRANSCRIPTIONS: Final = DeepgramTranscriptions(
+    accepts=frozenset({"language", "keywords"}),
     renamed=MappingProxyType({"keywords": "keyterm"}),
     asking=any_form(NONE, {"diarize": True}),
     implied=frozenset({"timestamp_granularities"}),

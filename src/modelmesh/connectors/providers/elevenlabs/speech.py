@@ -12,7 +12,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._speech import Speaker
-from modelmesh.connectors.providers._vendor import Call
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers._voices import cast
 from modelmesh.json_text import dumps
 from modelmesh.types import Request
@@ -54,7 +54,7 @@ _OWN: Final = ("language_code", "seed", "previous_text", "next_text", "apply_tex
 
 
 @frozen(kw_only=True)
-class Speaking(Speaker):
+class ElevenLabsSpeech(Speaker):
     """OpenAI's parameters in ElevenLabs' words; what only it knows goes to it as it is."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
@@ -63,8 +63,8 @@ class Speaking(Speaker):
         known = self._known(request.body, model) or not request.body.get("voice")
         return lacks if known else lacks | {"voice"}
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
-        """Return the call; a voice it does not have is its usual one."""
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
+        """Return what is sent; a voice it does not have is its usual one."""
         body = request.body
         voice = self._known(body, model) or _USUAL
         own = body.get("voice_settings")
@@ -76,7 +76,7 @@ class Speaking(Speaker):
         if settings:
             told["voice_settings"] = settings
         wanted = _FORMATS[self.format_of(body)]
-        return Call(
+        return Draft(
             path=f"{self.path}/{voice}/stream?output_format={wanted}",
             body=dumps(told),
         )
@@ -86,7 +86,7 @@ class Speaking(Speaker):
         return voice if voice and _ID.fullmatch(voice) else None
 
 
-SPEECH: Final = Speaking(
+SPEECH: Final = ElevenLabsSpeech(
     path="/v1/text-to-speech",
     refuses=frozenset({"instructions"}),
     formats=tuple(_FORMATS),

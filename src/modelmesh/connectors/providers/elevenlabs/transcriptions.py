@@ -11,7 +11,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._fields import number_in, objects_in, text_in
-from modelmesh.connectors.providers._subtitles import Transcript, Word
+from modelmesh.connectors.providers._transcript import Transcript, Word
 from modelmesh.connectors.providers._transcriptions import Transcriptions, any_form
 from modelmesh.errors import bad_answer
 
@@ -20,7 +20,7 @@ _SPEECH: Final = {"timestamps_granularity": "word", "tag_audio_events": False}
 
 
 @frozen(kw_only=True)
-class Scribed(Transcriptions):
+class ElevenLabsTranscriptions(Transcriptions):
     """OpenAI's parameters in ElevenLabs' words."""
 
     def transcript(self, body: Mapping[str, Any]) -> Transcript:
@@ -50,9 +50,9 @@ def _word(part: Mapping[str, Any]) -> Word:
     )
 
 
-TRANSCRIPTIONS: Final = Scribed(
+TRANSCRIPTIONS: Final = ElevenLabsTranscriptions(
     path="/v1/speech-to-text",
-    takes=frozenset({"language", "temperature", "keywords"}),
+    accepts=frozenset({"language", "temperature", "keywords"}),
     renamed=MappingProxyType(
         {"model": "model_id", "language": "language_code", "keywords": "keyterms"}
     ),

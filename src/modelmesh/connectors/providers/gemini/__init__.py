@@ -16,17 +16,17 @@ from urllib.parse import quote, urlsplit
 from attrs import evolve
 
 from modelmesh.connectors.providers import openai_compatible
-from modelmesh.connectors.providers._conversation import read
+from modelmesh.connectors.providers._error_body import said
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._said import said
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.gemini.answer import answer_of
-from modelmesh.connectors.providers.gemini.embeddings import GeminiEmbeddings
-from modelmesh.connectors.providers.gemini.images import GeminiImages
-from modelmesh.connectors.providers.gemini.messages import contents_of
+from modelmesh.connectors.providers.gemini.embeddings import EMBEDDINGS
+from modelmesh.connectors.providers.gemini.images import IMAGES
 from modelmesh.connectors.providers.gemini.model import CONNECTOR, model_of
-from modelmesh.connectors.providers.gemini.parameters import TAKEN, lacking, parameters_of
+from modelmesh.connectors.providers.gemini.parameters import ACCEPTED, refused
 from modelmesh.connectors.providers.gemini.reply import body_in
-from modelmesh.connectors.providers.gemini.speech import GeminiSpeech
+from modelmesh.connectors.providers.gemini.request import written
+from modelmesh.connectors.providers.gemini.speech import SPEECH
 from modelmesh.connectors.providers.gemini.stream import Decoder
 from modelmesh.connectors.providers.gemini.transcriptions import TRANSCRIPTIONS
 from modelmesh.errors import ErrorKind, ProviderError
@@ -49,7 +49,7 @@ class Provider(openai_compatible.Provider):
     models = ("gemini-3.8-flash", "gemini-3.5-flash-lite", "gemini-4-argon", "gemini-embedding-2")
     models_path = "/models?pageSize=1000"
     auth = ("x-goog-api-key", "{key}")
-    accepts = TAKEN
+    accepts = ACCEPTED
     implied = frozenset({"stream_options"})
     signs = (
         _DAYS_QUOTA,
@@ -71,9 +71,9 @@ class Provider(openai_compatible.Provider):
     )
     translators = MappingProxyType(
         {
-            "embeddings": GeminiEmbeddings(),
-            "images": GeminiImages(),
-            "speech": GeminiSpeech(),
+            "embeddings": EMBEDDINGS,
+            "images": IMAGES,
+            "speech": SPEECH,
             "transcriptions": TRANSCRIPTIONS,
         }
     )
@@ -88,28 +88,16 @@ class Provider(openai_compatible.Provider):
         `messages` among them stands for files which Gemini cannot get at.
         """
         return super().chat_lacks(request, model) | frozenset(
-            lacking(request.body, model_of(model))
+            refused(request.body, model_of(model))
         )
 
     def chat_request(
         self, request: Request, *, model: str, key: Secret | None, drop: frozenset[str]
     ) -> HttpRequest:
         """Translate a request. Raises RequestError (400) where it is malformed."""
-        body = {n: v for n, v in request.body.items() if n == "messages" or n not in drop}
-        asked, wire = read(body), model_of(model)
-        sent = {**contents_of(asked.turns, wire), **parameters_of(body, asked, wire)}
-        return HttpRequest(
-            url=self._at(
-                "streamGenerateContent?alt=sse" if request.stream else "generateContent", model
-            ),
-            headers={
-                **request.headers,
-                **self._headers_with(key),
-                "content-type": "application/json",
-            },
-            body=dumps(sent),
-            stream=request.stream,
-        )
+        body = dumps(written(request.body, model_of(model), drop))
+        path = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
+        return self._sent(Draft(path=path, body=body), request, model=model, key=key)
 
     def chat_answer(self, reply: HttpReply, *, request: Request, model: str, wall: float) -> Answer:
         """Translate a whole reply. Raises ProviderError for anything but a sound answer."""

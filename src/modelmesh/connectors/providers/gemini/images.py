@@ -1,10 +1,10 @@
-"""Images of Gemini's, by generateContent. https://ai.google.dev/gemini-api/docs/image-generation.
+"""Images by Gemini. https://ai.google.dev/gemini-api/docs/image-generation.
 
 One request makes one image ("Multiple candidates is not enabled" is the answer to more), in base64.
 A size is told as a ratio, and from 3.0 on as a resolution too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -12,7 +12,8 @@ from attrs import define, field, frozen
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._images import Images, filtered, written
 from modelmesh.connectors.providers._sizes import Size
-from modelmesh.connectors.providers._vendor import Call
+from modelmesh.connectors.providers._usage import token_counts
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.gemini.model import model_of
 from modelmesh.connectors.providers.gemini.reply import (
     ENDINGS,
@@ -40,14 +41,9 @@ def _sized(size: Size) -> Json | None:
 
 @frozen(kw_only=True)
 class GeminiImages(Images):
-    """Gemini's own wire."""
+    """OpenAI's parameters in Gemini's words."""
 
-    path: str = "generateContent"
-    accepts: frozenset[str] | None = frozenset({"seed", "size", "stream"})
-    base64_only: tuple[str, ...] = ("",)
-    sized: Callable[[Size], Json | None] | None = _sized
-
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         told = self.told(request, model, drop)
         sizes = {name: told[name] for name in ("aspectRatio", "imageSize") if name in told}
         if model_of(model).version < (3, 0):
@@ -59,7 +55,7 @@ class GeminiImages(Images):
             config["seed"] = told["seed"]
         contents = [{"role": "user", "parts": [{"text": told["prompt"]}]}]
         path = "streamGenerateContent?alt=sse" if request.stream else self.path
-        return Call(path=path, body=dumps({"contents": contents, "generationConfig": config}))
+        return Draft(path=path, body=dumps({"contents": contents, "generationConfig": config}))
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -156,10 +152,8 @@ def _counts(body: Json) -> Json:
         return {}
     return {
         "usage": {
-            "input_tokens": usage.prompt,
+            **token_counts(usage),
             "input_tokens_details": {"image_tokens": 0, "text_tokens": usage.prompt},
-            "output_tokens": usage.completion,
-            "total_tokens": usage.prompt + usage.completion,
         }
     }
 
@@ -174,3 +168,12 @@ def images_in(body: Json) -> list[Image]:
         if isinstance(inline, Mapping) and isinstance(inline.get("data"), str)
     ]
     return [image for image in images if image.media_type.startswith("image/") and image.content]
+
+
+IMAGES: Final = GeminiImages(
+    path="generateContent",
+    accepts=frozenset({"seed", "size", "stream"}),
+    base64_only=("",),
+    sized=_sized,
+)
+"""What Gemini takes."""

@@ -20,7 +20,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from modelmesh.connectors.providers._conversation import Assistant, Call, Result, System, Turn, User
-from modelmesh.connectors.providers._parts import Media, Part, Text, faulty, plain
+from modelmesh.connectors.providers._parts import Media, Part, Text, plain
+from modelmesh.connectors.providers._strict import faulty
 from modelmesh.connectors.providers.gemini.model import Model
 
 Json = dict[str, Any]

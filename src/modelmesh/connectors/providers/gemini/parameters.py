@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from modelmesh.connectors.providers._conversation import Conversation
+from modelmesh.connectors.providers._conversation import Conversation, asks_for_json
 from modelmesh.connectors.providers._parameters import asks_something
-from modelmesh.connectors.providers._parts import faulty
-from modelmesh.connectors.providers._tools import Tool
+from modelmesh.connectors.providers._strict import faulty
+from modelmesh.connectors.providers._tools import Tool, has_other_tools
 from modelmesh.connectors.providers.gemini.messages import Json, out_of_reach
 from modelmesh.connectors.providers.gemini.model import LEVELS, Model
 from modelmesh.connectors.providers.gemini.schema import Schema, reduced
@@ -31,7 +31,7 @@ _RENAMED: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Parameters which only have another name."""
 
-TAKEN: Final = frozenset(
+ACCEPTED: Final = frozenset(
     {
         *_RENAMED,
         "function_call",
@@ -62,7 +62,7 @@ _MODES: Final[Mapping[str, str]] = MappingProxyType(
 log: Final = logging.getLogger("modelmesh")
 
 
-def lacking(body: Mapping[str, Any], model: Model) -> Iterator[str]:
+def refused(body: Mapping[str, Any], model: Model) -> Iterator[str]:
     """Give the parameters which this model does not take, with these values or beside others.
 
     `messages` stands for files in them which it cannot get at.
@@ -79,10 +79,9 @@ def lacking(body: Mapping[str, Any], model: Model) -> Iterator[str]:
         yield "stop"
     if "modalities" in asked and not _MODALITIES.issuperset(_texts(body["modalities"])):
         yield "modalities"
-    tools = body.get("tools")
-    if isinstance(tools, list) and any(map(_is_no_function, tools)):
+    if has_other_tools(body):
         yield "tools"
-    if asked & {"tools", "functions"} and _asks_for_json(body) and not model.mixes:
+    if asked & {"tools", "functions"} and asks_for_json(body) and not model.mixes:
         yield "response_format"
     if out_of_reach(body.get("messages")):
         yield "messages"
@@ -173,15 +172,6 @@ def _fitted(schema: Mapping[str, Any], where: str) -> Schema:
     if fit.dropped:
         log.debug("gemini: %s: left out of the schema: %s", where, ", ".join(sorted(fit.dropped)))
     return fit.schema
-
-
-def _asks_for_json(body: Mapping[str, Any]) -> bool:
-    wanted = body.get("response_format")
-    return isinstance(wanted, Mapping) and wanted.get("type") != "text"
-
-
-def _is_no_function(tool: Any) -> bool:
-    return isinstance(tool, Mapping) and tool.get("type") != "function"
 
 
 def _texts(value: Any) -> Sequence[str]:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._errors import Sign, failure_in_stream
 from modelmesh.connectors.providers._fields import count_in, object_in, objects_in
-from modelmesh.connectors.providers._said import tells_of_failure
 from modelmesh.connectors.providers._writing import Ending
 from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import loads
@@ -124,7 +124,7 @@ def told_in(event: Event, signs: Sequence[Sign]) -> Json | None:
         return None
     body = body_in(payload)
     if body is None:
-        raise failure_in_stream(payload, own=signs)
+        raise failure_in_stream(payload, signs=signs)
     return body
 
 

@@ -4,8 +4,6 @@ It is asked as in a chat, and sends samples: 16 bits, little endian, mono. As a 
 a head which does not say how many there are, since nobody knows yet; OpenAI's has none either.
 """
 
-import base64
-import binascii
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +13,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._speech import TYPES, Sound, Speaker
-from modelmesh.connectors.providers._vendor import Call
+from modelmesh.connectors.providers._speech import TYPES, Sound, Speaker, decoded
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers._voices import cast
 from modelmesh.connectors.providers.gemini.reply import (
     ENDINGS,
@@ -38,21 +36,9 @@ _UNKNOWN: Final = 0xFFFFFFFF
 
 @frozen(kw_only=True)
 class GeminiSpeech(Speaker):
-    """Gemini's own wire."""
+    """OpenAI's parameters in Gemini's words."""
 
-    path: str = "streamGenerateContent?alt=sse"
-    refuses: frozenset[str] = frozenset({"instructions", "speed"})
-    formats: tuple[str, ...] = ("wav", "pcm")
-    voices: Mapping[str, Mapping[str, str]] = MappingProxyType(
-        {
-            "": cast(
-                women=("Kore", "Zephyr", "Aoede", "Leda", "Callirrhoe", "Autonoe"),
-                men=("Puck", "Charon", "Fenrir", "Orus", "Enceladus", "Iapetus", "Algieba"),
-            )
-        }
-    )
-
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         voice = self.voice_of(request.body, model) or self.voices[""]["alloy"]
         told = {
             "contents": [{"role": "user", "parts": [{"text": request.body["input"]}]}],
@@ -61,7 +47,7 @@ class GeminiSpeech(Speaker):
                 "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}},
             },
         }
-        return Call(path=self.path, body=dumps(told))
+        return Draft(path=self.path, body=dumps(told))
 
     def decoder(
         self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
@@ -104,10 +90,7 @@ class Decoder(Sound):
         inline = part.get("inlineData")
         if not isinstance(inline, dict) or not inline.get("data"):
             return
-        try:
-            samples = base64.b64decode(inline["data"], validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            raise ProviderError(ErrorKind.BAD_ANSWER, "the sound is no base64") from None
+        samples = decoded(inline["data"])
         if self._form == "wav" and not self._heard:
             samples = wav_head(_rate_in(inline.get("mimeType"))) + samples
         yield self.sound(samples, self._kind)
@@ -132,3 +115,19 @@ def wav_head(rate: int) -> bytes:
 def _rate_in(media_type: Any) -> int:
     named = _RATE.search(media_type) if isinstance(media_type, str) else None
     return int(named[1]) if named else _USUAL_RATE
+
+
+SPEECH: Final = GeminiSpeech(
+    path="streamGenerateContent?alt=sse",
+    refuses=frozenset({"instructions", "speed"}),
+    formats=("wav", "pcm"),
+    voices=MappingProxyType(
+        {
+            "": cast(
+                women=("Kore", "Zephyr", "Aoede", "Leda", "Callirrhoe", "Autonoe"),
+                men=("Puck", "Charon", "Fenrir", "Orus", "Enceladus", "Iapetus", "Algieba"),
+            )
+        }
+    ),
+)
+"""What Gemini takes."""

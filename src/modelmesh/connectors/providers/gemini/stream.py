@@ -22,7 +22,7 @@ from modelmesh.connectors.providers.gemini.answer import (
     name_of,
     said_in,
 )
-from modelmesh.connectors.providers.gemini.pieces import Pieces
+from modelmesh.connectors.providers.gemini.arguments import Arguments
 from modelmesh.connectors.providers.gemini.reply import (
     ENDINGS,
     FILTERED,
@@ -34,6 +34,7 @@ from modelmesh.connectors.providers.gemini.reply import (
     usage_of,
 )
 from modelmesh.json_text import dumps
+from modelmesh.stream import End
 from modelmesh.types import Chunk, Event, Request, Usage
 
 
@@ -41,8 +42,9 @@ from modelmesh.types import Chunk, Event, Request, Usage
 class Decoder:
     """Decodes one stream.
 
-    Older servers end every piece with STOP, and count only in the last. So that word ends a stream
-    only once there is a count; a stream that breaks off before is not whole.
+    Older servers end every piece with STOP, and count only in the last or never. So that word ends
+    a stream once there is a count, after a piece without it, or where nothing follows it. A stream
+    that breaks off before is not whole.
     """
 
     _request: Request
@@ -53,10 +55,12 @@ class Decoder:
     _usage: Usage | None = field(default=None, init=False)
     # Of each candidate, why it ended.
     _reasons: dict[int, str | None] = field(factory=dict, init=False)
+    # The candidates of which a piece came that told no reason.
+    _went_on: set[int] = field(factory=set, init=False)
     # What its text was last signed with, told once, since clients join what comes in pieces.
     _signatures: dict[int, Any] = field(factory=dict, init=False)
     # The call whose arguments are still to come: its number, and what there is of them.
-    _open: dict[int, tuple[int, Pieces]] = field(factory=dict, init=False)
+    _open: dict[int, tuple[int, Arguments]] = field(factory=dict, init=False)
     _images: Counter[int] = field(factory=Counter, init=False)
     _logprobs: dict[int, list[Json]] = field(factory=dict, init=False)
     _ended: bool = field(default=False, init=False)
@@ -67,7 +71,9 @@ class Decoder:
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
         body = told_in(event, self._signs)
-        return () if body is None else self._taken(body)
+        if body is not None:
+            return self._taken(body)
+        return self._at_last() if isinstance(event, End) else ()
 
     def _taken(self, body: Json) -> Sequence[Chunk]:
         self._usage = usage_of(body) or self._usage
@@ -84,6 +90,13 @@ class Decoder:
         self._ended = self._is_whole()
         return [*chunks, *self._writer.end(self._usage)] if self._ended else chunks
 
+    def _at_last(self) -> Sequence[Chunk]:
+        """End the answer where the stream ends, if each candidate told why it does."""
+        if self._ended or not self._reasons or None in self._reasons.values():
+            return ()
+        self._ended = True
+        return self._writer.end(self._usage)
+
     def _block(self) -> None:
         """Note that the prompt was refused, be it while it was being answered."""
         for index in [i for i, reason in self._reasons.items() if reason is None] or [0]:
@@ -94,7 +107,9 @@ class Decoder:
         reasons = self._reasons.values()
         if not reasons or None in reasons:
             return False
-        return self._usage is not None or any(reason != "STOP" for reason in reasons)
+        if self._usage is not None or self._went_on.issuperset(self._reasons):
+            return True
+        return any(reason != "STOP" for reason in reasons)
 
     def _pieces(self, candidate: Candidate, ids: Ids) -> Iterator[Chunk]:
         index, writer = candidate.index, self._writer
@@ -117,6 +132,8 @@ class Decoder:
                 yield writer.delta({"extra_content": signature}, index, content=False)
             more = logprobs_of(self._logprobs[index])
             writer.finish(Ending.of(reason, ENDINGS), index, more)
+        else:
+            self._went_on.add(index)
 
     def _call(self, part: Json, index: int, ids: Ids) -> Iterator[Chunk]:
         """Write a call that begins, if one does, and its arguments once they are whole."""
@@ -126,7 +143,7 @@ class Decoder:
             call = called_in(part, ids)
             number, head = self._writer.call(call.id, call.name, index, fields=call.fields)
             yield head
-            self._open[index] = (number, Pieces(object_in(function.get("args"))))
+            self._open[index] = (number, Arguments(object_in(function.get("args"))))
         if index in self._open:
             _, arguments = self._open[index]
             for piece in objects_in(function.get("partialArgs")):

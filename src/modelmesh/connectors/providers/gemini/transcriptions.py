@@ -12,9 +12,11 @@ from typing import Any, Final
 from attrs import frozen
 
 from modelmesh.connectors.providers._errors import Sign
-from modelmesh.connectors.providers._subtitles import Transcript, events_of, written
+from modelmesh.connectors.providers._transcript import Transcript
+from modelmesh.connectors.providers._transcript_forms import events_of, written
 from modelmesh.connectors.providers._transcriptions import Transcriptions, upload_of
-from modelmesh.connectors.providers._vendor import Call
+from modelmesh.connectors.providers._usage import token_counts
+from modelmesh.connectors.providers._vendor import Draft
 from modelmesh.connectors.providers.gemini.reply import (
     Candidate,
     Json,
@@ -54,15 +56,15 @@ _KINDS: Final = {
 
 
 @frozen(kw_only=True)
-class Heard(Transcriptions):
-    """Transcripts out of a chat."""
+class GeminiTranscriptions(Transcriptions):
+    """OpenAI's parameters in words that a model is told."""
 
     def lacks(self, request: Request, model: str) -> frozenset[str]:
         """Return what Gemini does not take."""
         lacking = super().lacks(request, model)
         return lacking | {SO_LARGE} if len(upload_of(request).content) > MOST else lacking
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Call:
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
         """Return a chat of one turn: what to do, and the recording."""
         upload = upload_of(request)
         told = {n: v for n, v in request.body.items() if n not in drop and v not in (None, "")}
@@ -75,7 +77,7 @@ class Heard(Transcriptions):
         if "temperature" in told:
             body["generationConfig"] = {"temperature": told["temperature"]}
         path = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-        return Call(path=path, body=dumps(body))
+        return Draft(path=path, body=dumps(body))
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -165,18 +167,11 @@ def _text(candidate: Candidate) -> str:
 
 
 def _counts(usage: Usage | None) -> Json:
-    if usage is None:
-        return {}
-    return {
-        "type": "tokens",
-        "input_tokens": usage.prompt,
-        "output_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-    }
+    return {"type": "tokens", **token_counts(usage)} if usage else {}
 
 
-TRANSCRIPTIONS: Final = Heard(
-    takes=frozenset({"language", "prompt", "temperature"}),
+TRANSCRIPTIONS: Final = GeminiTranscriptions(
+    accepts=frozenset({"language", "prompt", "temperature"}),
     asking=MappingProxyType({"json": {}, "text": {}}),
 )
-"""What Gemini can do of it."""
+"""What Gemini takes."""

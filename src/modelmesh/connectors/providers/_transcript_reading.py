@@ -10,12 +10,8 @@ from typing import Any, Final
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._fields import number_in, object_in, objects_in, text_in
 from modelmesh.connectors.providers._stream import told_in
-from modelmesh.connectors.providers._subtitles import (
-    Segment,
-    Transcript,
-    Word,
-    events_of,
-)
+from modelmesh.connectors.providers._transcript import Segment, Transcript, Word
+from modelmesh.connectors.providers._transcript_forms import events_of
 from modelmesh.connectors.providers._usage import tokens_of
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
@@ -115,11 +111,11 @@ class Decoder:
         self,
         transcript: Callable[[Mapping[str, Any]], Transcript] = read,
         form: str = "json",
-        own: Sequence[Sign] = (),
+        signs: Sequence[Sign] = (),
     ) -> None:
         self._transcript = transcript
         self._form = form
-        self._own = own
+        self._signs = signs
         # What was said in another's events, and the names of those who speak.
         self._said: list[str] = []
         self._segments: list[Segment] = []
@@ -129,7 +125,7 @@ class Decoder:
         payload = event.data.replace(b"\r", b"").replace(b"\n", b" ").strip()
         if not payload or payload == b"[DONE]":
             return ()
-        body = told_in(event.name, payload, self._own)
+        body = told_in(event.name, payload, self._signs)
         kind = str(body.get("type") or event.name)
         if kind.startswith("transcript."):
             return (_chunk(payload, body),)

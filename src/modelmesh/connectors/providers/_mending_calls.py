@@ -98,6 +98,28 @@ class Calls:
         ]
 
 
+def numbered(message: Any) -> Any:
+    """Give each call of a whole message a place of its own."""
+    calls = message.get("tool_calls") if isinstance(message, dict) else None
+    if not isinstance(calls, list):
+        return message
+    placed = [{**c, "index": n} if isinstance(c, dict) else c for n, c in enumerate(calls)]
+    return {**message, "tool_calls": placed}
+
+
+def unnumbered(message: dict[str, Any], said: Any) -> dict[str, Any]:
+    """Take the places away again from those calls of a whole message which came without."""
+    if not isinstance(message.get("tool_calls"), list):
+        return message
+    calls = [
+        {name: value for name, value in new.items() if name != "index" or "index" in old}
+        if isinstance(old, dict)
+        else old
+        for new, old in zip(message["tool_calls"], said["tool_calls"], strict=True)
+    ]
+    return {**message, "tool_calls": calls}
+
+
 def _text(arguments: Any, *, begins: bool) -> str:
     """Return arguments as text; those that begin with null are none."""
     if arguments is None or (begins and arguments == "null"):

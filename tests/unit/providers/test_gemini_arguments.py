@@ -7,7 +7,7 @@ from gemini_wire import COUNTED, candidate, deltas, heard, payloads, said
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmesh.connectors.providers.gemini.pieces import Pieces
+from modelmesh.connectors.providers.gemini.arguments import Arguments
 from modelmesh.errors import ErrorKind, ProviderError
 
 NAMES = st.text(st.characters(exclude_characters="'"), max_size=5)
@@ -89,7 +89,7 @@ def test_arguments_that_are_not_whole_are_not_told() -> None:
 
 @given(st.dictionaries(NAMES, VALUES, min_size=1, max_size=3))
 def test_whatever_is_cut_into_pieces_is_whole_again(arguments: dict[str, Any]) -> None:
-    pieces = Pieces({})
+    pieces = Arguments({})
     for piece in leaves(arguments, "$"):
         pieces.add(piece)
     assert pieces.whole == arguments
@@ -97,7 +97,7 @@ def test_whatever_is_cut_into_pieces_is_whole_again(arguments: dict[str, Any]) -
 
 @pytest.mark.parametrize("path", [None, "", "$", "place", "$.a..b", "$.a[-1]", "$.a[*]", "$.a.b"])
 def test_a_piece_that_has_no_place_is_a_bad_answer(path: Any) -> None:
-    pieces = Pieces({})
+    pieces = Arguments({})
     pieces.add({"jsonPath": "$.a", "stringValue": "x"})
     with pytest.raises(ProviderError) as raised:
         pieces.add({"jsonPath": path, "stringValue": "x"})

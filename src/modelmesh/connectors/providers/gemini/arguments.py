@@ -22,7 +22,7 @@ _STEP: Final = re.compile(
 
 
 @define
-class Pieces:
+class Arguments:
     """Puts the arguments of one call together; `begun` came with its name."""
 
     begun: Mapping[str, Any]

@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
 
-from modelmesh.connectors.providers._subtitles import (
-    Segment,
-    Transcript,
-    Word,
-    events_of,
-    segments_of,
-    written,
-)
+from modelmesh.connectors.providers._transcript import Segment, Transcript, Word, segments_of
+from modelmesh.connectors.providers._transcript_forms import events_of, written
 from modelmesh.errors import ErrorKind, ProviderError
 
 SAID = Transcript(
