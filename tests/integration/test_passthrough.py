@@ -153,7 +153,7 @@ async def test_a_recorded_answer_comes_back_unchanged(
 async def test_a_recorded_stream_comes_back_unchanged(
     case: dict[str, Any], proxy: ProxyProcess
 ) -> None:
-    asked = {"stream": True, "stream_options": {"include_usage": True}}
+    asked: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
     reply = await proxy.chat(model="replay", replay=json.dumps(case), **asked)
     assert reply.text == case["sse"]
 

@@ -203,7 +203,8 @@ def test_a_key_alone_is_enough_for_whatever_its_vendor_can(
     variables: list[str], speaker: str
 ) -> None:
     config = detect(dict.fromkeys(variables, "a"))
-    found = build(config, state=State(), rng=Random()).pools["text-to-speech"]
+    parts = build(config, state=State(), rng=Random(), wall=lambda: 0.0)
+    found = parts.pools["text-to-speech"]
     assert found.targets[0].upstream == speaker
 
 
