@@ -16,7 +16,7 @@ from modelmesh.config import schema, sharing
 from modelmesh.connectors import registry
 from modelmesh.connectors.storage import Storage
 from modelmesh.ledger.claims import FOREVER, Claim
-from modelmesh.ledger.leases import RECHECK, Leased, Sharing, Term
+from modelmesh.ledger.leases import Leased, Sharing, Term
 from modelmesh.state import Note, State
 
 T = TypeVar("T")
@@ -30,6 +30,9 @@ _PATIENCE: Final = 5.0
 
 _LOOKS: Final = 4
 """How often the event loop looks for an answer that is late."""
+
+_ROUND: Final = 0.4
+"""Seconds between exchanges, so that what one process learns others know within a second."""
 
 _AGAIN: Final = 0.2
 """Seconds after which a store that is away is tried again."""
@@ -119,7 +122,7 @@ class Keeper:
             await self._claim(wishes, wall, self._store.timeout)
 
     async def _go_round(self) -> None:
-        pause = RECHECK if self._sharing.strict else self._settings.sync_interval
+        pause = _ROUND if self._sharing.strict else self._settings.sync_interval
         while True:
             # The store is a real one, also where a test moves the clock.
             await asyncio.sleep(_AGAIN if self._sharing.away else pause)

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from proxy_process import POOL, one_vendor, running_proxy
 from redis_server import RedisServer, needs_redis, running_redis
+
+from modelmesh.testing.fake_provider import FakeProvider
 
 WORKER = Path(__file__).with_name("limited_worker.py")
 SQLITE = "sqlite"
@@ -156,6 +159,24 @@ def test_the_database_is_readable_by_others_while_it_is_in_use(tmp_path: Path) -
         ((amount,),) = database.execute("SELECT sum(amount) FROM held").fetchall()
     assert 0 < amount <= 10**9
     database.close()
+
+
+async def test_two_workers_of_one_server_share_a_limit_by_default(tmp_path: Path) -> None:
+    async with FakeProvider() as vendor:
+        config = one_vendor(vendor, "ok")
+        config["providers"]["fake"]["rate_limits"] = {"rpd": 20}
+        config["pools"][POOL]["max_wait"] = 0
+        config["storage"] = {"path": str(tmp_path / "state.db")}
+        async with running_proxy(config, flags=("--workers", "2")) as proxy:
+            # Each request has a connection of its own, so both workers get some.
+            asked = [proxy.chat({"connection": "close"}) for _ in range(60)]
+            replies = await asyncio.gather(*asked)
+            assert f"state is kept in SQLite, {tmp_path / 'state.db'}" in proxy.logs
+        assert [reply.status for reply in replies].count(200) == 20 == len(vendor.received)
+        refused = next(reply for reply in replies if reply.status != 200)
+        assert refused.status == 429
+        assert int(refused.headers["retry-after"]) > 0
+        assert "20 requests a day" in refused.error["message"]
 
 
 @needs_redis
