@@ -116,6 +116,8 @@ class Keeper:
 
     async def _draw(self) -> None:
         async with self._turn:
+            if self._sharing.away:
+                return
             wall = self._clock.wall()
             leases, self._wanting = list(self._wanting.values()), {}
             wishes = [(lease, *lease.wish(wall)) for lease in leases]
@@ -136,15 +138,17 @@ class Keeper:
             if _MARK not in self._heard:
                 told[_MARK] = Note(self._holder, FOREVER)
             kept = await self._asked(self._store.exchange(told, wall), patience)
-            if kept is None:
-                return
-            news = {name: note for name, note in kept.items() if self._heard.get(name) != note}
-            self._state.heed(news, now, wall)
-            leases = list(self._state.ledger.leases())
-            if kept.get(_MARK) != self._heard.get(_MARK):
-                for lease in leases:
-                    lease.tell_again()
-            self._heard = kept
+        if kept is None:
+            return
+        news = {name: note for name, note in kept.items() if self._heard.get(name) != note}
+        self._state.heed(news, now, wall)
+        leases = list(self._state.ledger.leases())
+        if kept.get(_MARK) != self._heard.get(_MARK):
+            for lease in leases:
+                lease.tell_again()
+        self._heard = kept
+        async with self._turn:
+            wall = self._clock.wall()
             claims = [(one, *claim) for one in leases for claim in one.tidy(wall, closing=closing)]
             await self._claim(claims, wall, patience)
 
