@@ -122,7 +122,7 @@ class HttpReply:
 
 @value(kw_only=True)
 class Usage:
-    """Tokens. `cached` and those `stored` in a cache are in `prompt`, `reasoning` in `completion`."""
+    """Tokens. `cached` and what is `stored` in a cache are of `prompt`, `reasoning` of the rest."""
 
     prompt: int = 0
     completion: int = 0
