@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field
-from scene import WALL, pool, request, target
+from scene import WALL, begun, pool, request, target
 
 from modelmesh.ledger import Limit
 from modelmesh.ledger.windows import Rolling
@@ -143,3 +143,11 @@ def test_a_spent_budget_goes_on_or_ends_it(rule: str) -> None:
     asked = pool(target("a/m"), target("b/m"), granted={"a/m": (spent,)}, on_budget_exceeded=rule)
     step = Walk.start(asked, request(), 0.0).next(0.0)
     assert (step and step.target.id) == ("b/m" if rule == "rotate" else None)
+
+
+def test_what_could_not_be_sent_counts_for_no_limit() -> None:
+    clients = limited(1)
+    begun(clients.pool, clients.pool.targets[0]).cancel(sent=False)
+    begun(clients.pool, clients.pool.targets[0]).cancel()
+    assert clients.tries(clients.comes())
+    assert clients.open == []
