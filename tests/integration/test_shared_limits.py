@@ -189,14 +189,14 @@ async def test_a_dead_store_costs_its_timeout_once(
     limits = {"rate_limits": {"rpd": 10**7}}
     config = limited({**storage, "on_failure": rule}, **limits)
     config["pools"]["chat"]["max_wait"] = 20
-    async with running(config, at_once=8, seconds=5.0) as (worker,):
+    async with running(config, at_once=8, seconds=3.0) as (worker,):
         while not (await worker.report()).get("admitted"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
         redis.pause() if failure == "paused" else redis.stop()
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.0)
         during = await worker.report()
         redis.resume() if failure == "paused" else redis.start()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.7)
         back = await worker.report()
         end = await worker.end()
     assert end["slowest"] < 0.05 + 0.15
@@ -211,7 +211,7 @@ async def test_a_store_that_is_flushed_is_told_again(
     storage: dict[str, Any], redis: RedisServer
 ) -> None:
     config = limited(storage, rate_limits={"rpd": 1500})
-    async with running(config, count=2, at_once=16, seconds=7.0) as workers:
+    async with running(config, count=2, at_once=16, seconds=5.0) as workers:
         while (await workers[0].report()).get("admitted", 0) < 150:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
         redis.ask("FLUSHALL")
