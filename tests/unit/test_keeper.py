@@ -96,6 +96,19 @@ async def test_what_one_leaves_alone_others_do_by_their_own_clocks() -> None:
     await two.keeper.close()
 
 
+async def test_what_one_leaves_alone_others_do_within_a_second(tmp_path: Path) -> None:
+    settings = Settings(path=str(tmp_path / "state"))
+    one, two = Kept(Sqlite(settings)), Kept(Sqlite(settings))
+    await one.keeper.start()
+    await two.keeper.start()
+    one.health.leave_alone(1060.0, ErrorKind.RATE_LIMIT, told=True)
+    async with asyncio.timeout(1.0):
+        while not two.health.until:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+    await one.keeper.close()
+    await two.keeper.close()
+
+
 @pytest.mark.parametrize("kind", [LocalFile, Sqlite])
 async def test_spend_and_cooldowns_are_there_after_a_kill(kind: Any, tmp_path: Path) -> None:
     settings = Settings(path=str(tmp_path / "state"))
