@@ -108,12 +108,11 @@ def _pool(
 
 def _strategy(how: schema.Pool, own: Mapping[str, str]) -> Strategy:
     """Make a pool's strategy, and the one it falls back to, which has no settings of its own."""
-    fallback = None
-    if how.fallback_strategy:
-        plain = evolve(how, strategy=how.fallback_strategy, fallback_strategy=None, options={})
-        fallback = _strategy(plain, own)
-    made: Strategy = registry.find("strategies", how.strategy, own)(how, fallback)
-    return made
+    strategy: type[Strategy] = registry.find("strategies", how.strategy, own)
+    if not how.fallback_strategy:
+        return strategy(how)
+    plain = evolve(how, strategy=how.fallback_strategy, fallback_strategy=None, options={})
+    return strategy(how, _strategy(plain, own))
 
 
 def _by_name(targets: Iterable[Target]) -> dict[str, list[Target]]:

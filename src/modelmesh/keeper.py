@@ -16,7 +16,7 @@ from modelmesh.config import schema, sharing
 from modelmesh.connectors import registry
 from modelmesh.connectors.storage import Storage
 from modelmesh.ledger.claims import FOREVER, Claim
-from modelmesh.ledger.leases import RECHECK, Leased, Sharing, Term
+from modelmesh.ledger.leases import Leased, Sharing, Term
 from modelmesh.state import Note, State
 
 T = TypeVar("T")
@@ -30,6 +30,9 @@ _PATIENCE: Final = 5.0
 
 _LOOKS: Final = 4
 """How often the event loop looks for an answer that is late."""
+
+_ROUND: Final = 0.4
+"""Seconds between exchanges, so that what one process learns others know within a second."""
 
 _AGAIN: Final = 0.2
 """Seconds after which a store that is away is tried again."""
@@ -113,13 +116,15 @@ class Keeper:
 
     async def _draw(self) -> None:
         async with self._turn:
+            if self._sharing.away:
+                return
             wall = self._clock.wall()
             leases, self._wanting = list(self._wanting.values()), {}
             wishes = [(lease, *lease.wish(wall)) for lease in leases]
             await self._claim(wishes, wall, self._store.timeout)
 
     async def _go_round(self) -> None:
-        pause = RECHECK if self._sharing.strict else self._settings.sync_interval
+        pause = _ROUND if self._sharing.strict else self._settings.sync_interval
         while True:
             # The store is a real one, also where a test moves the clock.
             await asyncio.sleep(_AGAIN if self._sharing.away else pause)
@@ -133,15 +138,17 @@ class Keeper:
             if _MARK not in self._heard:
                 told[_MARK] = Note(self._holder, FOREVER)
             kept = await self._asked(self._store.exchange(told, wall), patience)
-            if kept is None:
-                return
-            news = {name: note for name, note in kept.items() if self._heard.get(name) != note}
-            self._state.heed(news, now, wall)
-            leases = list(self._state.ledger.leases())
-            if kept.get(_MARK) != self._heard.get(_MARK):
-                for lease in leases:
-                    lease.tell_again()
-            self._heard = kept
+        if kept is None:
+            return
+        news = {name: note for name, note in kept.items() if self._heard.get(name) != note}
+        self._state.heed(news, now, wall)
+        leases = list(self._state.ledger.leases())
+        if kept.get(_MARK) != self._heard.get(_MARK):
+            for lease in leases:
+                lease.tell_again()
+        self._heard = kept
+        async with self._turn:
+            wall = self._clock.wall()
             claims = [(one, *claim) for one in leases for claim in one.tidy(wall, closing=closing)]
             await self._claim(claims, wall, patience)
 

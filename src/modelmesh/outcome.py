@@ -68,9 +68,12 @@ class OpenAttempt:
             for health in self._standing.parts:
                 health.answered(now)
 
-    def cancel(self, usage: Usage | None = None) -> None:
-        """Note that the client left, or its own time ran out: nobody is to blame."""
-        if self._end(usage):
+    def cancel(self, usage: Usage | None = None, *, sent: bool = True) -> None:
+        """Note that the client left, or its own time ran out: nobody is to blame.
+
+        What was not `sent` counts for no limit.
+        """
+        if self._end(usage, sent=sent):
             self._standing.record.cancelled += 1
             log.info("request %s: %s: cancelled", self._request.id, self._target.id)
 
@@ -119,20 +122,22 @@ class OpenAttempt:
         else:
             standing.provider.answered(now)
 
-    def _end(self, usage: Usage | None) -> bool:
+    def _end(self, usage: Usage | None, *, sent: bool = True) -> bool:
         if self._ended:
             return False
         self._ended = True
         self._standing.record.in_flight -= 1
         self._free_trials()
-        self._settle(usage)
+        self._settle(usage, sent=sent)
         return True
 
-    def _settle(self, usage: Usage | None) -> None:
+    def _settle(self, usage: Usage | None, *, sent: bool) -> None:
         """Account for what was taken: nothing where no answer had begun."""
         wall = self._pool.wall()
         if usage is None:
             took: dict[Unit, int] = {"tokens": 0, "dollars": 0}
+            if not sent:
+                took["requests"] = 0
         else:
             price = self._target.card.price
             nano = costs.cost(self._request, usage, price, self._wall) or 0

@@ -90,7 +90,7 @@ class Router:
         try:
             came = await self._ask(walk, step, outcome, timers)
         except RequestError:
-            outcome.cancel()
+            outcome.cancel(sent=False)
             raise
         except Exception as error:  # noqa: BLE001 - whatever a connector raises, it is one failure
             now, failure = self._clock.now(), as_failure(error)

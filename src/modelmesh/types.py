@@ -122,11 +122,7 @@ class HttpReply:
 
 @value(kw_only=True)
 class Usage:
-    """Tokens a request took; `reasoning` is part of `completion`, all others are of `prompt`.
-
-    `cached` were read from the vendor's cache, `stored` put there for minutes, `stored_1h` for an
-    hour.
-    """
+    """Tokens. `cached` and what is `stored` in a cache are of `prompt`, `reasoning` of the rest."""
 
     prompt: int = 0
     completion: int = 0

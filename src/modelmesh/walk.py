@@ -279,9 +279,10 @@ class Walk:
         del self._obstacles[id_]
         target = next(one for one in self.pool.targets if one.id == id_)
         self._leave_line()
-        self._place = (id_, self.started, limited[id_])
+        until = max(limited[id_], self.pool.line.turn(id_, self.started, now))
+        self._place = (id_, self.started, until)
         self.pool.line.join(*self._place)
-        return self._step(target, max(0.0, limited[id_] - now))
+        return self._step(target, until - now)
 
     def _step(self, target: Target, pause: float = 0.0) -> Step:
         lacks = target.provider.lacks(self.request, target.upstream)

@@ -28,6 +28,8 @@ MESSAGES = [{"role": "user", "content": "Hello!"}]
 
 _LISTENS = re.compile(r"listens at (http://\S+)")
 _PATIENCE = 20.0
+# Where programs are found, and our modules if they are not installed.
+_PLACES = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 
 
 def one_vendor(vendor: FakeProvider, *faults: str, **proxy: Any) -> dict[str, Any]:
@@ -176,9 +178,9 @@ async def running_proxy(
 ) -> AsyncIterator[ProxyProcess]:
     """Run `python -m modelmesh.proxy` on a free port until the block ends.
 
-    `env` is the whole environment besides PATH, `files` are what is in the server's folder. Without
-    a config it looks for one by itself. When something fails in the block, the server's log comes
-    with the failure.
+    `env` is the whole environment besides PATH and PYTHONPATH, `files` are what is in the server's
+    folder. Without a config it looks for one by itself. When something fails in the block, the
+    server's log comes with the failure.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
@@ -194,7 +196,7 @@ async def running_proxy(
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], **(env or {})},
+            env={**_PLACES, **(env or {})},
         )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PATIENCE)) as client:
             proxy = ProxyProcess(process, client)

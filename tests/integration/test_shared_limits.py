@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from proxy_process import POOL, one_vendor, running_proxy
 from redis_server import RedisServer, needs_redis, running_redis
+
+from modelmesh.testing.fake_provider import FakeProvider
 
 WORKER = Path(__file__).with_name("limited_worker.py")
 SQLITE = "sqlite"
@@ -158,6 +161,24 @@ def test_the_database_is_readable_by_others_while_it_is_in_use(tmp_path: Path) -
     database.close()
 
 
+async def test_two_workers_of_one_server_share_a_limit_by_default(tmp_path: Path) -> None:
+    async with FakeProvider() as vendor:
+        config = one_vendor(vendor, "ok")
+        config["providers"]["fake"]["rate_limits"] = {"rpd": 20}
+        config["pools"][POOL]["max_wait"] = 0
+        config["storage"] = {"path": str(tmp_path / "state.db")}
+        async with running_proxy(config, flags=("--workers", "2")) as proxy:
+            # Each request has a connection of its own, so both workers get some.
+            asked = [proxy.chat({"connection": "close"}) for _ in range(60)]
+            replies = await asyncio.gather(*asked)
+            assert f"state is kept in SQLite, {tmp_path / 'state.db'}" in proxy.logs
+        assert [reply.status for reply in replies].count(200) == 20 == len(vendor.received)
+        refused = next(reply for reply in replies if reply.status != 200)
+        assert refused.status == 429
+        assert int(refused.headers["retry-after"]) > 0
+        assert "20 requests a day" in refused.error["message"]
+
+
 @needs_redis
 @pytest.mark.parametrize("kind", ["redis"])
 @pytest.mark.parametrize("failure", ["stopped", "paused"])
@@ -168,14 +189,14 @@ async def test_a_dead_store_costs_its_timeout_once(
     limits = {"rate_limits": {"rpd": 10**7}}
     config = limited({**storage, "on_failure": rule}, **limits)
     config["pools"]["chat"]["max_wait"] = 20
-    async with running(config, at_once=8, seconds=5.0) as (worker,):
+    async with running(config, at_once=8, seconds=3.0) as (worker,):
         while not (await worker.report()).get("admitted"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
         redis.pause() if failure == "paused" else redis.stop()
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.0)
         during = await worker.report()
         redis.resume() if failure == "paused" else redis.start()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.7)
         back = await worker.report()
         end = await worker.end()
     assert end["slowest"] < 0.05 + 0.15
@@ -190,7 +211,7 @@ async def test_a_store_that_is_flushed_is_told_again(
     storage: dict[str, Any], redis: RedisServer
 ) -> None:
     config = limited(storage, rate_limits={"rpd": 1500})
-    async with running(config, count=2, at_once=16, seconds=7.0) as workers:
+    async with running(config, count=2, at_once=16, seconds=5.0) as workers:
         while (await workers[0].report()).get("admitted", 0) < 150:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
         redis.ask("FLUSHALL")

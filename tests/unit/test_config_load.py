@@ -428,6 +428,10 @@ def test_whole_schema_is_accepted_before_all_of_it_is_built(
             {"models": {"m": {"provider": "openai.llm.v1", "delivery": {"synchronous": False}}}},
             "models.m.delivery.synchronous",
         ),
+        (
+            chat_pool(deactivation={"maintenance_window": {"start": "22:00", "end": "23:00"}}),
+            "pools.chat.deactivation.maintenance_window",
+        ),
     ],
 )
 def test_a_setting_nothing_heeds_is_told_wherever_it_stands(

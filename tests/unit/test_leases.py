@@ -253,6 +253,17 @@ def test_while_the_store_is_away_the_rule_says_what_is_granted(
         assert sum(admitted) == 4
 
 
+def test_a_limit_is_renewed_when_the_last_of_it_is_free() -> None:
+    one, two = processes(2, [WALL])
+    for window, renewed in ((Calendar("hour"), WALL + 3600.0), (Always(), inf)):
+        whole = limit(10, window=window)
+        assert one.ledger.renewed_at(whole, WALL) == WALL
+        assert isinstance(one.reserve(whole), Hold)
+        assert isinstance(two.reserve(whole), Hold)
+        assert one.ledger.renewed_at(whole, WALL) == renewed
+        assert two.ledger.renewed_at(whole, WALL) == renewed
+
+
 def test_a_lease_goes_on_while_the_store_is_away() -> None:
     (process,) = processes(1, [WALL], on_failure="refuse")
     whole = limit(100)

@@ -147,6 +147,11 @@ class Leased:
             return wall
         return self._recheck if self._forgotten else self._frees(missing - int(self._left), wall)
 
+    def renewed_at(self, wall: float) -> float:
+        """Return when all of it is free again if nobody takes more; infinite for never."""
+        ends = max((ends for ends, amount in self._held() if amount and ends > wall), default=wall)
+        return ends if ends < FOREVER else inf
+
     def want(self, amount: int, wall: float) -> None:
         """Note that somebody needs so much, for the next claim."""
         missing = max(0, amount - self._room(wall))
@@ -217,6 +222,11 @@ class Leased:
         term = self._current(wall)
         return term.held - term.used if term else 0
 
+    def _held(self) -> list[tuple[float, int]]:
+        """Return what anybody holds, and until when."""
+        own = [(term.ends, max(term.held, term.used)) for term in self._terms]
+        return [*own, *self._others]
+
     def _held_by_others(self, wall: float) -> int:
         return sum(amount for ends, amount in self._others if ends > wall)
 
@@ -224,8 +234,7 @@ class Leased:
         """Return when so much more is free, if nobody gives back anything before."""
         if self.limit.unit == "at once":
             return wall + _SOON
-        own = [(term.ends, max(term.held, term.used)) for term in self._terms]
-        for ends, amount in sorted([*own, *self._others]):
+        for ends, amount in sorted(self._held()):
             if ends > wall:
                 missing -= amount
                 if missing <= 0:

@@ -104,7 +104,10 @@ class Ledger:
 
     def renewed_at(self, limit: Limit, wall: float) -> float:
         """Return when all of a limit is free again if nobody takes more; infinite for never."""
-        return self._count(limit).free_at(limit.amount, wall)
+        count = self._count(limit)
+        if isinstance(count, Leased):
+            return count.renewed_at(wall)
+        return count.free_at(limit.amount, wall)
 
     def room(self, limits: Iterable[Limit], wall: float) -> float:
         """Return the share that is left of the tightest of these limits, 1 where there is none."""

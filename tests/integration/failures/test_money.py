@@ -1,7 +1,8 @@
-"""Cases 13 to 15: no budget is overspent, and nothing that is reserved gets lost."""
+"""Cases 13 to 16: no budget is overspent, and nothing that is reserved gets lost."""
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import cycle, islice
@@ -207,8 +208,11 @@ async def test_case_14_whatever_becomes_of_a_thousand_requests_nothing_stays_res
     expected = {"answered": 200, "refused": 502, "late": 504, "crashed": 502}
     for (_, ending), status in zip(cycle(kinds), statuses, strict=False):
         assert status == expected.get(ending, 499)
-    assert sum(each["requests"] for each in told.values()) == 1000
+    sent = Counter(f"{endpoint}-{ending}" for endpoint, ending in islice(cycle(kinds), 1000))
     for name, each in told.items():
+        # Who left so early was perhaps not heard of.
+        assert each["requests"] <= sent[name]
+        assert "left" in name or each["requests"] == sent[name]
         taken = {limit["unit"]: limit["taken"] for limit in each["limits"]}
         assert taken["at once"] == 0
         assert taken["requests"] == each["requests"]
@@ -279,3 +283,23 @@ async def test_case_15_an_absurd_price_is_a_mistake_in_the_configuration(price: 
     model = {"provider": "openai.llm.v1", "pricing": {"input": price}}
     with pytest.raises(ConfigError, match=r"models\.m\.pricing\.input"):
         load({"providers": {"openai.llm.v1": {}}, "models": {"m": model}}, environ={})
+
+
+# Case 16
+
+
+async def cached(exchange: Exchange) -> None:
+    said = talk(exchange, prompt_tokens=8000)
+    said.usage["prompt_tokens_details"] = {"cached_tokens": 8000}
+    await exchange.deliver(said.parts())
+
+
+CACHED = {"pricing": {"input": 100, "cached_input": 10, "output": 0}}
+POOLS.add("cached", cached, providers={"a": BUDGET}, models={"a": CACHED}, **AT_ONCE)
+
+
+async def test_case_16_what_was_cached_is_paid_once_and_at_its_price(scene: Scene) -> None:
+    # At worst 85 cents each. They cost 8, and would cost 80 by the usual price, 88 by both.
+    long = [{"role": "user", "content": "x" * 17_000}]
+    came = [await scene.ask("cached", messages=long) for _ in range(3)]
+    assert [each.status for each in came] == [200, 200, 429]

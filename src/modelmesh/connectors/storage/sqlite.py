@@ -71,7 +71,6 @@ class Storage:
                 rows = [(name, note.text, note.until) for name, note in told.items()]
                 database.executemany(_NOTE, rows)
                 database.execute("DELETE FROM notes WHERE until <= ?", (wall,))
-                database.execute("DELETE FROM held WHERE ends <= ?", (wall,))
         found = self._open().execute("SELECT name, text, until FROM notes WHERE until > ?", (wall,))
         return {name: Note(text, until) for name, text, until in found}
 
@@ -105,6 +104,7 @@ class Storage:
 
 
 def _claimed(database: sqlite3.Connection, holder: str, claim: Claim, wall: float) -> Grant:
+    database.execute("DELETE FROM held WHERE limit_ = ? AND ends <= ?", (claim.limit, wall))
     got = grant(holder, claim, database.execute(_HELD, (claim.limit, wall)).fetchall())
     cell = (claim.limit, holder, claim.window)
     if claim.held + got.granted:

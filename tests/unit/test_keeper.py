@@ -1,0 +1,213 @@
+"""What a process keeps in a store, and what it does while the store is away."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scene
+
+from modelmesh.clock import SystemClock
+from modelmesh.config.load import load
+from modelmesh.config.schema import Storage as Settings
+from modelmesh.connectors.storage.local_file import Storage as LocalFile
+from modelmesh.connectors.storage.memory import Storage as Memory
+from modelmesh.connectors.storage.sqlite import Storage as Sqlite
+from modelmesh.errors import ErrorKind
+from modelmesh.keeper import Keeper
+from modelmesh.ledger import Ask, Hold, Limit, Short
+from modelmesh.ledger.claims import Claim, Grant
+from modelmesh.ledger.windows import Calendar
+from modelmesh.mesh import ModelMesh
+from modelmesh.state import Note, State
+from modelmesh.testing.clock import FakeClock
+from modelmesh.testing.transport import ScriptedTransport
+
+A_DAY = Limit(name="x", subject="s", unit="requests", window=Calendar("day"), amount=100)
+TARGET = scene.target("a/m")
+
+
+class Moody(Memory):
+    """A store that can be away: it fails, or says nothing."""
+
+    mood = "well"
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        await self._behave()
+        return await super().claim(holder, claims, wall)
+
+    async def exchange(self, told: Mapping[str, Note], wall: float) -> Mapping[str, Note]:
+        await self._behave()
+        return await super().exchange(told, wall)
+
+    async def _behave(self) -> None:
+        if self.mood == "silent":
+            await asyncio.Event().wait()
+        if self.mood == "failing":
+            raise OSError("it is not there")
+
+
+class Kept:
+    """A process's state, its clock and its keeper."""
+
+    def __init__(self, store: Any, *, now: float = 1000.0, **settings: Any) -> None:
+        self.clock = FakeClock(now=now, wall=scene.WALL)
+        self.state = State()
+        self.keeper = Keeper(self.state, store, Settings(**settings), self.clock)
+
+    async def reserve(self, limit: Limit = A_DAY) -> Hold | Short:
+        while True:
+            got = self.state.ledger.reserve([Ask(limit, 1)], self.clock.wall())
+            if isinstance(got, Hold) or not got.refill:
+                return got
+            await got.refill()
+
+    async def admitted(self, count: int) -> int:
+        return sum([isinstance(await self.reserve(), Hold) for _ in range(count)])
+
+    async def exchange(self) -> None:
+        await self.keeper._exchange(1.0)
+
+    @property
+    def health(self) -> Any:
+        return self.state.standing(TARGET).target
+
+
+async def test_what_one_leaves_alone_others_do_by_their_own_clocks() -> None:
+    store = Memory(Settings())
+    one, two = Kept(store, now=50.0), Kept(store, now=7000.0)
+    await one.keeper.start()
+    await two.keeper.start()
+    one.health.leave_alone(80.0, ErrorKind.RATE_LIMIT, told=True)
+    await one.exchange()
+    await two.exchange()
+    assert two.health.until == pytest.approx(7030.0)
+    assert two.health.told_until == pytest.approx(7030.0, abs=0.01)
+    assert two.health.cause is ErrorKind.RATE_LIMIT
+    assert two.health.on_trial
+    # What has recovered is not left alone again for old news.
+    two.health.recover()
+    await one.exchange()
+    await two.exchange()
+    assert two.health.until == 0.0
+    await one.keeper.close()
+    await two.keeper.close()
+
+
+async def test_what_one_leaves_alone_others_do_within_a_second(tmp_path: Path) -> None:
+    settings = Settings(path=str(tmp_path / "state"))
+    one, two = Kept(Sqlite(settings)), Kept(Sqlite(settings))
+    await one.keeper.start()
+    await two.keeper.start()
+    one.health.leave_alone(1060.0, ErrorKind.RATE_LIMIT, told=True)
+    async with asyncio.timeout(1.0):
+        while not two.health.until:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+    await one.keeper.close()
+    await two.keeper.close()
+
+
+@pytest.mark.parametrize("kind", [LocalFile, Sqlite])
+async def test_spend_and_cooldowns_are_there_after_a_kill(kind: Any, tmp_path: Path) -> None:
+    settings = Settings(path=str(tmp_path / "state"))
+    before = Kept(kind(settings))
+    await before.keeper.start()
+    assert await before.admitted(80) == 80
+    before.health.leave_alone(1060.0, ErrorKind.SERVER_ERROR, told=False)
+    await before.exchange()
+    # Nobody closes it: a kill gives nobody the time.
+    after = Kept(kind(settings))
+    await after.keeper.start()
+    assert after.health.until == pytest.approx(1060.0)
+    assert 20 - 100 // 8 <= await after.admitted(100) <= 20
+    await after.keeper.close()
+    await before.keeper.close()
+
+
+async def test_a_clean_stop_gives_back_what_is_left() -> None:
+    store = Memory(Settings())
+    one, two = Kept(store), Kept(store)
+    await one.keeper.start()
+    assert await one.admitted(1) == 1
+    await one.keeper.close()
+    await two.keeper.start()
+    assert await two.admitted(200) == 99
+    await two.keeper.close()
+
+
+@pytest.mark.parametrize("policy", ["periodic", "sync-on-boundary"])
+async def test_other_policies_tell_of_use_later_and_know_it_after_a_restart(policy: str) -> None:
+    store = Memory(Settings())
+    one, two = (Kept(store, sync_policy=policy) for _ in range(2))
+    await one.keeper.start()
+    assert await one.admitted(60) == 60
+    assert one.keeper.operations == 2
+    await one.keeper.close()
+    await two.keeper.start()
+    assert await two.admitted(60) == 40
+    await two.keeper.close()
+
+
+@pytest.mark.parametrize("mood", ["silent", "failing"])
+async def test_a_store_that_is_away_costs_one_timeout_and_two_lines(
+    mood: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Moody(Settings())
+    kept = Kept(store, on_failure="refuse")
+    await kept.keeper.start()
+    store.mood = mood
+    clock = SystemClock()
+    with caplog.at_level(logging.INFO, logger="modelmesh"):
+        began = clock.now()
+        assert await asyncio.gather(*(kept.admitted(1) for _ in range(50))) == [0] * 50
+        assert await kept.admitted(500) == 0
+        assert clock.now() - began < store.timeout + 0.5
+        operations = kept.keeper.operations
+        await asyncio.sleep(0.5)
+        assert kept.keeper.operations - operations <= 3
+        store.mood = "well"
+        await asyncio.sleep(0.5)
+        assert await kept.admitted(1) == 1
+    assert [message.split("(")[0] for message in caplog.messages] == [
+        "memory, which ends with this process does not answer ",
+        "memory, which ends with this process answers again",
+    ]
+    await kept.keeper.close()
+
+
+async def test_who_gives_up_waiting_leaves_the_refill_to_the_others() -> None:
+    kept = Kept(Memory(Settings()))
+    await kept.keeper.start()
+    impatient, patient = (asyncio.create_task(kept.admitted(1)) for _ in range(2))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert await patient == 1
+    assert impatient.cancelled()
+    await kept.keeper.close()
+
+
+def test_a_mesh_says_where_its_state_is_kept_and_has_none_without_a_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    vendor = {"connector": "openai-compatible", "base_url": "http://vendor.test/v1"}
+    models = {"m": {"provider": "ours", "capabilities": ["chat-completion"]}}
+
+    def made(**limits: Any) -> ModelMesh:
+        transport = ScriptedTransport(lambda _: scene.good(), FakeClock())
+        config = load({"providers": {"ours": {**vendor, **limits}}, "models": models}, environ={})
+        return ModelMesh(config, transport=transport, clock=FakeClock())
+
+    plain, fast = made(), made(rate_limits={"rpm": 5})
+    assert "state is kept" not in plain.describe() + fast.describe()
+    kept = made(budget={"daily_limit": 1, "on_unknown_cost": "allow"})
+    assert kept.describe().endswith("state is kept in SQLite, modelmesh-state.db")
+
+    async def use() -> None:
+        await kept.start()
+        await kept.close()
+
+    asyncio.run(use())
+    assert [file.name for file in tmp_path.iterdir()] == ["modelmesh-state.db"]

@@ -1,0 +1,48 @@
+"""What the page about limits shows is what there is."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from scene import pool, target
+
+from modelmesh.config.load import load
+from modelmesh.errors import ErrorKind
+from modelmesh.ledger import NANO, Limit
+from modelmesh.ledger.windows import Calendar
+from modelmesh.rules import RULES
+from modelmesh.status import status
+
+PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text()
+KEYS = dict.fromkeys(re.findall(r"secrets:(\w+)", PAGE), "k")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_an_example_is_taken_and_all_of_it_heeded(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(yaml.safe_load(EXAMPLES[number]), environ=KEYS)
+    assert caplog.messages == []
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 4
+
+
+def test_the_status_has_what_the_page_shows() -> None:
+    shown = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
+    day = Calendar("day")
+    amount = 5 * NANO
+    limit = Limit(name="$5 a day", subject="a", unit="dollars", amount=amount, window=day)
+    real = status(pool(target("a/m"), granted={"a/m": (limit,)}), 0.0)["targets"][0]
+    assert shown.keys() <= real.keys()
+    assert shown["limits"][0].keys() == real["limits"][0].keys()
+
+
+def test_the_codes_are_those_of_the_table_of_failures() -> None:
+    for kind in (ErrorKind.RATE_LIMIT, ErrorKind.QUOTA_EXHAUSTED):
+        rule = RULES[kind]
+        assert f"| {rule.status} | `{rule.code}` |" in PAGE
