@@ -144,8 +144,12 @@ def _anthropic(objects: Objects) -> Spoken:
 def _anthropic_usage(counts: Mapping[str, Any]) -> Usage:
     """The input leaves out what was read from the cache, and what was written to it."""
     cached = counts.get("cache_read_input_tokens") or 0
-    fresh = counts["input_tokens"] + (counts.get("cache_creation_input_tokens") or 0)
+    stored = counts.get("cache_creation_input_tokens") or 0
+    longer = (counts.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0
+    fresh = counts["input_tokens"] + stored
     return Usage(
+        stored=stored - longer,
+        stored_1h=longer,
         prompt=fresh + cached,
         completion=counts["output_tokens"],
         cached=cached,

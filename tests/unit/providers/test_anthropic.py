@@ -40,7 +40,7 @@ from modelmesh.connectors.providers.anthropic.request import ANSWER_TOOL
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.types import HttpReply, Request, Secret, Usage
 
-USAGE = Usage(prompt=18, completion=7, cached=5, reasoning=2)
+USAGE = Usage(prompt=18, completion=7, cached=5, reasoning=2, stored=3)
 THOUGHT = {"type": "thinking", "thinking": "Look it up.", "signature": "c2ln/bmF0dXJl+g=="}
 REDACTED = {"type": "redacted_thinking", "data": "b3BhcXVl"}
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"q": "x"}}
