@@ -23,7 +23,7 @@ from modelmesh.connectors.providers import openai_compatible
 
 class Strategy:
     connector = "broken"
-    def __init__(self, settings, fallback):
+    def __init__(self, settings):
         pass
     def order(self, targets, turn):
         raise ZeroDivisionError(str([target.key.reveal() for target in targets]))

@@ -21,7 +21,7 @@ LIMITED = "status~code=429~retry-after=7@again"
 BROKEN_STRATEGY = """
 class Strategy:
     connector = "broken"
-    def __init__(self, settings, fallback):
+    def __init__(self, settings):
         pass
     def order(self, targets, turn):
         raise ZeroDivisionError(str(turn.request.body["messages"]))
