@@ -263,7 +263,8 @@ async def test_limits_are_refused_beside_several_workers(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     limited = {**OURS["providers"]["fake"], "rate_limits": {"rpm": 5}}
-    config = {**OURS, "providers": {"fake": limited}}
+    memory = {"connector": "modelmesh.memory.v1"}
+    config = {**OURS, "providers": {"fake": limited}, "storage": memory}
     file = tmp_path / "own.yaml"
     file.write_text(json.dumps(config, indent=1))
     [line] = [n for n, text in enumerate(file.read_text().splitlines(), 1) if "rpm" in text]

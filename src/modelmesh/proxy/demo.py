@@ -22,7 +22,7 @@ VENDORS: Final = {
 """The vendors in the order in which they are tried, and what is the matter with each."""
 
 _FAULTS: Final = {
-    "limited": "limited~requests=1~window=15",
+    "limited": "limited~requests=1~window=15~told=0",
     "flaky": "flaky~every=2",
     "steady": "ok",
 }

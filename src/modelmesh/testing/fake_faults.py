@@ -210,8 +210,13 @@ async def flaky(exchange: Exchange, *, every: int = 3) -> None:
         await exchange.deliver(talk(exchange).parts())
 
 
-async def limited(exchange: Exchange, *, requests: int = 3, window: float = 10.0) -> None:
-    """Answer so many requests well in any `window` seconds, and those beyond with 429."""
+async def limited(
+    exchange: Exchange, *, requests: int = 3, window: float = 10.0, told: int = 1
+) -> None:
+    """Answer so many requests well in any `window` seconds, and those beyond with 429.
+
+    With `told=0` no answer tells in its headers how many are left.
+    """
     now = exchange.now()
     admitted = [time for time in exchange.memory if time > now - window]
     within = len(admitted) < requests
@@ -225,7 +230,7 @@ async def limited(exchange: Exchange, *, requests: int = 3, window: float = 10.0
         "x-ratelimit-reset-requests": f"{math.ceil(wait * 1000)}ms",
     }
     if within:
-        await exchange.deliver(talk(exchange).parts(), headers=headers)
+        await exchange.deliver(talk(exchange).parts(), headers=headers if told else {})
     else:
         headers["retry-after"] = str(math.ceil(wait))
         await exchange.answer(429, encode(error(429)), headers)
