@@ -63,7 +63,7 @@ class OpenAttempt:
         if self._end(usage or self._unknown()):
             record = self._standing.record
             record.answers += 1
-            if usage and usage.completion:
+            if usage and usage.completion and now > self._answering:
                 record.per_token.add((now - self._answering) / usage.completion, now)
             for health in self._standing.parts:
                 health.answered(now)

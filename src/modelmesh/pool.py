@@ -110,7 +110,7 @@ class Pool:
     def short(self, target: Target, request: Request) -> Short | None:
         """Return the limit which keeps a target from such a request, and until when by the wall."""
         limits, left = self._limits[target.id], self._standing[target.id].left
-        if not limits and not any(left):
+        if not (limits or left[0].told or left[1].told):
             return None
         wall = self.wall()
         if told := used_up(left, wall):
@@ -132,7 +132,8 @@ class Pool:
         """
         wall = self.wall()
         standing = self._standing[target.id]
-        if any(standing.left) and (told := used_up(standing.left, wall)):
+        heard = standing.left[0].told or standing.left[1].told
+        if heard and (told := used_up(standing.left, wall)):
             return Short(told.limit(target.provider.id), told.until)
         asks = self._asks(target, request, wall) if self._limits[target.id] else ()
         hold = self._state.ledger.reserve(asks, wall) if asks else None
@@ -142,8 +143,9 @@ class Pool:
             if ask.amount is None and ask.limit.unknown == "warn":
                 log.warning("request %s: %s: %s", request.id, target.id, _uncounted(ask.limit))
         standing.record.begin(now)
-        for left in standing.left:
-            left.take()
+        if heard:
+            for left in standing.left:
+                left.take()
         trials = [health for health in standing.parts if health.on_trial and health.begin()]
         return OpenAttempt(
             self, target, request, standing, trials, clients_deadline, hold, now, wall

@@ -115,7 +115,7 @@ class Average:
     _at: float = 0.0
 
     def add(self, value: float, now: float) -> None:
-        faded = self._faded(now)
+        faded = 0.5 ** ((now - self._at) / _FORGOTTEN) if now > self._at else 1.0
         self._sum = self._sum * faded + value
         self._weight = self._weight * faded + 1.0
         self._at = now

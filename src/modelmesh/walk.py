@@ -121,10 +121,11 @@ class Walk:
 
     def next(self, now: float) -> Step | None:
         """Return the next step; None when nothing is left to try."""
-        ways = (self._same_first, self._onward, self._again, self._last_resort, self._wait)
-        over = now >= self.deadline
-        steps = (None if over or self._over else way(now) for way in ways)
-        self._last = next(filter(None, steps), None)
+        if self._over or now >= self.deadline:
+            return None
+        self._last = (self._last and self._same_first(now)) or self._onward(now)
+        if self._last is None and not self._over:
+            self._last = self._again(now) or self._last_resort(now) or self._wait(now)
         return self._last
 
     def failed(self, step: Step, error: ProviderError) -> None:

@@ -119,7 +119,7 @@ def cost(request: Request, usage: Usage, price: Price | None, wall: float) -> in
     if price is None:
         return None
     tokens = _of_tokens(request, filled(usage, request), price, wall)
-    units = _of_units(request, price)
+    units = _of_units(request, price) if request.endpoint in _OTHERWISE else None
     first, second = (tokens, units) if usage.prompt else (units, tokens)
     charge = second if first is None else first
     if charge is None and price.per_request is None:
@@ -141,25 +141,28 @@ def _written(body: Mapping[str, Any], card: ModelCard) -> int:
 
 def _of_tokens(request: Request, usage: Usage, price: Price, wall: float) -> float | None:
     """Return the dollars for tokens. What is cached costs as much as the rest unless priced."""
-    reads, writes = _OTHERWISE.get(request.endpoint, ("input", "output"))
     rate: Any = price
     if price.above and usage.prompt > price.above.prompt_tokens:
         rate = price.above
     elif price.off_peak and _is_quiet(price, wall):
         rate = price.off_peak
-    read = _first(getattr(rate, reads, None), rate.input, getattr(price, reads), price.input)
-    written = _first(getattr(rate, writes, None), rate.output, getattr(price, writes), price.output)
+    read = price.input if rate.input is None else rate.input
+    written = price.output if rate.output is None else rate.output
+    if request.endpoint in _OTHERWISE:
+        reads, writes = _OTHERWISE[request.endpoint]
+        read = _first(getattr(rate, reads, None), getattr(price, reads), read)
+        written = _first(getattr(rate, writes, None), getattr(price, writes), written)
     if read is None or (written is None and request.endpoint != "embeddings"):
         return None
-    stored = _first(price.cache_write, read)
-    parts = (
-        (usage.cached, _first(rate.cached_input, read)),
-        (usage.stored, stored),
-        (usage.stored_1h, _first(price.cache_write_1h, stored)),
-        (usage.prompt - usage.cached - usage.stored - usage.stored_1h, read),
-        (usage.completion, written),
-    )
-    return sum(max(0, count) * (each or 0.0) for count, each in parts) / _MILLION
+    fresh = usage.prompt - usage.cached - usage.stored - usage.stored_1h
+    total = max(0, fresh) * read + usage.completion * (written or 0.0)
+    if usage.cached:
+        total += usage.cached * (read if rate.cached_input is None else rate.cached_input)
+    if usage.stored or usage.stored_1h:
+        stored = read if price.cache_write is None else price.cache_write
+        longer = stored if price.cache_write_1h is None else price.cache_write_1h
+        total += usage.stored * stored + usage.stored_1h * longer
+    return total / _MILLION
 
 
 def _first(*prices: float | None) -> float | None:

@@ -48,28 +48,28 @@ class Told:
 class Left:
     """What is left to one key, or to one model at it, as far as the vendor said so."""
 
-    _told: dict[str, Told] = field(factory=dict, init=False)
+    told: dict[str, Told] = field(factory=dict, init=False)
 
     def __len__(self) -> int:
-        return len(self._told)
+        return len(self.told)
 
     def __iter__(self) -> Iterator[Told]:
-        return iter(self._told.values())
+        return iter(self.told.values())
 
     def hear(self, told: Told, longest: float) -> None:
         """Take a vendor's word for what it is, for so many seconds at most."""
         told.until = min(told.until, told.at + longest)
-        self._told[told.name] = told
+        self.told[told.name] = told
 
     def overhear(self, told: Told) -> None:
         """Take what somebody else was told, unless the vendor said something else here."""
-        known = self._told.get(told.name)
+        known = self.told.get(told.name)
         if known is None or (known.left <= 0 and known.until < told.until):
-            self._told[told.name] = told
+            self.told[told.name] = told
 
     def take(self) -> None:
         """Note that a request begins."""
-        for told in self._told.values():
+        for told in self.told.values():
             if told.unit == "requests":
                 told.left -= 1
 
