@@ -1,6 +1,5 @@
 """`scripts/free_tier_day [--check]`."""
 
-import argparse
 import asyncio
 import logging
 import re
@@ -13,6 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
+from scripts import pages
 from scripts.free_tiers.day import Day, simulate
 from scripts.free_tiers.vendors import Vendor
 
@@ -70,15 +70,7 @@ def _granted(vendor: Vendor) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the table, or check it. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/free_tier_day", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare, and fail on a change")
-    only_check = parser.parse_args(arguments).check
-    written = PAGE.read_text()
-    made = page(written)
-    if only_check:
-        return int(made != written)
-    PAGE.write_text(made)
-    return 0
+    return pages.write(PAGE, page, arguments, prog="scripts/free_tier_day", about=__doc__)
 
 
 if __name__ == "__main__":

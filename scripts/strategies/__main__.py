@@ -1,6 +1,5 @@
 """`scripts/compare_strategies [--check]`."""
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelmesh.config import schema
+from scripts import pages
 from scripts.strategies.simulation import Run
 from scripts.strategies.traffic import VENDORS, calls
 
@@ -59,15 +59,7 @@ def _lines() -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the table, or check it. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/compare_strategies", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare, and fail on a change")
-    only_check = parser.parse_args(arguments).check
-    written = PAGE.read_text()
-    made = page(written)
-    if only_check:
-        return int(made != written)
-    PAGE.write_text(made)
-    return 0
+    return pages.write(PAGE, page, arguments, prog="scripts/compare_strategies", about=__doc__)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,6 @@ class OpenAttempt:
 
     def _settle(self, usage: Usage | None, *, sent: bool) -> None:
         """Account for what was taken: nothing where no answer had begun."""
-        wall = self._pool.wall()
         if usage is None:
             took: dict[Unit, int] = {"tokens": 0, "dollars": 0}
             if not sent:
@@ -148,6 +147,7 @@ class OpenAttempt:
             record.tokens_out += usage.completion
             record.spent += nano
         if self._hold:
+            wall = self._pool.wall()
             self._hold.settle(took, wall)
             self._pool.tell_of_limits(self._target, wall)
 

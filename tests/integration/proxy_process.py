@@ -85,6 +85,12 @@ class Received:
         return [event.removeprefix("data: ") for event in self.text.split("\n\n") if event]
 
 
+WIRES = [
+    (front, transport) for front in ("direct", "aiohttp") for transport in ("direct", "aiohttp")
+]
+"""Every front with every transport."""
+
+
 @define(eq=False)
 class ProxyProcess:
     """A running server. Its log is everything it said, on either stream."""

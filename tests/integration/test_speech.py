@@ -12,7 +12,7 @@ import openai
 import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI
-from proxy_process import ProxyProcess, running_proxy, until
+from proxy_process import WIRES, ProxyProcess, running_proxy, until
 
 from modelmesh.testing.fake_provider import FakeProvider
 from modelmesh.testing.fake_speech import FORMATS, USAGE, sound
@@ -36,9 +36,6 @@ POOLS = {
     "stalling": ["stall-mid"],
     "mute": ["never-headers"],
 }
-WIRES = [
-    (front, transport) for front in ("direct", "aiohttp") for transport in ("direct", "aiohttp")
-]
 
 
 @pytest.fixture(autouse=True)

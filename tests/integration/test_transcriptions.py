@@ -13,7 +13,7 @@ import openai
 import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI
-from proxy_process import ProxyProcess, running_proxy
+from proxy_process import WIRES, ProxyProcess, running_proxy
 
 from modelmesh.proxy import forms
 from modelmesh.proxy.uploads import MAX_UPLOAD
@@ -42,9 +42,6 @@ POOLS = {
     "broken": ["error-mid"],
     "stalling": ["stall-mid"],
 }
-WIRES = [
-    (front, transport) for front in ("direct", "aiohttp") for transport in ("direct", "aiohttp")
-]
 
 
 @pytest.fixture(autouse=True)
