@@ -99,6 +99,7 @@ class Scene:
     vendor: FakeProvider
     proxy: ProxyProcess
     _ids: dict[str, list[str]] = field(factory=dict, init=False)
+    _asked: dict[str, float] = field(factory=dict, init=False)
 
     async def ask(self, pool: str, **body: Any) -> Received:
         """Send a chat to a pool; return the whole reply."""
@@ -107,6 +108,7 @@ class Scene:
     def new_id(self, pool: str) -> str:
         """Name a request, so that it is found in the log."""
         ids = self._ids.setdefault(pool, [])
+        self._asked.setdefault(pool, asyncio.get_running_loop().time())
         ids.append(f"{pool}-{len(ids) + 1}")
         return ids[-1]
 
@@ -135,6 +137,13 @@ class Scene:
     def asked(self, pool: str) -> str:
         """Return the letters of the models the vendor was asked for, in order."""
         return "".join(_place(request.model)[1] for request in self.requests(pool))
+
+    def since_asked(self, pool: str, moment: float) -> float:
+        """Return the seconds from just before a pool's first request.
+
+        A pause is not longer by this than it was, however late a busy machine sees its beginning.
+        """
+        return moment - self._asked[pool]
 
     async def notes(self, pool: str) -> list[str]:
         """Return what the log says of a pool's attempts, once its requests are over."""

@@ -64,7 +64,7 @@ async def test_case_29_silence_is_filled_with_comments_between_events_only(
 ) -> None:
     reply = await ask(proxy, chat("pausing", stream=True))
 
-    assert reply.text.count(": ping\n") >= 3
+    assert reply.text.count(": ping\n") >= 2
     events = reply.text.replace(": ping\n", "")
     assert said(payloads(events)) == "Hello after a while"
     assert "id:" not in events.replace('"id":', "")

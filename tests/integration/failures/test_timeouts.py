@@ -20,8 +20,8 @@ from modelmesh.testing.fake_wire import Exchange, Fault
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 POOLS = Pools()
-# A loaded machine is late, but never so late.
-LATE = 4.0
+# A loaded machine is late, but never so late. Without the knob it would be a minute, or more.
+LATE = 20.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,8 +47,8 @@ def full_port() -> Iterator[str]:
 
 
 def waited(scene: Scene, pool: str) -> float:
-    """Return the seconds between the first requests to a and to b."""
-    return scene.requests(pool, "b")[0].arrived - scene.requests(pool, "a")[0].arrived
+    """Return the seconds it took until b was asked."""
+    return scene.since_asked(pool, scene.requests(pool, "b")[0].arrived)
 
 
 def with_timeouts(place: str, **timeouts: Any) -> dict[str, Any]:
@@ -103,7 +103,7 @@ async def test_case_5_silence_after_content_ends_the_stream_at_idle(scene: Scene
         assert len(came.events) == 1 + 3 + 1
         left = scene.requests(pool)[0]
         await until(lambda: left.client_gone)
-        assert 0.4 < (left.client_gone or 0) - left.arrived < LATE
+        assert 0.4 < scene.since_asked(pool, left.client_gone or 0) < LATE
 
         assert (await scene.ask(pool, stream=True)).status == 200
         assert scene.asked(pool) == "ab"
@@ -128,7 +128,7 @@ async def test_case_5_total_ends_what_is_not_over_by_then(scene: Scene) -> None:
         assert 3 < len(came.events) < 30
         left = scene.requests(pool)[0]
         await until(lambda: left.client_gone)
-        assert 0.9 < (left.client_gone or 0) - left.arrived < LATE
+        assert 0.9 < scene.since_asked(pool, left.client_gone or 0) < LATE
         assert scene.asked(pool) == "a"
         assert await scene.notes(pool) == ["a stream_incomplete"]
 
@@ -143,9 +143,8 @@ async def test_case_5_a_providers_timeout_is_short_for_its_total(scene: Scene) -
 
 async def test_case_5_a_port_that_lets_nobody_in_is_given_up_at_connect(scene: Scene) -> None:
     async def check(pool: str) -> None:
-        started = asyncio.get_running_loop().time()
         assert text_of(await scene.ask(pool), stream=False) == f"Hello from ok@{pool}.b"
-        assert 0.4 < scene.requests(pool, "b")[0].arrived - started < LATE
+        assert 0.4 < waited(scene, pool) < LATE
         assert scene.asked(pool) == "b"
         assert await scene.notes(pool) == ["a timeout"]
 
@@ -165,7 +164,7 @@ def error_at_the_end(came: Received) -> Any:
 async def pausing(exchange: Exchange) -> None:
     """Begin the answer at once, then take a break."""
     parts = talk(exchange, chunks=3).parts()
-    await exchange.deliver([b"".join(parts[:2]), b"".join(parts[2:])], gap=0.8)
+    await exchange.deliver([b"".join(parts[:2]), b"".join(parts[2:])], gap=2)
 
 
 async def comments_mid(exchange: Exchange) -> None:
@@ -178,24 +177,26 @@ async def comments_mid(exchange: Exchange) -> None:
 
 
 UNTOUCHED: dict[str, tuple[str | Fault, bool, dict[str, float]]] = {
-    "steady": ("steady~chunks=10~gap=0.15", True, {"first_token": 0.8, "idle": 0.8}),
-    "steady-plain": ("slow-body~chunks=12~gap=0.15", False, {"first_token": 0.8, "idle": 0.8}),
-    "slow-start": ("slow-first-token~delay=0.8", True, {"first_token": 3, "idle": 0.3}),
-    "slow-start-plain": ("slow-first-token~delay=0.8", False, {"first_token": 3, "idle": 0.3}),
-    "slow-middle": (pausing, True, {"first_token": 0.5, "idle": 3}),
-    "slow-to-answer": ("ok~delay=0.8", True, {"connect": 0.3, "idle": 0.3}),
+    "steady": ("steady~chunks=16~gap=0.15", True, {"first_token": 1.5, "idle": 1.5}),
+    "steady-plain": ("slow-body~chunks=16~gap=0.15", False, {"first_token": 1.5, "idle": 1.5}),
+    "slow-start": ("slow-first-token~delay=2", True, {"first_token": LATE, "idle": 1.5}),
+    "slow-start-plain": ("slow-first-token~delay=2", False, {"first_token": LATE, "idle": 1.5}),
+    "slow-middle": (pausing, True, {"first_token": 1.5, "idle": LATE}),
+    "slow-to-answer": ("ok~delay=2", True, {"connect": 1.5, "idle": 1.5}),
 }
 for pool, (behaviour, _, timeouts) in UNTOUCHED.items():
     POOLS.add(pool, behaviour, "ok", timeouts=timeouts)
 POOLS.add("comments-mid", comments_mid, "ok", timeouts={"idle": 0.5})
 
 
-@pytest.mark.parametrize("pool", UNTOUCHED)
-async def test_case_5_no_knob_does_anothers_work(scene: Scene, pool: str) -> None:
-    stream = UNTOUCHED[pool][1]
-    assert text_of(await scene.ask(pool, stream=stream), stream=stream)
-    assert scene.asked(pool) == "a"
-    assert await scene.notes(pool) == []
+async def test_case_5_no_knob_does_anothers_work(scene: Scene) -> None:
+    async def check(pool: str) -> None:
+        stream = UNTOUCHED[pool][1]
+        assert text_of(await scene.ask(pool, stream=stream), stream=stream)
+        assert scene.asked(pool) == "a"
+        assert await scene.notes(pool) == []
+
+    await asyncio.gather(*map(check, UNTOUCHED))
 
 
 async def test_case_5_comments_are_no_answer_to_idle(scene: Scene) -> None:
@@ -226,15 +227,16 @@ async def test_case_5_an_unknown_knob_is_a_mistake_in_the_configuration(
 # Case 6: one deadline
 
 DEAD = ["never-headers"] * 3
-# What times there are, who is asked within them, and how long it would take if they added up.
-DEADLINES = {
-    "all-of-it": ({"first_token": 1.0, "total": 1.0}, "a", 3.0),
-    "most-of-it": ({"first_token": 0.8, "total": 1.0}, "ab", 2.4),
-    "part-of-it": ({"first_token": 0.8, "total": 2.0}, "abc", 2.4),
+# How long each may take to begin, in seconds, and who is asked within two seconds.
+DEADLINES: dict[str, tuple[dict[str, float], str]] = {
+    "all-of-it": ({"a": 60, "b": 60, "c": 60}, "a"),
+    "most-of-it": ({"a": 1, "b": 60, "c": 60}, "ab"),
+    "part-of-it": ({"a": 0.5, "b": 0.5, "c": 60}, "abc"),
 }
-for pool in DEADLINES:
+for pool, (seconds, _) in DEADLINES.items():
     for way in (False, True):
-        POOLS.add(f"{pool}-{way}", *DEAD, timeouts=DEADLINES[pool][0])
+        each = {at: {"timeouts": {"first_token": most}} for at, most in seconds.items()}
+        POOLS.add(f"{pool}-{way}", *DEAD, providers=each, timeouts={"total": 2})
 SCOPES = ["any", "same-provider", "same-model"]
 for scope in SCOPES:
     again = {"max_attempts": 3, "scope": scope, "budget": 10, "initial_delay": 0}
@@ -244,13 +246,13 @@ POOLS.add("lone", "never-headers", timeouts={"first_token": 0.3}, retry={"initia
 
 @pytest.mark.parametrize("times", DEADLINES)
 async def test_case_6_dead_targets_are_told_by_the_deadline(scene: Scene, times: str) -> None:
-    limits, asked, added_up = DEADLINES[times]
+    _, asked = DEADLINES[times]
 
     async def check(pool: str, stream: bool) -> None:
         began = asyncio.get_running_loop().time()
         came = await scene.ask(pool, stream=stream)
         took = asyncio.get_running_loop().time() - began
-        assert limits["total"] - 0.1 < took < added_up - 0.1
+        assert 1.9 < took < LATE
         assert (came.status, came.error["code"]) == (504, "upstream_timeout")
         assert came.headers["content-type"] == "application/json"
         causes = [attempt["cause"] for attempt in came.error["attempts"]]
