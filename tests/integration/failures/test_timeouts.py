@@ -233,9 +233,9 @@ DEADLINES: dict[str, tuple[dict[str, float], str]] = {
     "most-of-it": ({"a": 1, "b": 60, "c": 60}, "ab"),
     "part-of-it": ({"a": 0.5, "b": 0.5, "c": 60}, "abc"),
 }
-for pool, (seconds, _) in DEADLINES.items():
+for pool, deadline in DEADLINES.items():
     for way in (False, True):
-        each = {at: {"timeouts": {"first_token": most}} for at, most in seconds.items()}
+        each = {at: {"timeouts": {"first_token": most}} for at, most in deadline[0].items()}
         POOLS.add(f"{pool}-{way}", *DEAD, providers=each, timeouts={"total": 2})
 SCOPES = ["any", "same-provider", "same-model"]
 for scope in SCOPES:
