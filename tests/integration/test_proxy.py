@@ -74,6 +74,7 @@ async def test_models_and_health_are_told(vendor: FakeProvider) -> None:
         assert (await proxy.get(f"/v1/models/{POOL}")).json["object"] == "model"
         health = (await proxy.get("/health")).json
         assert health.pop("uptime_seconds") > 0
+        assert len(health.pop("config_version")) == 12
         assert health == {
             "running": True,
             "host": "127.0.0.1",

@@ -16,6 +16,7 @@ from attrs import define, field
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
+from modelmesh.config.version import version_of
 from modelmesh.errors import MeshError
 from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.access import Access
@@ -100,6 +101,7 @@ class Endpoints:
         self._ids = ids
         self._status = status
         self._access = Access(settings)
+        self._version = version_of(mesh.config)
         self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
         self._routes: dict[str, tuple[str, _Answer]] = {
             **dict.fromkeys(ENDPOINTS, ("POST", self._ask)),
@@ -232,7 +234,7 @@ class Endpoints:
         return _json(self._mesh.model(call.path.removeprefix(f"{MODELS_PATH}/")))
 
     async def _health(self, _call: Incoming) -> Outgoing:
-        return _json(self._status())
+        return _json({**self._status(), "config_version": self._version})
 
     async def _livez(self, _call: Incoming) -> Outgoing:
         return _json({"status": "ok"})
@@ -258,6 +260,7 @@ class Endpoints:
     def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
         outgoing.headers |= self._access.cors_headers(call.headers.get("origin"))
         outgoing.headers["x-request-id"] = call.id
+        outgoing.headers["x-modelmesh-config"] = self._version
         return outgoing
 
 

@@ -76,8 +76,8 @@ class Proxy:
     auth: Auth = field(factory=Auth)
     # Which web pages may use it.
     cors: Cors = field(factory=Cors)
-    # How many processes serve the port, each by itself. `python -m modelmesh.proxy` heeds it; more
-    # than one cannot keep limits yet, and a configuration that has any is refused.
+    # How many processes serve the port. `python -m modelmesh.proxy` heeds it; more than one need a
+    # store that they can share where there are limits.
     workers: int = field(default=1, validator=positive)
     # Whether clients may ask for models as well as pools.
     expose_models: bool = False
