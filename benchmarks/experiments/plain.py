@@ -29,7 +29,8 @@ async def run(lab: Lab) -> None:
 async def cost(
     lab: Lab, gateway: Gateway, *, in_flight: int = 64, size: int = 1000
 ) -> dict[str, float]:
-    """Return what plain requests cost."""
+    """Return what plain requests cost where as many have been in flight already."""
+    await ask(gateway.door, in_flight=in_flight, seconds=0, size=size)
     before = gateway.program.cpu()
     tally = await ask(gateway.door, in_flight=in_flight, seconds=lab.scale.seconds, size=size)
     spent = gateway.program.cpu() - before
