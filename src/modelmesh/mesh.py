@@ -173,7 +173,7 @@ class ModelMesh:
             target.provider.id
             for pool in self._parts.pools.values()
             for target in pool.targets
-            if pool.standing(target).ready(now)
+            if pool.standing(target).ready(now) and not pool.in_maintenance(target)
         ]
         return list(dict.fromkeys(ready))
 

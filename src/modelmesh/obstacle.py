@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from modelmesh.errors import ErrorKind
-from modelmesh.ledger import Always, Short
+from modelmesh.ledger import Always, Daily, Short
 from modelmesh.shape import WITHIN
 from modelmesh.state import Standing
 from modelmesh.types import ModelCard, Target
@@ -98,6 +98,14 @@ def in_line(target: Target, turn: float) -> Obstacle:
 def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
     """Say which limit is short, and how long."""
     limit, wait = short.limit, short.until - wall
+    if isinstance(limit.window, Daily):
+        return Obstacle(
+            target=target.id,
+            reason=f"it is in {limit.name}",
+            cause=ErrorKind.OVERLOADED,
+            until=now + wait,
+            limited=True,
+        )
     if short.unknown:
         reason = (
             f"nobody knows what it costs, and {limit.name} is the limit: say so in "

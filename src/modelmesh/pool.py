@@ -9,7 +9,7 @@ from typing import Final
 from attrs import define, evolve, field
 
 from modelmesh.config import schema
-from modelmesh.ledger import NANO, Ask, Limit, Short, Unit, configured, costs
+from modelmesh.ledger import NANO, Ask, Limit, Short, Unit, configured, costs, maintenance
 from modelmesh.ledger.told import Left, has_room, room, used_up
 from modelmesh.line import Line
 from modelmesh.outcome import OpenAttempt
@@ -63,7 +63,9 @@ class Pool:
     retries: RetryBudget = field(init=False, repr=False)
     _standing: dict[str, Standing] = field(init=False, repr=False)
     _places: dict[str, int] = field(init=False, repr=False)
-    _limits: dict[str, tuple[Limit, ...]] = field(init=False, repr=False)
+    _limits: maintenance.Limits = field(init=False, repr=False)
+    # By target, where it has some.
+    _maintenance: maintenance.Limits = field(init=False, repr=False)
     _requests: int = field(default=0, init=False)
     _current: int = field(default=0, init=False)
 
@@ -71,7 +73,8 @@ class Pool:
         self.retries = RetryBudget(self.settings.retry.budget)
         self._standing = {target.id: self._state.standing(target) for target in self.targets}
         self._places = {target.id: place for place, target in enumerate(self.targets)}
-        self._limits = {target.id: self._limits_of(target) for target in self.targets}
+        limits = {target.id: self._limits_of(target) for target in self.targets}
+        self._limits, self._maintenance = maintenance.apart(limits)
 
     @property
     def current(self) -> Target:
@@ -109,6 +112,8 @@ class Pool:
 
     def short(self, target: Target, request: Request) -> Short | None:
         """Return the limit which keeps a target from such a request, and until when by the wall."""
+        if self._maintenance and (closed := self.in_maintenance(target)):
+            return closed
         limits, left = self._limits[target.id], self._standing[target.id].left
         if not (limits or left[0].told or left[1].told):
             return None
@@ -116,6 +121,11 @@ class Pool:
         if told := used_up(left, wall):
             return Short(told.limit(target.provider.id), told.until)
         return self._state.ledger.short(self._asks(target, request, wall), wall) if limits else None
+
+    def in_maintenance(self, target: Target) -> Short | None:
+        """Return the maintenance a target is in now, and until when by the wall."""
+        windows = self._maintenance.get(target.id)
+        return maintenance.now(windows, self.wall()) if windows else None
 
     def begin(
         self,
@@ -130,6 +140,8 @@ class Pool:
         Whoever calls it ends the attempt, on every path. Nobody is to blame for what fails after
         `clients_deadline`, which the client itself has set.
         """
+        if self._maintenance and (closed := self.in_maintenance(target)):
+            return closed
         wall = self.wall()
         standing = self._standing[target.id]
         heard = standing.left[0].told or standing.left[1].told

@@ -83,8 +83,11 @@ class Prober:
         """Probe one target: bring it back if its vendor answers, leave it alone if that fails.
 
         What the vendor itself said of a limit or a model stands, since a list is no proof against
-        it. And no proof of a failure is a vendor that has no list, or not for this key.
+        it. And no proof of a failure is a vendor that has no list, or not for this key. One in
+        maintenance is not asked.
         """
+        if pool.in_maintenance(target):
+            return
         health, cooldown = pool.standing(target).target, pool.settings.recovery.cooldown
         try:
             listed = await self._ask(target.provider, target.key)

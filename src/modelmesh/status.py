@@ -22,12 +22,15 @@ def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
     record, worst = standing.record, standing.worst(now)
     waiting = max(0.0, worst.until - now)
     on_trial = any(health.on_trial for health in standing.parts)
+    state = "left alone" if waiting else "on trial" if on_trial else "ready"
+    if closed := pool.in_maintenance(target):
+        state, waiting = "in maintenance", closed.until - pool.wall()
     return {
         "target": target.id,
         "provider": target.provider.id,
         "model": target.upstream,
-        "state": "left alone" if waiting else "on trial" if on_trial else "ready",
-        "cause": str(worst.cause) if waiting and worst.cause else None,
+        "state": state,
+        "cause": str(worst.cause) if state == "left alone" and worst.cause else None,
         "seconds_left": round(waiting, 1),
         "in_flight": record.in_flight,
         "requests": record.requests,

@@ -53,8 +53,6 @@ _IDLE: Final[Settings] = MappingProxyType(
         schema.Secrets: ("cache_ttl",),
         schema.Provider: ("discovery",),
         schema.Delivery: ("synchronous",),
-        schema.Deactivation: ("maintenance_window",),
-        schema.ProviderDeactivation: ("maintenance_window",),
         schema.Auth: ("admin_tokens",),
     }
 )

@@ -8,6 +8,6 @@ released, when it ends. `windows` knows when a limit begins anew, `counts` what 
 from modelmesh.ledger.alerts import Alerts
 from modelmesh.ledger.ledger import Ask, Hold, Ledger, Short
 from modelmesh.ledger.limits import NANO, Limit, Unit
-from modelmesh.ledger.windows import Always
+from modelmesh.ledger.windows import Always, Daily
 
-__all__ = ["NANO", "Alerts", "Always", "Ask", "Hold", "Ledger", "Limit", "Short", "Unit"]
+__all__ = ["NANO", "Alerts", "Always", "Ask", "Daily", "Hold", "Ledger", "Limit", "Short", "Unit"]

@@ -7,7 +7,7 @@ from typing import Final
 from modelmesh.catalogue.free_tiers import Cap, FreeTier, free_tier
 from modelmesh.config import schema
 from modelmesh.ledger.limits import NANO, Limit, Unit
-from modelmesh.ledger.windows import Always, Calendar, Rolling, Window
+from modelmesh.ledger.windows import Always, Calendar, Daily, Rolling, Window
 from modelmesh.types import Target
 
 _MINUTE: Final = 60.0
@@ -63,6 +63,7 @@ def _of_target(entry: schema.Provider, target: Target) -> Iterator[Limit]:
     # Where there is no key, the server as a whole is limited.
     subject = target.key_subject if target.key or entry.quota_group else target.provider.id
     yield from of_provider(target.provider.id, entry, subject)
+    yield from _of_maintenance(entry.maintenance_window, target.provider.id)
     if entry.tier == "free":
         said = {cap for name, cap in _SAID.items() if getattr(entry.rate_limits, name) is not None}
         yield from of_free_tier(target.provider.connector, target.upstream, subject, said)
@@ -91,7 +92,8 @@ def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[
 
 
 def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) -> Iterator[Limit]:
-    """Give the quotas after which a target, or a provider, is left alone."""
+    """Give the quotas after which a target, or a provider, is left alone, and its maintenance."""
+    yield from _of_maintenance(rule.maintenance_window, subject)
     window: Window = Always()
     if rule.quota_window:
         window = _WINDOWS[rule.quota_window]
@@ -108,6 +110,24 @@ def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) 
                 amount=round(amount * NANO) if unit == "dollars" else amount,
                 window=window,
             )
+
+
+def _of_maintenance(window: schema.Maintenance | None, subject: str) -> Iterator[Limit]:
+    """Give a limit of no requests in a part of each day."""
+    if window:
+        yield Limit(
+            name=f"maintenance, {window.start} to {window.end} {window.timezone}",
+            subject=subject,
+            unit="requests",
+            amount=0,
+            window=Daily(_minutes(window.start), _minutes(window.end), window.timezone),
+        )
+
+
+def _minutes(clock: str) -> int:
+    """Return minutes after midnight."""
+    hour, minute = map(int, clock.split(":"))
+    return hour * 60 + minute
 
 
 def of_free_tier(
@@ -149,5 +169,4 @@ def _window(cap: Cap, tier: FreeTier) -> Window:
     reset = tier.resets.get(cap.window)
     if reset is None or reset.at is None or cap.window not in ("day", "month"):
         return Rolling(_ROLLING[cap.window])
-    hour, minute = map(int, reset.at.split(":"))
-    return Calendar("day" if cap.window == "day" else "month", reset.zone, hour * 60 + minute)
+    return Calendar("day" if cap.window == "day" else "month", reset.zone, _minutes(reset.at))

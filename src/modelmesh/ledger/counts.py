@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from attrs import define, field
 
 from modelmesh.ledger.limits import Limit
-from modelmesh.ledger.windows import Always, Anchored, Calendar, Rolling
+from modelmesh.ledger.windows import Always, Anchored, Calendar, Daily, Rolling
 
 _GRAINS: Final = 60
 """Parts of a rolling window. What was taken counts until the whole part it fell into is out."""
@@ -164,5 +164,5 @@ def count_of(limit: Limit) -> Count:
     match limit.window:
         case Rolling(seconds):
             return Sliding(limit, seconds)
-        case Calendar() | Anchored() | Always():
+        case Calendar() | Anchored() | Always() | Daily():
             return Fixed(limit)

@@ -1,11 +1,13 @@
 """When a limit begins anew. Times are seconds since 1970."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
+_MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 
 
@@ -68,4 +70,48 @@ class Always:
     """One that never ends: of requests under way, or of a grant that is not renewed."""
 
 
-Window = Rolling | Anchored | Calendar | Always
+@frozen
+class Daily:
+    """A part of each day by the clock on the wall in a time zone, in minutes after midnight.
+
+    One that ends before it begins ends the next day. Where that clock is put back it lasts from the
+    first time it shows the beginning to the last time it shows the end; where it skips one of the
+    two, that is when it skips it.
+    """
+
+    begins: int
+    ends: int
+    zone: str = "UTC"
+
+    def until(self, wall: float) -> float | None:
+        """Return when it ends; None for a moment that is not within it."""
+        # Nothing begins or ends within a minute, so what is known of one is asked for once.
+        return _end(self, wall // _MINUTE * _MINUTE)
+
+
+@lru_cache(maxsize=256)
+def _end(part: Daily, minute: float) -> float | None:
+    zone = ZoneInfo(part.zone)
+    today = datetime.fromtimestamp(minute, zone).date()
+    night = timedelta(days=part.ends <= part.begins)
+    for ahead in (1, 0, -1):
+        day = today + timedelta(days=ahead)
+        ends = _shown(day + night, part.ends, zone, last=True)
+        if _shown(day, part.begins, zone) <= minute < ends:
+            return ends
+    return None
+
+
+def _shown(day: date, minutes: int, zone: ZoneInfo, *, last: bool = False) -> float:
+    """Return when the clock on the wall shows a time, or skips it."""
+    clock = datetime.combine(day, time(*divmod(minutes, 60)), zone)
+    first, second = clock.timestamp(), clock.replace(fold=1).timestamp()
+    if first <= second:
+        return second if last else first
+    # By the offset before the skip it is `first`, by the one after it `second`.
+    minutes_between = range(int(second), int(first) + 1, int(_MINUTE))
+    shown = (datetime.fromtimestamp(minute, zone) for minute in minutes_between)
+    return next(one for one in shown if one.utcoffset() != clock.utcoffset()).timestamp()
+
+
+Window = Rolling | Anchored | Calendar | Always | Daily

@@ -11,7 +11,6 @@ from attrs import field, frozen
 
 from modelmesh.config.schema.pools import (
     Deactivation,
-    Maintenance,
     Pool,
     ProviderDeactivation,
     Recovery,
@@ -35,6 +34,7 @@ from modelmesh.config.schema.vendors import (
     Delivery,
     Features,
     LongPromptPricing,
+    Maintenance,
     Model,
     Pricing,
     Provider,

@@ -9,25 +9,11 @@ from modelmesh.config.schema.values import (
     Codes,
     Duration,
     at_least_zero,
-    clock_time,
     positive,
     share,
     statuses,
-    time_zone,
 )
-from modelmesh.config.schema.vendors import Timeouts
-
-
-@frozen(kw_only=True)
-class Maintenance:
-    """A time in which a target is left alone."""
-
-    # When it begins, HH:MM.
-    start: str = field(validator=clock_time)
-    # When it ends, HH:MM.
-    end: str = field(validator=clock_time)
-    # The time zone of both.
-    timezone: str = field(default="UTC", validator=time_zone)
+from modelmesh.config.schema.vendors import Maintenance, Timeouts
 
 
 @frozen(kw_only=True)
@@ -53,7 +39,7 @@ class Deactivation:
     budget_limit: float | None = field(default=None, validator=positive)
     # The window these three limits count in.
     quota_window: Literal["hourly", "daily", "monthly"] | None = None
-    # A time in which it is in any case.
+    # The part of each day in which it is in any case.
     maintenance_window: Maintenance | None = None
 
 

@@ -8,10 +8,12 @@ from attrs import field, frozen
 from modelmesh.config.schema.values import (
     Duration,
     at_least_zero,
+    clock_time,
     header_fields,
     positive,
     price,
     share,
+    time_zone,
     web_address,
 )
 from modelmesh.types import Secret
@@ -68,6 +70,22 @@ class Budget:
 
 
 @frozen(kw_only=True)
+class Maintenance:
+    """A part of each day in which nothing is asked. It may go past midnight."""
+
+    # When it begins by the clock on the wall, HH:MM.
+    start: str = field(validator=clock_time)
+    # When it ends, HH:MM.
+    end: str = field(validator=clock_time)
+    # The time zone of both.
+    timezone: str = field(default="UTC", validator=time_zone)
+
+    def __attrs_post_init__(self) -> None:
+        if self.start == self.end:
+            raise ValueError(f"start and end must differ, and both are {self.start}")
+
+
+@frozen(kw_only=True)
 class ProviderDiscovery:
     """What discovery does for one provider."""
 
@@ -105,6 +123,8 @@ class Provider:
     rate_limits: RateLimits = field(factory=RateLimits)
     # What may be spent here.
     budget: Budget = field(factory=Budget)
+    # The part of each day in which this vendor is not asked; targets of others are.
+    maintenance_window: Maintenance | None = None
     # Headers sent with every request.
     headers: Mapping[str, str] = field(factory=dict, validator=header_fields, repr=False)
     # What discovery does here.
