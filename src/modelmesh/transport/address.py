@@ -40,7 +40,10 @@ class Address:
     authority: str
 
 
-@lru_cache(maxsize=4096)
+LONG: Final = 1024
+"""Characters beyond which a URL is not kept: what a client said is in it, as a vendor wants it."""
+
+
 def find(url: str) -> Address:
     """Take a URL apart. A mesh asks for few, over and over.
 
@@ -48,8 +51,14 @@ def find(url: str) -> Address:
         TransportError: it is none, or not one of HTTP.
 
     """
+    return _known(url) if len(url) <= LONG else _taken_apart(url)
+
+
+def _taken_apart(url: str) -> Address:
+    # What is taken apart by the library is kept by it, and what clients say is in the query.
+    place, _, query = url.partition("#")[0].partition("?")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(place)
         if parts.scheme not in _PORTS:
             raise TransportError(*NOT_HTTP)
         usual = _PORTS[parts.scheme]
@@ -58,9 +67,12 @@ def find(url: str) -> Address:
         raise TransportError(*NO_URL) from None
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     target = quote(parts.path or "/", _PLAIN)
-    if parts.query:
-        target += "?" + quote(parts.query, _PLAIN)
+    if query:
+        target += "?" + quote(query, _PLAIN)
     return Address(origin, target, host if origin.port == usual else f"{host}:{origin.port}")
+
+
+_known: Final = lru_cache(maxsize=4096)(_taken_apart)
 
 
 def _host(parts: SplitResult) -> str:

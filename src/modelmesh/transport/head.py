@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Final
 
 from modelmesh.errors import RequestError
-from modelmesh.transport.address import Address
+from modelmesh.transport.address import LONG, Address
 from modelmesh.types import HttpRequest
 
 _AGENT: Final = "modelmesh-lite"
@@ -18,17 +18,17 @@ def head(request: HttpRequest, address: Address) -> bytes:
 
     """
     headers = tuple(request.headers.items())
-    lines = _lines(request.method, address.target, address.authority, headers, request.stream)
+    write = _known_lines if len(address.target) <= LONG else _lines
+    lines = write(request.method, address.target, address.authority, headers, request.stream)
     if request.body or request.method != "GET":
         return b"%bcontent-length: %d\r\n\r\n" % (lines, len(request.body))
     return lines + b"\r\n"
 
 
-@lru_cache(maxsize=256)
 def _lines(
     method: str, target: str, host: str, headers: tuple[tuple[str, str], ...], stream: bool
 ) -> bytes:
-    """Write the lines that say nothing of the body. Most requests to a vendor have the same."""
+    """Write the lines that say nothing of the body."""
     said = {"host": host, "accept": "*/*", "user-agent": _AGENT}
     for name, text in headers:
         said[name.lower()] = text
@@ -42,3 +42,7 @@ def _lines(
     if written.count("\r") + written.count("\n") != 2 * len(lines) or "\0" in written:
         raise RequestError("a header holds a line break or a null character")
     return written.encode(errors="surrogateescape")
+
+
+# Most requests to a vendor have the same. A client's headers may be in them, so these are few.
+_known_lines: Final = lru_cache(maxsize=64)(_lines)

@@ -132,6 +132,6 @@ class Reading:
             self.reusable = self._parser.should_keep_alive()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _name(name: bytes) -> str:
     return name.decode("ascii").lower()

@@ -209,7 +209,7 @@ def _header(name: bytes, text: bytes) -> tuple[str, str]:
     return name.decode("ascii").lower(), text.decode("utf-8", "surrogateescape").strip(" \t")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _path(target: bytes) -> str:
     """Return the path of what is asked for, decoded."""
     text = target.decode("latin-1")
