@@ -1,9 +1,11 @@
 """How a pool and its targets fare, for people and programs to read."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from modelmesh.ledger import NANO, Limit
 from modelmesh.pool import Pool
+from modelmesh.state import Standing
 from modelmesh.types import Target
 
 
@@ -40,7 +42,10 @@ def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
         "tokens_in": record.tokens_in,
         "tokens_out": record.tokens_out,
         "spent": record.spent / NANO,
-        "limits": [_of_limit(*each) for each in pool.limits(target)],
+        "limits": [
+            *(_of_limit(*each) for each in pool.limits(target)),
+            *_by_vendor(target, standing, pool.wall()),
+        ],
     }
 
 
@@ -49,8 +54,26 @@ def _of_limit(limit: Limit, taken: int, renewed_in: float | None) -> dict[str, A
     counted = NANO if limit.unit == "dollars" else 1
     return {
         "limit": limit.name,
+        "source": limit.source,
         "unit": limit.unit,
         "taken": taken / counted,
+        "left": max(0, limit.amount - taken) / counted,
         "amount": limit.amount / counted,
         "renewed_in": None if renewed_in is None else round(renewed_in, 1),
     }
+
+
+def _by_vendor(target: Target, standing: Standing, wall: float) -> Iterator[dict[str, Any]]:
+    """Say what the vendor itself told of its limits, while that holds."""
+    for told in (each for left in standing.left for each in left):
+        if told.until > wall:
+            left = max(0, told.left)
+            yield {
+                "limit": told.limit(target.provider.id).name,
+                "source": "vendor",
+                "unit": told.unit,
+                "taken": None if told.amount is None else max(0, told.amount - left),
+                "left": left,
+                "amount": told.amount,
+                "renewed_in": round(told.until - wall, 1),
+            }

@@ -11,6 +11,7 @@ from scene import pool, target
 from modelmesh.config.load import load
 from modelmesh.errors import ErrorKind
 from modelmesh.ledger import NANO, Limit
+from modelmesh.ledger.told import Told
 from modelmesh.ledger.windows import Calendar
 from modelmesh.rules import RULES
 from modelmesh.status import status
@@ -37,9 +38,15 @@ def test_the_status_has_what_the_page_shows() -> None:
     day = Calendar("day")
     amount = 5 * NANO
     limit = Limit(name="$5 a day", subject="a", unit="dollars", amount=amount, window=day)
-    real = status(pool(target("a/m"), granted={"a/m": (limit,)}), 0.0)["targets"][0]
+    made = pool(target("a/m"), granted={"a/m": (limit,)})
+    own, _ = made.standing(made.targets[0]).left
+    wall = made.wall()
+    own.hear(Told("left-requests", "requests", 60.0, 497, 500, wall, wall + 0.4), longest=60.0)
+    real = status(made, 0.0)["targets"][0]
     assert shown.keys() <= real.keys()
-    assert shown["limits"][0].keys() == real["limits"][0].keys()
+    for one, other in zip(shown["limits"], real["limits"], strict=True):
+        assert one.keys() == other.keys()
+        assert one["source"] == other["source"]
 
 
 def test_the_codes_are_those_of_the_table_of_failures() -> None:

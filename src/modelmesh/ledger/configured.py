@@ -160,6 +160,7 @@ def _granted(connector: str, subject: str, cap: Cap, tier: FreeTier) -> Limit:
         amount=round(cap.amount * NANO) if unit == "dollars" else int(cap.amount),
         window=_window(cap, tier),
         assumed=0.0 if cap.window == "once" else _ROLLING[cap.window],
+        source="free tier",
     )
 
 

@@ -26,6 +26,7 @@ class Limit:
         alert: the share of it at which people are told; None: they are not.
         assumed: the seconds of its window if it is only known of a free tier, else 0. The vendor's
             own word on the same goes before it.
+        source: who says so.
 
     """
 
@@ -38,3 +39,4 @@ class Limit:
     unknown: Literal["refuse", "warn", "allow"] = "refuse"
     alert: float | None = None
     assumed: float = 0.0
+    source: Literal["configured", "free tier"] = "configured"
