@@ -26,6 +26,7 @@ __all__ = [
     "MeshError",
     "Problem",
     "ProviderError",
+    "Remainder",
     "RequestError",
     "RoutingError",
     "Rule",
@@ -205,8 +206,37 @@ class Attempt:
         }
 
 
+@value(kw_only=True)
+class Remainder:
+    """What was left of a limit when a request was refused.
+
+    Attributes:
+        name: what people are told, such as "groq: 30 requests a minute".
+        unit: requests, tokens, dollars, or "at once" for requests under way.
+        amount: all of it, of dollars in US dollars; None where its vendor did not say.
+        left: what is not taken of it.
+        renewed_in: seconds until all of it is there again if nobody takes more; None for what is
+            never renewed, or is free when a request ends.
+
+    """
+
+    name: str
+    unit: str
+    amount: float | None
+    left: float
+    renewed_in: float | None
+
+
 class RoutingError(MeshError):
-    """No target of the pool answered. The most hopeful cause decides what the client gets."""
+    """No target of the pool answered. The most hopeful cause decides what the client gets.
+
+    Attributes:
+        kind: that cause.
+        attempts: the trail.
+        retry_after: seconds until it is worth it to ask again, where it is.
+        limits: where a limit refused: what is left of it, then of others at the same target.
+
+    """
 
     def __init__(
         self,
@@ -215,6 +245,7 @@ class RoutingError(MeshError):
         cause: ProviderError,
         attempts: Sequence[Attempt] = (),
         retry_after: float | None = None,
+        limits: Sequence[Remainder] = (),
     ) -> None:
         super().__init__(message)
         self.kind = cause.kind
@@ -224,6 +255,12 @@ class RoutingError(MeshError):
         self.param = cause.param
         self.attempts = list(attempts)
         self.retry_after = retry_after
+        self.limits = list(limits)
+
+    @property
+    def limit(self) -> Remainder | None:
+        """The limit that refused; None where none did, or its store is away."""
+        return self.limits[0] if self.limits else None
 
     def body(self) -> dict[str, Any]:
         """Return the error as OpenAI words one, with what became of each attempt."""

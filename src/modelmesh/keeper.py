@@ -124,10 +124,12 @@ class Keeper:
             await self._claim(wishes, wall, self._store.timeout)
 
     async def _go_round(self) -> None:
-        pause = _ROUND if self._sharing.strict else self._settings.sync_interval
+        usual = _ROUND if self._sharing.strict else self._settings.sync_interval
         while True:
+            pause = _AGAIN if self._sharing.away else usual
+            self._sharing.tried_at = self._clock.wall() + pause
             # The store is a real one, also where a test moves the clock.
-            await asyncio.sleep(_AGAIN if self._sharing.away else pause)
+            await asyncio.sleep(pause)
             await self._exchange(self._store.timeout)
 
     async def _exchange(self, patience: float, *, closing: bool = False) -> None:

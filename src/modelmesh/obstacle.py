@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from modelmesh.errors import ErrorKind
-from modelmesh.ledger import Always, Daily, Short
+from modelmesh.ledger import Always, Daily, Limit, Short
 from modelmesh.shape import WITHIN
 from modelmesh.state import Standing
 from modelmesh.types import ModelCard, Target
@@ -27,7 +27,8 @@ _ADVICE: Final = {
 class Obstacle:
     """Why a target was not tried: it cannot serve the request, or is not to be asked until a time.
 
-    `limited` means that a limit of ours is short, and not that it is left alone.
+    `limited` means that a limit is short, and not that it is left alone; `limit` is its name where
+    it is known which, and `away` that nobody knows what is left of it.
     """
 
     target: str
@@ -37,10 +38,19 @@ class Obstacle:
     cause: ErrorKind | None = None
     until: float | None = None
     limited: bool = False
+    limit: str = ""
+    away: bool = False
     ended: str = ""
 
+    @property
+    def free_at(self) -> float:
+        """When a limit is free again; infinite where that is never, unknown, or there is none."""
+        if self.until is None or self.away or not self.limited:
+            return inf
+        return self.until
+
     def describe(self, now: float) -> str:
-        if self.until is None:
+        if self.until is None or self.away:
             return f"{self.target}: {self.reason}"
         if self.limited:
             return f"{self.target}: {self.reason}, for another {ceil(self.until - now)}s"
@@ -107,16 +117,9 @@ def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
             limited=True,
         )
     if short.unknown:
-        reason = (
-            f"nobody knows what it costs, and {limit.name} is the limit: say so in "
-            f"`models.{target.model}.pricing` (0 where it is free), or let "
-            f"`providers.{target.provider.id}.budget.on_unknown_cost` be warn or allow"
-        )
-        return Obstacle(target=target.id, reason=reason, code="unknown_cost")
+        return _unpriced(target, limit)
     if short.away:
-        # Nobody knows for how long, so it is not waited for.
-        reason = f"{limit.name} is shared by a store, which does not answer"
-        return Obstacle(target=target.id, reason=reason, cause=ErrorKind.OVERLOADED)
+        return _unshared(target, limit, now + wait)
     if wait == inf and not isinstance(limit.window, Always):
         reason = f"this request may take more than all of {limit.name}: ask for fewer `max_tokens`"
         return Obstacle(target=target.id, reason=reason, code="insufficient_quota")
@@ -127,4 +130,31 @@ def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
         cause=ErrorKind.QUOTA_EXHAUSTED if spent else ErrorKind.RATE_LIMIT,
         until=None if wait == inf else now + wait,
         limited=True,
+        limit=limit.name,
+    )
+
+
+def _unpriced(target: Target, limit: Limit) -> Obstacle:
+    """Say that nobody knows what a request costs, and what to write."""
+    reason = (
+        f"nobody knows what it costs, and {limit.name} is the limit: say so in "
+        f"`models.{target.model}.pricing` (0 where it is free), or let "
+        f"`providers.{target.provider.id}.budget.on_unknown_cost` be warn or allow"
+    )
+    return Obstacle(target=target.id, reason=reason, code="unknown_cost")
+
+
+def _unshared(target: Target, limit: Limit, tried_at: float) -> Obstacle:
+    """Say that the store of a limit is away, and when it is tried again.
+
+    Nobody knows for how long it is away, so it is not waited for.
+    """
+    return Obstacle(
+        target=target.id,
+        reason=f"{limit.name} is shared by a store, which does not answer",
+        code="store_unavailable",
+        cause=ErrorKind.OVERLOADED,
+        until=tried_at,
+        limited=True,
+        away=True,
     )

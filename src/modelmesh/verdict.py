@@ -7,6 +7,7 @@ from modelmesh.errors import (
     ErrorKind,
     MeshError,
     ProviderError,
+    Remainder,
     RequestError,
     RoutingError,
 )
@@ -21,6 +22,7 @@ def verdict(
     now: float,
     retry_after: float | None,
     out_of_time: bool,
+    limits: Sequence[Remainder] = (),
 ) -> MeshError:
     """Return the error for a request that nobody answered.
 
@@ -32,7 +34,7 @@ def verdict(
     waiting = [obstacle for obstacle in obstacles if obstacle.cause]
     if not causes and not waiting and not out_of_time:
         return _incapable(pool, obstacles)
-    causes += [ProviderError(each.cause, each.reason) for each in waiting if each.cause]
+    causes += map(_cause, waiting)
     if out_of_time:
         causes.append(ProviderError(ErrorKind.TIMEOUT, "the time for the request ran out"))
     decisive = max(causes, key=lambda error: error.rule.hope)
@@ -48,7 +50,15 @@ def verdict(
         cause=decisive,
         attempts=attempts,
         retry_after=retry_after if decisive.status in {429, 503} else None,
+        limits=limits,
     )
+
+
+def _cause(obstacle: Obstacle) -> ProviderError:
+    """Return what stands in the way as the failure it would have been."""
+    cause = ProviderError(obstacle.cause or ErrorKind.SERVER_ERROR, obstacle.reason)
+    cause.code = obstacle.code or cause.code
+    return cause
 
 
 def _incapable(pool: str, obstacles: Sequence[Obstacle]) -> MeshError:

@@ -16,9 +16,10 @@ from modelmesh.fit import Fit
 from modelmesh.ledger import Short
 from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
+from modelmesh.remainder import remainders
 from modelmesh.retrying import pause_before_retry
 from modelmesh.timers import TOTAL
-from modelmesh.types import Provider, Request, Target
+from modelmesh.types import Request, Target
 from modelmesh.values import value
 from modelmesh.verdict import verdict
 
@@ -142,7 +143,9 @@ class Walk:
         if error.kind is ErrorKind.CONTEXT_TOO_LONG:
             self._fit.outgrow(step.target)
         if self._retry.scope == "same-provider":
-            self._stay_at(step.target.provider)
+            # Its provider's other targets come before those of others.
+            here = step.target.provider.id
+            self._order = iter(sorted(self._order, key=lambda one: one.provider.id != here))
 
     def survey(self, now: float) -> Iterator[tuple[Target, obstacle.Obstacle | None]]:
         """Give the targets in order, and what stands in the way of each, without asking any."""
@@ -151,12 +154,14 @@ class Walk:
 
     def verdict(self, now: float) -> MeshError:
         """Return what the client is told when no target answered."""
+        soonest = self._soonest(now)
         return verdict(
             self.pool.id,
             attempts=self.attempts,
             obstacles=list(self._obstacles.values()),
             now=now,
-            retry_after=self._soonest(now),
+            retry_after=soonest,
+            limits=remainders(self.pool, self._obstacles.values(), now, soonest),
             out_of_time=now >= self.deadline,
         )
 
@@ -216,12 +221,6 @@ class Walk:
             self._over = True
         return obstacle.limited(target, short, now, self.pool.wall())
 
-    def _stay_at(self, provider: Provider) -> None:
-        """Go on to a provider's other targets before those of others."""
-        rest = list(self._order)
-        rest.sort(key=lambda target: target.provider.id != provider.id)
-        self._order = iter(rest)
-
     def _same_first(self, now: float) -> Step | None:
         """Ask the last target again before going on, if the scope says so."""
         last = self._last
@@ -272,7 +271,7 @@ class Walk:
 
     def _wait(self, now: float) -> Step | None:
         """Wait for the first limit that is free again, where there is the time for it."""
-        limited = {id_: each.until or now for id_, each in self._obstacles.items() if each.limited}
+        limited = {id_: each.free_at for id_, each in self._obstacles.items()}
         patience = min(self.started + self.pool.settings.max_wait, self.deadline)
         id_ = min(limited, key=limited.__getitem__, default="")
         if not limited or limited[id_] >= patience:

@@ -177,6 +177,27 @@ async def test_a_store_that_is_away_costs_one_timeout_and_two_lines(
     await kept.keeper.close()
 
 
+async def test_while_a_store_is_away_it_is_worth_it_to_ask_again_when_it_is_tried_next() -> None:
+    store = Moody(Settings())
+    kept = Kept(store, on_failure="refuse")
+    await kept.keeper.start()
+    store.mood = "failing"
+    await asyncio.sleep(0)
+    # It is found away between two rounds, and from the next one on tried more often.
+    found, pauses = 0.0, list[float]()
+    async with asyncio.timeout(20):
+        while len(pauses) < 2:
+            short = await kept.reserve()
+            assert isinstance(short, Short)
+            assert short.away
+            if short.until != found:
+                found = short.until
+                pauses.append(found - scene.WALL)
+            await asyncio.sleep(0.01)
+    assert pauses == pytest.approx([0.4, 0.25])
+    await kept.keeper.close()
+
+
 async def test_who_gives_up_waiting_leaves_the_refill_to_the_others() -> None:
     kept = Kept(Memory(Settings()))
     await kept.keeper.start()

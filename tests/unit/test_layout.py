@@ -26,6 +26,8 @@ FLOORS = [
         "json_text",
         "report",
         "rules",
+        "sizes",
+        "usage",
         "values",
     },
     {
@@ -44,7 +46,7 @@ FLOORS = [
         "verdict",
     },
     {"pool", "outcome", "fit", "connectors", "notices"},
-    {"keeper", "router", "walk", "probe", "status"},
+    {"keeper", "remainder", "router", "walk", "probe", "status"},
     {"build"},
     {"mesh", "check"},
     {"proxy", "client", "testing", "arguments", "resources", "results", "schemas"},

@@ -247,6 +247,11 @@ def test_while_the_store_is_away_the_rule_says_what_is_granted(
     assert isinstance(got, Hold) == granted
     if isinstance(got, Short):
         assert got.away
+        assert got.until > WALL
+        process.sharing.tried_at = WALL + 9.0
+        again = process.reserve(limit(5, unit=unit))
+        assert isinstance(again, Short)
+        assert again.until == WALL + 9.0
     else:
         # By itself a process still keeps the limit.
         admitted = [isinstance(process.reserve(limit(5, unit=unit)), Hold) for _ in range(9)]

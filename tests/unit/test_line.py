@@ -4,14 +4,15 @@ import pytest
 from attrs import define, field
 from scene import WALL, begun, pool, request, target
 
-from modelmesh.ledger import Limit
-from modelmesh.ledger.windows import Rolling
+from modelmesh.ledger import Always, Limit
+from modelmesh.ledger.windows import Rolling, Window
 from modelmesh.line import STEP, Line
 from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
 from modelmesh.walk import Step, Walk
 
 HOUR = 3600.0
+MINUTE = Rolling(60.0)
 
 
 def test_nobody_has_to_wait_where_nobody_waits() -> None:
@@ -66,13 +67,13 @@ class Clients:
         return attempt is not None
 
 
-def limited(requests: int, **settings: Any) -> Clients:
+def limited(requests: int, window: Window = MINUTE, **settings: Any) -> Clients:
     limit = Limit(
         name="a: few a minute",
         subject="a",
         unit="requests",
         amount=requests,
-        window=Rolling(60.0),
+        window=window,
     )
     asked = pool(target("a/m"), granted={"a/m": (limit,)}, max_wait=100.0, **settings)
     return Clients(asked)
@@ -124,6 +125,15 @@ def test_nobody_waits_for_what_is_renewed_too_late() -> None:
     assert "a: few a minute" in str(told)
     assert told.retry_after is not None
     assert 59.0 < told.retry_after < 62.0
+
+
+def test_nobody_waits_for_what_is_never_renewed() -> None:
+    clients = limited(1, Always())
+    clients.tries(clients.comes())
+    walk = clients.comes()
+    assert clients.tries(walk) is None
+    told = walk.verdict(clients.now)
+    assert (told.status, told.code, told.retry_after) == (429, "insufficient_quota", None)
 
 
 def test_waiting_is_no_try() -> None:

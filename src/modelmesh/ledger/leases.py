@@ -37,7 +37,7 @@ _MISSED: Final = 10.0
 """Seconds after which places are free again which a process held that is not heard of any more."""
 
 _SOON: Final = 0.25
-"""Seconds after which to look again for a place that is free when a request ends."""
+"""Seconds after which to look again for a place that is free when a request ends, or at a store."""
 
 Refill = Callable[[Sequence[tuple["Leased", int]]], Awaitable[None]]
 
@@ -51,6 +51,7 @@ class Sharing:
         strict: take before use; otherwise use, and tell of it when the store is written.
         on_failure: what a request meets while the store is away; None: money refuses, rates allow.
         away: the store does not answer.
+        tried_at: when it is asked again, by the wall.
 
     """
 
@@ -58,6 +59,7 @@ class Sharing:
     strict: bool = True
     on_failure: Literal["allow", "refuse"] | None = None
     away: bool = False
+    tried_at: float = -inf
 
     def refuses(self, limit: Limit) -> bool:
         """Whether nothing more is granted of a limit because the store is away."""
@@ -139,7 +141,7 @@ class Leased:
         if missing <= 0:
             return wall
         if self._sharing.refuses(self.limit):
-            return wall + RECHECK
+            return max(self._sharing.tried_at, wall + _SOON)
         if self._sharing.away or not self._sharing.strict:
             missing = self.taken(wall) + amount - self.limit.amount
             return wall if missing <= 0 else self._frees(missing, wall)

@@ -7,13 +7,15 @@ from typing import Final
 
 from modelmesh.config.schema import Proxy
 from modelmesh.proxy.errors import Refused
+from modelmesh.proxy.rate_limits import RATE_LIMIT_HEADERS
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_\-, ]{1,2000}")
 _USUAL_HEADERS: Final = "authorization, content-type, x-request-id"
 _EXPOSED: Final = (
-    "retry-after, x-modelmesh-attempts, x-modelmesh-dropped-params, x-modelmesh-model, "
-    "x-modelmesh-overhead-ms, x-modelmesh-provider, x-request-id, x-should-retry"
+    "retry-after, x-modelmesh-attempts, x-modelmesh-config, x-modelmesh-dropped-params, "
+    "x-modelmesh-model, x-modelmesh-overhead-ms, x-modelmesh-provider, x-request-id, "
+    f"x-should-retry, {', '.join(RATE_LIMIT_HEADERS)}"
 )
 
 

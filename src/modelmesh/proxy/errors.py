@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from modelmesh.errors import MeshError, RequestError, RoutingError
+from modelmesh.proxy.rate_limits import rate_limit_headers
 
 
 class Refused(RequestError):  # noqa: N818 - it reads as what it is
@@ -60,6 +61,7 @@ def error_headers(error: MeshError) -> dict[str, str]:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     if isinstance(error, RoutingError):
         headers["x-modelmesh-attempts"] = str(len(error.attempts))
+        headers |= rate_limit_headers(error.limits)
     return headers
 
 
