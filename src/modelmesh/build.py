@@ -163,8 +163,7 @@ def _targets(
     """Give a target for each model at each key of its provider."""
     subjects: dict[tuple[str, str | None, Secret], str] = {}
     for id_, model in _models(config, providers, found):
-        provider = providers.get(model.provider)
-        if provider is None:
+        if (provider := providers.get(model.provider)) is None:
             continue
         entry = config.providers[model.provider]
         upstream = model.model or id_
@@ -186,6 +185,7 @@ def _targets(
                 provider=provider,
                 key=key,
                 key_subject=entry.quota_group or subject,
+                per_model=not entry.quota_group and bool(getattr(provider, "per_model", False)),
                 space=_space(model, upstream, provider),
                 card=card,
                 weight=model.weight,

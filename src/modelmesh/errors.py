@@ -123,8 +123,11 @@ class ProviderError(MeshError):
         vendor_status: the vendor's HTTP status, where there was a reply.
         retry_after: seconds the vendor asked to be left alone, where it said so.
         retryable: what the vendor itself said of trying again (`x-should-retry`); None: nothing.
+        per_model: whether the limit that is reached is the model's alone; None: it did not say.
 
     """
+
+    per_model: bool | None = None
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class OpenAttempt:
             own, shared = self._standing.left
             longest = self._pool.settings.recovery.max_cooldown
             for told in limits(reply.headers, wall=self._pool.wall()):
-                (shared if told.shared else own).hear(told, longest)
+                (own if told.per_model else shared).hear(told, longest)
         return reply
 
     def begin_answer(self, now: float) -> None:
@@ -97,7 +97,7 @@ class OpenAttempt:
         self._blame(now, error)
 
     def _blame(self, now: float, error: ProviderError) -> None:
-        """Count it against the target or its key, and against the provider if it says so much."""
+        """Count it against what it concerns, and against the provider if it says so much."""
         standing, settings, rule = self._standing, self._pool.settings, error.rule
         by_target, by_provider = settings.deactivation, settings.provider_deactivation
         listed = error.vendor_status in (*by_target.error_codes, *by_provider.error_codes)
@@ -105,11 +105,12 @@ class OpenAttempt:
             for health in standing.parts:
                 health.answered(now)
             return
-        concerned = standing.key if rule.cools == "key" else standing.target
+        concerned = self._concerned(error)
         concerned.failed(now)
-        told = rule.cools == "key" or rule.cooldown is not None or error.retry_after is not None
+        shared = concerned is not standing.target
+        told = shared or rule.cooldown is not None or error.retry_after is not None
         _judge(concerned, error, now, by_target, settings.recovery, told=told)
-        if concerned is not standing.target:
+        if shared:
             standing.target.failed(now)
         # A vendor that refuses a key or lacks a model is there all the same.
         if (
@@ -121,6 +122,18 @@ class OpenAttempt:
             )
         else:
             standing.provider.answered(now)
+
+    def _concerned(self, error: ProviderError) -> Health:
+        """Return what a failure says something of.
+
+        Whose a limit is the vendor's own words decide, before what is known of the vendor.
+        """
+        standing, cools, per_model = self._standing, error.rule.cools, error.per_model
+        if cools not in ("limited", "key"):
+            return standing.target
+        if per_model is None:
+            per_model = cools == "limited" and self._target.per_model
+        return standing.model if per_model else standing.key
 
     def _end(self, usage: Usage | None, *, sent: bool = True) -> bool:
         if self._ended:

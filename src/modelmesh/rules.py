@@ -25,7 +25,7 @@ class ErrorKind(StrEnum):
     STREAM_INCOMPLETE = "stream_incomplete"
 
 
-Cools = Literal["nothing", "target", "key"]
+Cools = Literal["nothing", "target", "limited", "key"]
 
 HOUR: Final = 3600.0
 
@@ -37,7 +37,8 @@ class Rule:
     Attributes:
         next_target: another target may well answer.
         retry: the same target may answer if asked again after a pause.
-        cools: what is left alone for a while: the target, all targets of its key, or nothing.
+        cools: what is left alone for a while: the target, all targets of its key, or nothing. What
+            is `limited` is a model at a key or the key, as its vendor has it.
         cooldown: seconds, where the vendor says nothing; None: the pool's `recovery.cooldown`.
         status: what the client gets where no target answered and this was the most hopeful cause;
             None: the vendor's own status.
@@ -72,7 +73,7 @@ RULES: Final[dict[ErrorKind, Rule]] = {
     ),
     ErrorKind.RATE_LIMIT: Rule(
         retry=True,
-        cools="key",
+        cools="limited",
         status=429,
         type="rate_limit_error",
         code="rate_limit_exceeded",

@@ -39,7 +39,7 @@ def _recent() -> "deque[tuple[float, bool]]":
 
 @define(eq=False)
 class Health:
-    """Whether a target, a key or a provider may be asked.
+    """Whether a target, a model at a key, a key or a provider may be asked.
 
     After it was left alone it is on trial: one request at a time, until one is answered.
     """
@@ -163,30 +163,37 @@ class Record:
 
 @define(eq=False)
 class Standing:
-    """Everything remembered that concerns one target: its own health, its key's, its provider's.
+    """Everything remembered that concerns one target: its own health, and that of what it shares.
 
-    `left` is what the vendor said is left to its model, and to its key.
+    Its `model` is the one at its key, or group of keys, by whatever names it is configured. `left`
+    is what the vendor said is left to that model, and to the key.
     """
 
     target: Health
+    model: Health
     key: Health
     provider: Health
     record: Record
     left: tuple[Left, Left] = field(factory=lambda: (Left(), Left()))
-    parts: tuple[Health, Health, Health] = field(init=False, repr=False)
+    parts: tuple[Health, Health, Health, Health] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self.parts = (self.target, self.key, self.provider)
+        self.parts = (self.target, self.model, self.key, self.provider)
 
     def ready(self, now: float) -> bool:
-        return self.target.ready(now) and self.key.ready(now) and self.provider.ready(now)
+        return (
+            self.target.ready(now)
+            and self.model.ready(now)
+            and self.key.ready(now)
+            and self.provider.ready(now)
+        )
 
     def until(self) -> float:
-        """Return when all three may be asked again."""
-        return max(self.target.until, self.key.until, self.provider.until)
+        """Return when all of them may be asked again."""
+        return max(health.until for health in self.parts)
 
     def told_until(self) -> float:
-        """Return until when one of the three is left alone for more than a guess."""
+        """Return until when one of them is left alone for more than a guess."""
         return max(health.told_until for health in self.parts)
 
     def worst(self, now: float) -> Health:
@@ -202,6 +209,7 @@ class State:
     """
 
     _targets: dict[str, Health] = field(factory=dict)
+    _models: dict[str, Health] = field(factory=dict)
     _keys: dict[str, Health] = field(factory=dict)
     _providers: dict[str, Health] = field(factory=dict)
     _records: dict[str, Record] = field(factory=dict)
@@ -211,13 +219,15 @@ class State:
 
     def standing(self, target: Target) -> Standing:
         """Return what is remembered of a target, the same whenever it is asked for."""
+        model = f"{target.key_subject}/{target.upstream}"
         return Standing(
             self._targets.setdefault(target.id, Health()),
+            self._models.setdefault(model, Health()),
             self._keys.setdefault(target.key_subject, Health()),
             self._providers.setdefault(target.provider.id, Health()),
             self._records.setdefault(target.id, Record()),
             (
-                self._left.setdefault(f"{target.key_subject}/{target.upstream}", Left()),
+                self._left.setdefault(model, Left()),
                 self._left.setdefault(target.key_subject, Left()),
             ),
         )
@@ -240,7 +250,7 @@ class State:
 
     def heed(self, notes: Mapping[str, Note], now: float, wall: float) -> None:
         """Leave alone what others do."""
-        kinds = {"target": self._targets, "key": self._keys, "provider": self._providers}
+        kinds = self._by_kind
         for name, note in notes.items():
             kind, _, id_ = name.partition(":")
             if kind == "left":
@@ -254,12 +264,17 @@ class State:
                 health.leave_alone(until, ErrorKind(cause), told=False)
                 health.told_until = max(health.told_until, told_until)
 
+    @property
+    def _by_kind(self) -> Mapping[str, dict[str, Health]]:
+        return {
+            "target": self._targets,
+            "model": self._models,
+            "key": self._keys,
+            "provider": self._providers,
+        }
+
     def _healths(self) -> Iterator[tuple[str, Health]]:
-        for kind, healths in (
-            ("target", self._targets),
-            ("key", self._keys),
-            ("provider", self._providers),
-        ):
+        for kind, healths in self._by_kind.items():
             for id_, health in healths.items():
                 yield f"{kind}:{id_}", health
 

@@ -276,6 +276,7 @@ class Target:
         provider: the provider's translator.
         space: names what its embeddings can be compared with.
         key_subject: names whose quota a request counts against: the key's, or its group's.
+        per_model: its vendor limits each model by itself, and no `quota_group` is configured.
         connect, first_token, idle, total: seconds to wait, see `timers`; None: the default.
 
     """
@@ -286,6 +287,7 @@ class Target:
     provider: Provider = field(repr=False)
     key: Secret | None = field(default=None, repr=False)
     key_subject: str = ""
+    per_model: bool = False
     space: str = field(default="", repr=False)
     card: ModelCard = field(factory=ModelCard, repr=False)
     weight: float = 1.0

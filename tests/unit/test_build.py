@@ -170,6 +170,23 @@ def test_the_models_at_one_key_share_its_subject_and_a_group_shares_one() -> Non
     assert {one.key_subject for one in parts.pools["all"].targets} == {"project"}
 
 
+@pytest.mark.parametrize(
+    ("connector", "settings", "known"),
+    [
+        ("groq.api.v1", {}, True),
+        ("groq.api.v1", {"quota_group": "project"}, False),
+        ("openrouter.api.v1", {}, False),
+        ("openai-compatible", {}, False),
+    ],
+)
+def test_limits_are_each_models_where_the_vendor_says_so_and_nobody_else(
+    connector: str, settings: dict[str, str], known: bool
+) -> None:
+    vendor = {**server(), "connector": connector, "api_key": "k", **settings}
+    parts = built(providers={"v": vendor}, models={"m": {"provider": "v"}})
+    assert [one.per_model for one in parts.pools["chat-completion"].targets] == [known]
+
+
 def test_a_models_own_name_at_the_vendor_is_what_is_sent() -> None:
     parts = built(
         providers=VENDORS,

@@ -23,7 +23,12 @@ CASES = [int(number) for number in re.findall(r"^\| +(\d+) \|", PAGE, re.MULTILI
 def written(kind: ErrorKind) -> list[str]:
     rule = RULES[kind]
     onward = {True: "yes", False: "no"}[rule.next_target]
-    alone = {"nothing": "nothing", "key": "the key", "target": "the target"}[rule.cools]
+    alone = {
+        "nothing": "nothing",
+        "key": "the key",
+        "limited": "the model or the key",
+        "target": "the target",
+    }[rule.cools]
     pause = "`recovery.cooldown`" if rule.cooldown is None else "1 h"
     known_code = f"`{rule.code or rule.type}`"
     return [

@@ -50,9 +50,53 @@ def test_a_failure_leaves_alone_what_the_table_says_and_for_how_long(kind: Error
     expected = {
         "nothing": [0.0, 0.0, 0.0],
         "target": [pause, 0.0, 0.0],
+        "limited": [pause, pause, 0.0],
         "key": [pause, pause, 0.0],
     }
     assert left_alone(asked) == expected[rule.cools]
+
+
+MODEL, KEY, NOTHING = [30.0, 0.0, 0.0], [30.0, 30.0, 0.0], [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "said", "rests"),
+    [
+        (K.RATE_LIMIT, True, None, MODEL),
+        (K.RATE_LIMIT, False, None, KEY),
+        # What the vendor says of this limit goes before what is known of it.
+        (K.RATE_LIMIT, True, False, KEY),
+        (K.RATE_LIMIT, False, True, MODEL),
+        (K.QUOTA_EXHAUSTED, True, None, KEY),
+        (K.QUOTA_EXHAUSTED, True, True, MODEL),
+        (K.BAD_KEY, True, None, KEY),
+        (K.OVERLOADED, True, None, MODEL),
+        (K.INVALID_REQUEST, True, None, NOTHING),
+    ],
+)
+def test_a_limit_rests_the_model_or_the_key_as_its_vendor_has_it(
+    kind: ErrorKind, known: bool, said: bool | None, rests: list[float]
+) -> None:
+    asked = pool(*(evolve(each, per_model=known) for each in three()))
+    failed = error(kind, 429, retry_after=30.0)
+    failed.per_model = said
+    begin(asked).fail(NOW, failed)
+    assert left_alone(asked) == rests
+
+
+def test_a_limited_model_rests_in_every_pool_and_by_every_name() -> None:
+    state, vendor = State(), provider("a")
+    one, two = (evolve(target(f"a/{name}", key="k", of=vendor), per_model=True) for name in "xy")
+    alias = evolve(one, id="a/alias", model="alias")
+    asked, other = pool(one, state=state), pool(alias, two, state=state)
+    fail(asked, K.RATE_LIMIT, 429, retry_after=30)
+    assert left_alone(other) == [30.0, 0.0]
+    # One request at a time tries it again, by whatever name; an answer ends that for all.
+    trial = other.begin(alias, request(), NOW + 30)
+    assert isinstance(trial, OpenAttempt)
+    assert not asked.standing(one).ready(NOW + 30)
+    trial.succeed(NOW + 31)
+    assert asked.standing(one).ready(NOW + 31)
 
 
 @pytest.mark.parametrize(

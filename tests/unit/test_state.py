@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from attrs import evolve
 from scene import target
 
 from modelmesh.errors import ErrorKind
@@ -122,6 +123,27 @@ def test_targets_share_what_is_remembered_of_their_key_and_provider() -> None:
     assert state.standing(one).told_until() == 10
     assert state.standing(one).record is state.standing(one).record
     assert state.standing(one).record is not state.standing(two).record
+
+
+def test_a_model_at_a_key_is_one_whatever_it_is_called() -> None:
+    state = State()
+    named = evolve(target("b/other-name", key="k"), upstream="one")
+    state.standing(target("a/one", key="k")).model.leave_alone(10, LIMITED, told=True)
+    others = [named, target("a/two", key="k"), target("a/one", key="l")]
+    assert [state.standing(each).ready(5) for each in others] == [False, True, True]
+    assert state.standing(named).until() == state.standing(named).told_until() == 10
+    assert state.standing(named).worst(5).cause is LIMITED
+
+
+def test_others_are_told_of_a_model_that_is_left_alone() -> None:
+    here, there = State(), State()
+    one, two = target("a/one", key="k"), target("a/two", key="k")
+    here.standing(one).model.leave_alone(10, LIMITED, told=True)
+    notes = here.untold({}, now=0, wall=1000)
+    assert list(notes) == ["model:k/one"]
+    there.heed(notes, now=500, wall=1000)
+    assert (there.standing(one).until(), there.standing(one).told_until()) == (510, 510)
+    assert there.standing(two).ready(500)
 
 
 def test_the_worst_of_three_is_the_one_that_stands_in_the_way() -> None:

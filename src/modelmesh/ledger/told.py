@@ -19,7 +19,7 @@ class Told:
         amount: all that there is in a window; None where it did not say.
         at: when it was said.
         until: when there is more again, or at the latest.
-        shared: by all models at the key.
+        per_model: each model at the key has its own; otherwise all share one.
 
     """
 
@@ -30,7 +30,7 @@ class Told:
     amount: int | None
     at: float
     until: float
-    shared: bool = False
+    per_model: bool = True
 
     def limit(self, whose: str) -> Limit:
         """Return it as a limit, which is told of with a provider's name."""

@@ -138,8 +138,9 @@ def test_what_is_left_and_all_there_is_are_known() -> None:
 
 
 def test_free_models_of_openrouter_are_limited_together_and_others_each() -> None:
-    assert limits("openrouter", usual(3, "1", what=""))["x-ratelimit-remaining"].shared
-    assert not limits("openai", usual(3, "1s"))[REQUESTS].shared
+    assert not limits("openrouter", usual(3, "1", what=""))["x-ratelimit-remaining"].per_model
+    assert limits("openai", usual(3, "1s"))[REQUESTS].per_model
+    assert limits("openai_compatible", usual(3, "1s"))[REQUESTS].per_model
 
 
 @pytest.mark.parametrize("vendor", ["deepseek", "perplexity", "ollama", "vllm", "gemini"])

@@ -35,7 +35,6 @@ class Quota:
         longest: seconds beyond which no reset is believed.
         left, amount, reset: the headers with what is left of it, with all of it, and with when it
             is renewed; an empty name is of a header there is not.
-        shared: by all models at a key. Otherwise each model has its own.
 
     """
 
@@ -45,7 +44,6 @@ class Quota:
     amount: str = ""
     reset: str = ""
     longest: float = MONTH
-    shared: bool = False
 
 
 def quota(
@@ -70,8 +68,13 @@ OPENAI: Final[tuple[Quota, ...]] = (
 """https://platform.openai.com/docs/guides/rate-limits, and what most others call them."""
 
 
-def learned(headers: Mapping[str, str], quotas: Iterable[Quota], wall: float) -> list[Told]:
-    """Return what an answer's headers, named in lower case, tell of these limits."""
+def learned(
+    headers: Mapping[str, str], quotas: Iterable[Quota], wall: float, *, per_model: bool
+) -> list[Told]:
+    """Return what an answer's headers, named in lower case, tell of these limits.
+
+    `per_model` says whether each model has its own.
+    """
     found = []
     for one in quotas:
         left = _count(headers.get(one.left))
@@ -82,7 +85,7 @@ def learned(headers: Mapping[str, str], quotas: Iterable[Quota], wall: float) ->
             told = seconds(headers.get(one.reset, ""), wall)
             wait = wait if told is None else min(told, one.longest)
         found.append(
-            Told(one.left, one.unit, one.seconds, left, amount, wall, wall + wait, one.shared)
+            Told(one.left, one.unit, one.seconds, left, amount, wall, wall + wait, per_model)
         )
     return found
 

@@ -3,6 +3,7 @@
 A vendor's file states how it differs. Its class variables say what, and are all there is to most.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
@@ -11,7 +12,7 @@ from attrs import evolve, frozen
 
 from modelmesh.connectors.providers._errors import Sign, failure
 from modelmesh.connectors.providers._learned import Quota, learned
-from modelmesh.errors import ProviderError, bad_answer
+from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import read_object
 from modelmesh.ledger.told import Told
 from modelmesh.types import (
@@ -104,6 +105,14 @@ class Vendor:
     """What failures look like here and nowhere else."""
     quotas: ClassVar[tuple[Quota, ...]] = ()
     """The limits of which its answers' headers tell."""
+    per_model: ClassVar[bool | None] = None
+    """Whether its limits of rates are each model's own, or shared by all models at a key.
+
+    None where nobody says so, or one is and another is not: then headers are believed of the model
+    that was asked, and a refusal is taken for one of the key.
+    """
+    names_model: ClassVar[str | None] = None
+    """How it words a limit that is reached where that is a model's own: a regular expression."""
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType({})
 
     @frozen(kw_only=True)
@@ -193,14 +202,23 @@ class Vendor:
 
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""
-        return failure(reply, wall=wall, signs=self.signs)
+        error = failure(reply, wall=wall, signs=self.signs)
+        if (
+            error.kind is ErrorKind.RATE_LIMIT
+            and self.names_model
+            and re.search(self.names_model, str(error))
+        ):
+            error.per_model = True
+        return error
 
     def limits(self, headers: Mapping[str, str], *, wall: float) -> Sequence[Told]:
         """Return what the headers of any reply tell of the vendor's own limits.
 
         A provider may do without this method.
         """
-        return learned(headers, self.quotas, wall) if self.quotas else ()
+        if not self.quotas:
+            return ()
+        return learned(headers, self.quotas, wall, per_model=self.per_model is not False)
 
     def models_request(self, key: Secret | None) -> HttpRequest | None:
         """Return a request for the list of models, which no vendor bills."""

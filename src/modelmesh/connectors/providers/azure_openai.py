@@ -28,6 +28,8 @@ class Provider(openai_compatible.Provider):
         quota("requests", MINUTE, "requests", longest=MINUTE),
         quota("tokens", MINUTE, "tokens", longest=MINUTE),
     )
+    # https://learn.microsoft.com/en-us/azure/ai-foundry/openai/quotas-limits: each deployment's
+    per_model = True
     key_names = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
     url_names = ("AZURE_OPENAI_ENDPOINT",)
     option_names = MappingProxyType(

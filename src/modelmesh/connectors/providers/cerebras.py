@@ -15,6 +15,7 @@ class Provider(openai_compatible.Provider):
         quota("requests", DAY, "requests-day"),
         quota("tokens", MINUTE, "tokens-minute"),
     )
+    per_model = True
     base_url = "https://api.cerebras.ai/v1"
     key_names = ("CEREBRAS_API_KEY",)
     models = ("gpt-oss-120b", "qwen-3.8-27b")

@@ -10,6 +10,8 @@ class Provider(openai_compatible.Provider):
     connector = "deepseek.api.v1"
     name = "DeepSeek"
     quotas = ()
+    # https://api-docs.deepseek.com/quick_start/rate_limit: of an account, and each model's
+    per_model = True
     base_url = "https://api.deepseek.com"
     key_names = ("DEEPSEEK_API_KEY",)
     models = ("deepseek-v4-flash", "deepseek-v4-pro")

@@ -19,6 +19,8 @@ class Provider(openai_compatible.Provider):
     name = "Groq"
     # https://console.groq.com/docs/rate-limits: requests of a day, tokens of a minute
     quotas = (quota("requests", DAY, "requests"), quota("tokens", MINUTE, "tokens"))
+    per_model = True
+    names_model = r"\bfor model \S+ in organization\b"
     base_url = "https://api.groq.com/openai/v1"
     key_names = ("GROQ_API_KEY",)
     url_names = ("GROQ_API_BASE",)

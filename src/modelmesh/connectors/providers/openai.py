@@ -66,6 +66,9 @@ class Provider(openai_compatible.Provider):
     connector = "openai.llm.v1"
     name = "OpenAI"
     base_url = "https://api.openai.com/v1"
+    # https://platform.openai.com/docs/guides/rate-limits: of a project, and each model's
+    per_model = True
+    names_model = r"\bfor \S+ (\(.*?\) )?in organization\b"
     key_names = ("OPENAI_API_KEY",)
     url_names = ("OPENAI_BASE_URL",)
     option_names = MappingProxyType(

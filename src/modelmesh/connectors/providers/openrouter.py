@@ -22,7 +22,8 @@ class Provider(openai_compatible.Provider):
     connector = "openrouter.api.v1"
     name = "OpenRouter"
     # https://openrouter.ai/docs/api/reference/limits: of all free models together
-    quotas = (quota("requests", MINUTE, shared=True),)
+    quotas = (quota("requests", MINUTE),)
+    per_model = False
     base_url = "https://openrouter.ai/api/v1"
     key_names = ("OPENROUTER_API_KEY",)
     models = ("deepseek/deepseek-v4-flash", "google/gemini-3.1-flash-lite")

@@ -11,8 +11,9 @@ from modelmesh.connectors.providers._messages import FOREIGN, Messages
 class Provider(openai_compatible.Provider):
     connector = "sambanova.api.v1"
     name = "SambaNova Cloud"
-    # https://docs.sambanova.ai/cloud/api-reference/using-the-api/rate-limits
+    # https://docs.sambanova.ai/docs/en/models/rate-limits
     quotas = (*OPENAI, quota("requests", DAY, "requests-day"))
+    per_model = True
     base_url = "https://api.sambanova.ai/v1"
     key_names = ("SAMBANOVA_API_KEY",)
     models = ("gpt-oss-120b", "Meta-Llama-3.3-70B-Instruct")

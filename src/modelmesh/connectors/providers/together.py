@@ -49,6 +49,7 @@ class Provider(openai_compatible.Provider):
         quota("requests", SECOND),
         quota("tokens", SECOND, prefix="x-tokenlimit"),
     )
+    per_model = True
     base_url = "https://api.together.ai/v1"
     key_names = ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")
     models = ("openai/gpt-oss-120b", "Qwen/Qwen3.8-Flash", "BAAI/bge-base-en-v1.5")

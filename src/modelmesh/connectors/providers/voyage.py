@@ -16,6 +16,8 @@ class Provider(Vendor):
     name = "Voyage AI"
     base_url = "https://api.voyageai.com/v1"
     key_names = ("VOYAGE_API_KEY",)
+    # https://docs.voyageai.com/docs/rate-limits
+    per_model = True
     models = ("voyage-4", "voyage-4-lite", "voyage-4-large")
     translators = MappingProxyType(
         {

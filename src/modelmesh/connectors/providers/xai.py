@@ -100,6 +100,9 @@ class Provider(openai_compatible.Provider):
     connector = "xai.api.v1"
     name = "xAI"
     base_url = "https://api.x.ai/v1"
+    # https://docs.x.ai/docs/rate-limits
+    per_model = True
+    names_model = r"\bfor team \S+ and model \S+"
     key_names = ("XAI_API_KEY",)
     url_names = ("XAI_API_BASE",)
     models = ("grok-4.3", "grok-4.7", "grok-imagine-image")

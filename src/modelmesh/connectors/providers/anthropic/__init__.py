@@ -42,6 +42,9 @@ class Provider(openai_compatible.Provider):
         )
         for what in ("requests", "input-tokens", "output-tokens", "tokens")
     )
+    # Of some older models together, such as all of Opus 4; each is refused once then.
+    per_model = True
+    names_model = r"\bmodel: \S+"
     base_url = "https://api.anthropic.com/v1"
     key_names = ("ANTHROPIC_API_KEY",)
     url_names = ("ANTHROPIC_BASE_URL",)

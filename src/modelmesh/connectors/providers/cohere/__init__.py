@@ -49,6 +49,7 @@ class Provider(openai_compatible.Provider):
             amount="x-trial-endpoint-call-limit",
         ),
     )
+    per_model = True
     base_url = "https://api.cohere.com"
     key_names = ("CO_API_KEY", "COHERE_API_KEY")
     url_names = ("CO_API_URL",)

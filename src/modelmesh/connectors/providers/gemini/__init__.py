@@ -9,6 +9,7 @@ Errors: https://ai.google.dev/gemini-api/docs/troubleshooting. A 429 is a day's 
 which the id of the violated quota tells, and a wrong key is a 400.
 """
 
+import re
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -36,6 +37,9 @@ from modelmesh.types import Answer, HttpReply, HttpRequest, Request, Secret
 
 _DAYS_QUOTA: Final = Sign(ErrorKind.QUOTA_EXHAUSTED, {429}, text=r"per_?day")
 """It is renewed at midnight in California, whatever pause is named beside it."""
+_QUOTA: Final = re.compile(r"\S*per_?(?:day|minute|second|project)\S*", re.IGNORECASE)
+_OF_MODEL: Final = re.compile(r"per_?model", re.IGNORECASE)
+"""Found in GenerateRequestsPerDayPerProjectPerModel-FreeTier, and in no quota of all models."""
 _DAY: Final = Calendar("day", "America/Los_Angeles")
 
 
@@ -43,6 +47,9 @@ class Provider(openai_compatible.Provider):
     connector = CONNECTOR
     name = "Google Gemini"
     quotas = ()
+    # https://ai.google.dev/gemini-api/docs/rate-limits: of a project, and each model's
+    per_model = True
+    names_model = r"\blimit: \d+, model: \S+"
     base_url = "https://generativelanguage.googleapis.com/v1beta"
     key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     url_names = ("GOOGLE_GEMINI_BASE_URL",)
@@ -113,9 +120,15 @@ class Provider(openai_compatible.Provider):
     def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
         """Say what a reply with an error status, or an error for a body, means."""
         error = super().error(reply, wall=wall)
-        day = said(reply.body, reply.status, reply.headers)
-        if error.kind is ErrorKind.QUOTA_EXHAUSTED and _DAYS_QUOTA.fits(day):
+        if error.kind not in (ErrorKind.QUOTA_EXHAUSTED, ErrorKind.RATE_LIMIT):
+            return error
+        told = said(reply.body, reply.status, reply.headers)
+        if error.kind is ErrorKind.QUOTA_EXHAUSTED and _DAYS_QUOTA.fits(told):
             error.retry_after = _DAY.bounds(wall)[1] - wall
+        if quotas := _QUOTA.findall(told.more):
+            error.per_model = all(map(_OF_MODEL.search, quotas))
+        elif re.search(self.names_model, told.message):
+            error.per_model = True
         return error
 
     def _at(self, path: str, model: str = "") -> str:
