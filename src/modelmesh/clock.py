@@ -9,6 +9,9 @@ from typing import Any, Final, Protocol, Self
 
 from attrs import define, field
 
+MINUTE: Final = 60.0
+"""Seconds."""
+
 _CHANCE: Final = SystemRandom()
 
 

@@ -11,7 +11,8 @@ from modelmesh.ledger import Hold, Unit, costs
 from modelmesh.obstacle import ended
 from modelmesh.state import Health, Standing
 from modelmesh.transport.protocol import TransportReply
-from modelmesh.types import Request, Target, Usage
+from modelmesh.types import Request, Target
+from modelmesh.usage import Usage
 
 if TYPE_CHECKING:
     from modelmesh.pool import Pool

@@ -15,7 +15,8 @@ from modelmesh.line import Line
 from modelmesh.outcome import OpenAttempt
 from modelmesh.state import Record, Standing, State
 from modelmesh.strategies import Strategy, Turn
-from modelmesh.types import Request, Target, Targets, Usage
+from modelmesh.types import Request, Target, Targets
+from modelmesh.usage import Usage
 
 _MOST_RETRIES_SAVED: Final = 10.0
 
@@ -235,16 +236,14 @@ class _Expected:
 
     _pool: Pool
     _request: Request
-    _prompt: int = 0
 
     def __call__(self, target: Target) -> float | None:
-        """Return US dollars; None where nobody knows. The prompt is measured once."""
+        """Return US dollars; None where nobody knows."""
         if target.card.price is None:
             return None
-        self._prompt = self._prompt or costs.likely_prompt(self._request)
         record = self._pool.standing(target).record
         written = costs.likely_answer(self._request, record.answers, record.tokens_out, target.card)
-        usage = Usage(prompt=self._prompt, completion=written)
+        usage = Usage(prompt=costs.likely_prompt(self._request), completion=written)
         nano = costs.cost(self._request, usage, target.card.price, self._pool.wall())
         return None if nano is None else nano / NANO
 

@@ -15,7 +15,8 @@ from modelmesh.errors import ErrorKind, ProviderError, TransportError, as_failur
 from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import TransportReply
-from modelmesh.types import Event, Request, StreamDecoder, Usage
+from modelmesh.types import Event, Request, StreamDecoder
+from modelmesh.usage import Usage
 
 MAX_WHOLE: Final = 256 << 20
 """Bytes of a plain reply."""

@@ -4,10 +4,13 @@ Values and protocols only. Nothing here does anything.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from attrs import field
 
+from modelmesh.sizes import Size, size_of
+from modelmesh.usage import Usage
 from modelmesh.values import value
 
 if TYPE_CHECKING:
@@ -99,6 +102,11 @@ class Request:
         """Whether the answer is passed on as it arrives, and is no events: speech is."""
         return self.endpoint == "speech" and not self.stream
 
+    @cached_property
+    def size(self) -> Size:
+        """How much it brings, measured once, when somebody asks for the first time."""
+        return size_of(self.body, self.upload.content if self.upload else b"")
+
 
 @value(kw_only=True)
 class HttpRequest:
@@ -118,18 +126,6 @@ class HttpReply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-
-
-@value(kw_only=True)
-class Usage:
-    """Tokens. `cached` and what is `stored` in a cache are of `prompt`, `reasoning` of the rest."""
-
-    prompt: int = 0
-    completion: int = 0
-    cached: int = 0
-    reasoning: int = 0
-    stored: int = 0
-    stored_1h: int = 0
 
 
 @value(kw_only=True)

@@ -16,7 +16,8 @@ from modelmesh.connectors.providers import _usage
 from modelmesh.connectors.providers.anthropic.answer import usage_of as of_anthropic
 from modelmesh.connectors.providers.gemini.reply import usage_of as of_gemini
 from modelmesh.ledger import NANO, costs
-from modelmesh.types import Endpoint, ModelCard, Request, Upload, Usage
+from modelmesh.types import Endpoint, ModelCard, Request, Upload
+from modelmesh.usage import Usage
 
 # A Tuesday and a Saturday, in UTC.
 NOON = 1_795_521_600.0
@@ -365,7 +366,7 @@ def test_an_answer_costs_no_more_than_the_worst(
         messages=[{"role": "user", "content": said}], max_completion_tokens=most, n=answers
     )
     worst = costs.worst(asked, ModelCard(price=price), NOON)
-    read = max(1, int(costs.prompt_tokens(asked) * prompt))
+    read = max(1, int(asked.size.tokens * prompt))
     usage = tokens(read, int(most * answers * written), int(read * cached))
     nano = costs.cost(asked, usage, price, NOON)
     assert nano is not None
@@ -394,16 +395,16 @@ def test_an_answer_is_as_long_as_it_may_be(
 def test_an_image_counts_by_its_number_of_tokens_and_not_by_its_bytes() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 999_999}}
     asked = asking(messages=[{"role": "user", "content": [image]}])
-    assert 2000 < costs.prompt_tokens(asked) < 2100
+    assert 2000 < asked.size.tokens < 2100
 
 
 def test_a_sound_counts_by_its_seconds_and_a_file_by_its_bytes() -> None:
     sound = {"type": "input_audio", "input_audio": {"data": "A" * 60_000, "format": "mp3"}}
     heard = asking(messages=[{"role": "user", "content": [sound]}])
-    assert 60 * 32 < costs.prompt_tokens(heard) < 60 * 32 + 100
+    assert 60 * 32 < heard.size.tokens < 60 * 32 + 100
     page = {"type": "file", "file": {"file_data": "data:application/pdf;base64," + "A" * 60_000}}
     read = asking(messages=[{"role": "user", "content": [page]}])
-    assert 15_000 < costs.prompt_tokens(read) < 15_100
+    assert 15_000 < read.size.tokens < 15_100
 
 
 def test_a_prompt_has_no_more_tokens_than_the_model_takes() -> None:
@@ -417,12 +418,12 @@ def test_a_prompt_to_be_kept_costs_at_worst_what_keeping_costs() -> None:
     plain = asking(messages=[{"role": "user", "content": [part]}], max_tokens=1)
     kept = {**part, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     keeping = asking(messages=[{"role": "user", "content": [kept]}], max_tokens=1)
-    prompt = costs.prompt_tokens(keeping)
+    prompt = keeping.size.tokens
     took = tokens(prompt, 1, stored_1h=prompt)
     worst = costs.worst(keeping, card, NOON).nano
     assert worst == costs.cost(keeping, took, SONNET, NOON)
     assert costs.worst(plain, card, NOON).nano == costs.cost(
-        plain, tokens(costs.prompt_tokens(plain), 1), SONNET, NOON
+        plain, tokens(plain.size.tokens, 1), SONNET, NOON
     )
 
 

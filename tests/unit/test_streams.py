@@ -22,7 +22,8 @@ from modelmesh.testing.transport import (
     until,
 )
 from modelmesh.timers import Timers
-from modelmesh.types import HttpRequest, Request, Usage
+from modelmesh.types import HttpRequest, Request
+from modelmesh.usage import Usage
 
 K = ErrorKind
 START = 1000.0

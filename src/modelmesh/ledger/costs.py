@@ -1,26 +1,27 @@
 """What a request may take at worst and did take: tokens, and nano-dollars by a price. Pure.
 
-The worst has to be one: admission counts on it. Text has at least two bytes a token in every
-tokenizer we know of, an image or a sound counts with what the largest of them take. What is
+The worst has to be one: admission counts on it. `sizes` knows what is in a prompt at most. What is
 billed is what the request was begun at, so `wall` is always when that was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from attrs import evolve
 
+from modelmesh import sizes
 from modelmesh.catalogue import Price
+from modelmesh.clock import MINUTE
 from modelmesh.ledger.limits import NANO
-from modelmesh.ledger.sizes import HEARD_A_SECOND, characters, images, seconds, sized
-from modelmesh.types import ModelCard, Request, Usage
+from modelmesh.types import Endpoint, ModelCard, Request
+from modelmesh.usage import Usage
 from modelmesh.values import value
 
 MAX_OUTPUT: Final = 4096
 """Tokens of an answer, where neither the request nor the model's card caps them."""
 
-_BYTES_PER_TOKEN: Final = 2
 _USUAL: Final = 300
 """Tokens of an answer of a target that has not answered yet."""
 
@@ -32,13 +33,36 @@ _PER_CHARACTER: Final = 4
 
 _WRITTEN_A_SECOND: Final = 8
 _MILLION: Final = 1_000_000
-_MINUTE: Final = 60.0
-_OTHERWISE: Final[Mapping[str, tuple[str, str]]] = {
-    "speech": ("input", "audio_output"),
-    "transcriptions": ("audio_input", "output"),
-    "images": ("input", "image_output"),
+_ALL: Final[Mapping[Endpoint, tuple[str, str]]] = {
+    "speech": ("spoken", "completion"),
+    "transcriptions": ("heard", "prompt"),
+    "images": ("drawn", "completion"),
 }
-"""The prices of what is read and what is written, where it is not text."""
+"""What all tokens of the prompt, or of the completion, are where the vendor does not say it."""
+
+_KINDS: Final = (
+    ("cached", "input", "cached_input"),
+    ("stored", "input", "cache_write"),
+    ("stored_1h", "input", "cache_write_1h"),
+    ("heard", "input", "audio_input"),
+    ("seen", "input", "image_input"),
+    ("spoken", "output", "audio_output"),
+    ("drawn", "output", "image_output"),
+)
+"""What of a usage may have a price of its own: after which price, and which."""
+
+_TOLD: Final = attrgetter(*(kind for kind, _, _ in _KINDS))
+
+_OTHERWISE: Final[Mapping[str, str]] = {
+    "cached_input": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",
+    "audio_input": "input",
+    "image_input": "input",
+    "audio_output": "output",
+    "image_output": "output",
+}
+"""Which price holds where there is none of that name."""
 
 
 @value
@@ -51,7 +75,7 @@ class Amounts:
 
 def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     """Return what a request takes at worst."""
-    most = prompt_tokens(request)
+    most = request.size.tokens
     usage = Usage(
         # What is longer is refused and costs nothing.
         prompt=min(most, card.context or most) if request.endpoint == "chat" else most,
@@ -60,16 +84,31 @@ def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
     tokens = usage.prompt + usage.completion
     if card.price is None:
         return Amounts(tokens, None)
-    # Whichever way it is billed: a long prompt or a short one, kept or not, by tokens or units.
+    # Whichever way it is billed, or in whichever ways at once.
     ways = [usage]
-    if card.price.above:
-        ways.append(evolve(usage, prompt=min(usage.prompt, card.price.above.prompt_tokens)))
-    if card.price.cache_write is not None and _stores(request):
-        ways.append(evolve(usage, stored_1h=usage.prompt))
-    if _of_units(request, card.price) is not None:
-        ways.append(evolve(usage, prompt=0))
+    for change in _ways(request, usage, card.price):
+        ways += [evolve(way, **change) for way in ways]
     costs = [cost(request, each, card.price, wall) for each in ways]
     return Amounts(tokens, max((each for each in costs if each is not None), default=None))
+
+
+def _ways(request: Request, usage: Usage, price: Price) -> Iterator[dict[str, Any]]:
+    """Give what may be otherwise than in a usage of text, and may cost more."""
+    size = request.size
+    if price.above:
+        yield {"prompt": min(usage.prompt, price.above.prompt_tokens)}
+    if price.cache_write is not None and size.keeps:
+        yield {"stored_1h": usage.prompt}
+    if price.audio_input is not None and size.heard:
+        yield {"heard": size.heard}
+    if price.image_input is not None and size.seen:
+        yield {"seen": size.seen}
+    if price.audio_output is not None and "audio" in (request.body.get("modalities") or ()):
+        yield {"spoken": usage.completion}
+    if price.image_output is not None:
+        yield {"drawn": usage.completion}
+    if _of_units(request, usage, price) is not None:
+        yield {"prompt": 0}
 
 
 def likely_answer(request: Request, answers: int, written: int, card: ModelCard) -> int:
@@ -80,19 +119,21 @@ def likely_answer(request: Request, answers: int, written: int, card: ModelCard)
 
 def likely_prompt(request: Request) -> int:
     """Return the tokens which a prompt probably has: half of what it has at worst."""
-    return prompt_tokens(request) // 2 or 1
+    return request.size.tokens // 2 or 1
 
 
 def filled(usage: Usage, request: Request) -> Usage:
-    """Return a usage with an estimate of the prompt where the vendor did not tell of it."""
-    return usage if usage.prompt else evolve(usage, prompt=likely_prompt(request))
-
-
-def prompt_tokens(request: Request) -> int:
-    """Return a number of tokens that a prompt does not exceed."""
-    size, more = sized(request.body)
-    heard = int(seconds(request) * HEARD_A_SECOND)
-    return size // _BYTES_PER_TOKEN + more + heard + 1
+    """Return a usage with an estimate of the tokens where the vendor did not tell of them."""
+    if usage.prompt:
+        return usage
+    if not usage.seconds:
+        return evolve(usage, prompt=likely_prompt(request), estimated=True)
+    return evolve(
+        usage,
+        prompt=int(usage.seconds * sizes.HEARD_A_SECOND) + 1,
+        completion=usage.completion or int(usage.seconds * _WRITTEN_A_SECOND) + 1,
+        estimated=True,
+    )
 
 
 def output_tokens(request: Request, card: ModelCard) -> int:
@@ -101,35 +142,40 @@ def output_tokens(request: Request, card: ModelCard) -> int:
         case "chat":
             return _written(request.body, card)
         case "images":
-            return images(request) * _PER_IMAGE
+            return sizes.images(request.body) * _PER_IMAGE
         case "speech":
-            return characters(request) * _PER_CHARACTER
+            return sizes.characters(request.body) * _PER_CHARACTER
         case "transcriptions":
-            return int(seconds(request) * _WRITTEN_A_SECOND) + 1
+            return int(_seconds(request) * _WRITTEN_A_SECOND) + 1
         case _:
             return 0
 
 
 def cost(request: Request, usage: Usage, price: Price | None, wall: float) -> int | None:
-    """Return nano-dollars; None where the price does not cover such a request.
+    """Return nano-dollars; None where the price does not cover such a request."""
+    return charge(request, usage, price, wall)[0]
+
+
+def charge(
+    request: Request, usage: Usage, price: Price | None, wall: float
+) -> tuple[int | None, bool]:
+    """Return nano-dollars as `cost` does, and whether they are an estimate.
 
     Tokens and units are two spellings of one charge: tokens decide where the vendor told of them,
     which it did if the usage has a prompt.
     """
     if price is None:
-        return None
-    tokens = _of_tokens(request, filled(usage, request), price, wall)
-    units = _of_units(request, price) if request.endpoint in _OTHERWISE else None
-    first, second = (tokens, units) if usage.prompt else (units, tokens)
-    charge = second if first is None else first
-    if charge is None and price.per_request is None:
-        return None
-    return round(((charge or 0.0) + (price.per_request or 0.0)) * NANO)
-
-
-def _stores(request: Request) -> bool:
-    """Whether it asks the vendor to keep some of the prompt."""
-    return "cache_control" in (request.raw.decode(errors="replace") or repr(request.body))
+        return None, False
+    counted = filled(usage, request)
+    dollars, estimated = _of_tokens(request, counted, price, wall), counted.estimated
+    units = _of_units(request, usage, price) if request.endpoint in _ALL else None
+    if units is not None and (dollars is None or not usage.prompt):
+        # Characters and images are known from the request.
+        dollars, estimated = units, request.endpoint == "transcriptions" and not usage.seconds
+    if dollars is None and price.per_request is None:
+        return None, False
+    nano = round(((dollars or 0.0) + (price.per_request or 0.0)) * NANO)
+    return nano, estimated and dollars is not None
 
 
 def _written(body: Mapping[str, Any], card: ModelCard) -> int:
@@ -140,44 +186,78 @@ def _written(body: Mapping[str, Any], card: ModelCard) -> int:
 
 
 def _of_tokens(request: Request, usage: Usage, price: Price, wall: float) -> float | None:
-    """Return the dollars for tokens. What is cached costs as much as the rest unless priced."""
-    rate: Any = price
-    if price.above and usage.prompt > price.above.prompt_tokens:
-        rate = price.above
-    elif price.off_peak and _is_quiet(price, wall):
-        rate = price.off_peak
-    read = price.input if rate.input is None else rate.input
-    written = price.output if rate.output is None else rate.output
-    if request.endpoint in _OTHERWISE:
-        reads, writes = _OTHERWISE[request.endpoint]
-        read = _first(getattr(rate, reads, None), getattr(price, reads), read)
-        written = _first(getattr(rate, writes, None), getattr(price, writes), written)
-    if read is None or (written is None and request.endpoint != "embeddings"):
-        return None
-    fresh = usage.prompt - usage.cached - usage.stored - usage.stored_1h
-    total = max(0, fresh) * read + usage.completion * (written or 0.0)
-    if usage.cached:
-        total += usage.cached * (read if rate.cached_input is None else rate.cached_input)
-    if usage.stored or usage.stored_1h:
-        stored = read if price.cache_write is None else price.cache_write
-        longer = stored if price.cache_write_1h is None else price.cache_write_1h
-        total += usage.stored * stored + usage.stored_1h * longer
+    """Return the dollars for tokens; None where some of them have no price."""
+    rate = _rate(price, usage, wall) if price.above or price.off_peak else price
+    total = 0.0
+    for name, count in _buckets(request.endpoint, usage):
+        if count:
+            each = getattr(rate, name)
+            if each is None:
+                each = _otherwise(name, rate)
+            if each is None:
+                return None
+            total += count * each
     return total / _MILLION
 
 
-def _first(*prices: float | None) -> float | None:
-    return next((one for one in prices if one is not None), None)
+def _rate(price: Price, usage: Usage, wall: float) -> Price:
+    """Return the price that holds for such a prompt at such a time."""
+    special: Any = None
+    if price.above and usage.prompt > price.above.prompt_tokens:
+        special = price.above
+    elif price.off_peak and _is_quiet(price, wall):
+        special = price.off_peak
+    if special is None:
+        return price
+    read, written = special.input, special.output
+    return evolve(
+        price,
+        input=price.input if read is None else read,
+        output=price.output if written is None else written,
+        cached_input=special.cached_input,
+    )
 
 
-def _of_units(request: Request, price: Price) -> float | None:
+def _buckets(endpoint: Endpoint, usage: Usage) -> Iterable[tuple[str, int]]:
+    """Return the tokens that each price holds for: every token once, whatever the vendor says."""
+    if endpoint in _ALL:
+        kind, whole = _ALL[endpoint]
+        if not getattr(usage, kind):
+            usage = evolve(usage, **{kind: getattr(usage, whole)})
+    told = _TOLD(usage)
+    if not any(told):
+        return (("input", usage.prompt), ("output", usage.completion))
+    left = {"input": usage.prompt, "output": usage.completion}
+    found = []
+    for (_, text, name), count in zip(_KINDS, told, strict=True):
+        found.append((name, min(count, left[text])))
+        left[text] -= found[-1][1]
+    return (*found, *left.items())
+
+
+def _otherwise(name: str, rate: Price) -> float | None:
+    """Return the price that holds where there is none of a name."""
+    while name in _OTHERWISE:
+        name = _OTHERWISE[name]
+        found: float | None = getattr(rate, name)
+        if found is not None:
+            return found
+    return None
+
+
+def _of_units(request: Request, usage: Usage, price: Price) -> float | None:
     """Return the dollars for what is not counted in tokens."""
     if request.endpoint == "speech" and price.per_million_characters is not None:
-        return characters(request) * price.per_million_characters / _MILLION
+        return sizes.characters(request.body) * price.per_million_characters / _MILLION
     if request.endpoint == "images" and price.per_image is not None:
-        return images(request) * price.per_image
+        return sizes.images(request.body) * price.per_image
     if request.endpoint == "transcriptions" and price.per_minute is not None:
-        return seconds(request) / _MINUTE * price.per_minute
+        return (usage.seconds or _seconds(request)) / MINUTE * price.per_minute
     return None
+
+
+def _seconds(request: Request) -> float:
+    return sizes.seconds(request.upload.content) if request.upload else 0.0
 
 
 def _is_quiet(price: Price, wall: float) -> bool:

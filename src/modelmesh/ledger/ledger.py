@@ -120,7 +120,7 @@ class Ledger:
         if count is None:
             count = Leased(limit, self._sharing) if self._sharing else count_of(limit)
             self._counts[key] = count
-        elif count.limit != limit:
+        elif count.limit is not limit:
             count.limit = limit  # a new configuration caps the same use otherwise
         return count
 

@@ -19,7 +19,7 @@ from request_rules import request_complaints
 from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import Usage
+from modelmesh.usage import Usage
 
 __all__ = [
     "answer_complaints",

@@ -16,7 +16,8 @@ from recordings import Exchange
 from request_rules_openai import words
 
 from modelmesh.errors import ProviderError
-from modelmesh.types import Answer, HttpRequest, Request, Usage
+from modelmesh.types import Answer, HttpRequest, Request
+from modelmesh.usage import Usage
 
 Body = Mapping[str, Any]
 

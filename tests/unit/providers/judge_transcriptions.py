@@ -23,7 +23,8 @@ from recordings import Exchange, awkward_pieces, boundaries, crumbs, half_ways
 from modelmesh.errors import ProviderError
 from modelmesh.shape import DECISIVE
 from modelmesh.testing.transport import cut
-from modelmesh.types import Answer, HttpRequest, Request, Usage
+from modelmesh.types import Answer, HttpRequest, Request
+from modelmesh.usage import Usage
 
 Body = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind
-from modelmesh.types import Usage
+from modelmesh.usage import Usage
 
 Objects = Sequence[Mapping[str, Any]]
 

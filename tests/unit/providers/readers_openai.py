@@ -9,7 +9,7 @@ from readers import FINISH, GAVE_UP, Objects, Reader
 from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind
-from modelmesh.types import Usage
+from modelmesh.usage import Usage
 
 
 def _spoken(objects: Objects, *, mends: bool) -> Spoken:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from attrs import frozen
 
-from modelmesh.types import Usage
+from modelmesh.usage import Usage
 
 
 @frozen

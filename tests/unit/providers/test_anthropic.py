@@ -38,7 +38,8 @@ from modelmesh import catalogue
 from modelmesh.connectors import registry
 from modelmesh.connectors.providers.anthropic.request import ANSWER_TOOL
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import HttpReply, Request, Secret, Usage
+from modelmesh.types import HttpReply, Request, Secret
+from modelmesh.usage import Usage
 
 USAGE = Usage(prompt=18, completion=7, cached=5, reasoning=2, stored=3)
 THOUGHT = {"type": "thinking", "thinking": "Look it up.", "signature": "c2ln/bmF0dXJl+g=="}

@@ -23,7 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import Chunk, Event, HttpReply, Request, Usage
+from modelmesh.types import Chunk, Event, HttpReply, Request
+from modelmesh.usage import Usage
 
 COUNTS = {
     "billed_units": {"input_tokens": 5.0, "output_tokens": 2.0},

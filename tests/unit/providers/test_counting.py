@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from modelmesh.connectors.providers._splice import spliced
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import Chunk, Event, Further, HttpReply, Request, Usage
+from modelmesh.types import Chunk, Event, Further, HttpReply, Request
+from modelmesh.usage import Usage
 
 HI = {"model": "virtual", "messages": [{"role": "user", "content": "hi"}]}
 STREAM: dict[str, Any] = {**HI, "stream": True}

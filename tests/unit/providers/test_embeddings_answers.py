@@ -29,7 +29,8 @@ from judge_embeddings import read
 
 from modelmesh.connectors.providers._vectors import numbers_in, packed
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import HttpReply, Usage
+from modelmesh.types import HttpReply
+from modelmesh.usage import Usage
 
 
 def test_an_answer_as_it_was_asked_for_passes_as_it_came() -> None:

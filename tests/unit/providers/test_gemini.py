@@ -33,7 +33,8 @@ from recordings import WIRE, recorded
 
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.stream import End
-from modelmesh.types import Chunk, Event, HttpReply, Usage
+from modelmesh.types import Chunk, Event, HttpReply
+from modelmesh.usage import Usage
 
 CALL = {"functionCall": {"name": "f", "args": {"x": 1}}}
 FILTERED = (

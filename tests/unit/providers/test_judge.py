@@ -10,7 +10,8 @@ import pytest
 from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import HttpRequest, Usage
+from modelmesh.types import HttpRequest
+from modelmesh.usage import Usage
 
 SPOKEN = Spoken(
     voices=[Voice(text="Hi.", calls=(Call("f", {"a": 1}),), finish="tool_calls")],

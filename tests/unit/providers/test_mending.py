@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmesh.errors import ProviderError
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, Usage
+from modelmesh.types import Answer, Chunk, Event, HttpReply, Request
+from modelmesh.usage import Usage
 
 WALL = 1_790_000_000.0
 ASKED = {"model": "m", "messages": [], "stream": True}

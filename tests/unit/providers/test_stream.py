@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from modelmesh.connectors.providers._stream import Decoder
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.types import Chunk, Event, HttpReply, Request, Usage
+from modelmesh.types import Chunk, Event, HttpReply, Request
+from modelmesh.usage import Usage
 
 ASKED = Request(id="r", model="m", body={"model": "m", "messages": []})
 

@@ -17,7 +17,8 @@ from modelmesh.connectors.providers._writing import (
     usage_fields,
 )
 from modelmesh.json_text import dumps, loads
-from modelmesh.types import Chunk, Request, Usage
+from modelmesh.types import Chunk, Request
+from modelmesh.usage import Usage
 
 WORDS = {"END": "stop", "CUT": "length", "CALL": "tool_calls", "NO": "content_filter"}
 USAGE = Usage(prompt=7, completion=3, cached=2, reasoning=1)

@@ -30,16 +30,8 @@ from modelmesh.stream import EventSplitter, Stream
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import ScriptedTransport, Step, cut, stream
 from modelmesh.timers import Timers
-from modelmesh.types import (
-    Answer,
-    Endpoint,
-    HttpReply,
-    HttpRequest,
-    Provider,
-    Request,
-    Secret,
-    Usage,
-)
+from modelmesh.types import Answer, Endpoint, HttpReply, HttpRequest, Provider, Request, Secret
+from modelmesh.usage import Usage
 
 BY_MODULE: Final = {
     vendor.__module__.rpartition(".")[2]: id_

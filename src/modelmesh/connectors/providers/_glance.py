@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from modelmesh.connectors.providers._usage import MISPLACED
-from modelmesh.types import Usage
+from modelmesh.usage import Usage
 
 TIERS: Final = frozenset({None, "auto", "default", "flex", "scale", "priority", "fast"})
 """OpenAI's words for a `service_tier`."""

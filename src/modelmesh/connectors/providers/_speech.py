@@ -23,7 +23,8 @@ from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LONG
 from modelmesh.stream import Piece
-from modelmesh.types import Chunk, Event, HttpReply, Request, StreamDecoder, Usage
+from modelmesh.types import Chunk, Event, HttpReply, Request, StreamDecoder
+from modelmesh.usage import Usage
 
 TYPES: Final[Mapping[str, str]] = {
     "mp3": "audio/mpeg",

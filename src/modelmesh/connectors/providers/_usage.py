@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from modelmesh.connectors.providers._fields import count_in, object_in
-from modelmesh.types import Usage
+from modelmesh.usage import Usage
 
 CACHED: Final = frozenset(
     {

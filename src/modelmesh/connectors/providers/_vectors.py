@@ -14,7 +14,8 @@ from modelmesh.connectors.providers._strict import faulty
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_MANY, TOKENS
-from modelmesh.types import Answer, Request, Usage
+from modelmesh.types import Answer, Request
+from modelmesh.usage import Usage
 
 _SIZES: Final[Mapping[str, int]] = {"f": 4, "b": 1, "B": 1}
 """Bytes of a number by its kind: a float, or an integer from -128 to 127 or from 0 to 255."""

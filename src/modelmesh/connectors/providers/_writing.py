@@ -17,7 +17,8 @@ from attrs import define, field
 from modelmesh.connectors.providers._conversation import is_legacy
 from modelmesh.connectors.providers._usage import wants_usage
 from modelmesh.json_text import dumps
-from modelmesh.types import Chunk, Request, Usage
+from modelmesh.types import Chunk, Request
+from modelmesh.usage import Usage
 from modelmesh.values import value
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})

@@ -18,7 +18,8 @@ from modelmesh.connectors.providers._writing import Called, Choice, Ending, comp
 from modelmesh.connectors.providers.anthropic.request import ANSWER_TOOL
 from modelmesh.errors import RequestError, bad_answer
 from modelmesh.json_text import dumps
-from modelmesh.types import Answer, Request, Usage
+from modelmesh.types import Answer, Request
+from modelmesh.usage import Usage
 
 ENDINGS: Final[Mapping[str, str]] = MappingProxyType(
     {

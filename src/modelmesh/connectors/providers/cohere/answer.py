@@ -8,7 +8,8 @@ from modelmesh.connectors.providers._errors import Sign, failure_in_stream
 from modelmesh.connectors.providers._fields import count_in, object_in, objects_in, text_in
 from modelmesh.connectors.providers._writing import Called, Choice, Ending, completion
 from modelmesh.json_text import dumps, read_object
-from modelmesh.types import Answer, HttpReply, Request, Usage
+from modelmesh.types import Answer, HttpReply, Request
+from modelmesh.usage import Usage
 
 _ENDINGS: Final[Mapping[str, str]] = MappingProxyType(
     {

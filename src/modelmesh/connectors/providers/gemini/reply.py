@@ -15,7 +15,8 @@ from modelmesh.connectors.providers._fields import count_in, object_in, objects_
 from modelmesh.connectors.providers._writing import Ending
 from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import loads
-from modelmesh.types import Event, Usage
+from modelmesh.types import Event
+from modelmesh.usage import Usage
 
 Json = Mapping[str, Any]
 

@@ -35,7 +35,8 @@ from modelmesh.connectors.providers.gemini.reply import (
 )
 from modelmesh.json_text import dumps
 from modelmesh.stream import End
-from modelmesh.types import Chunk, Event, Request, Usage
+from modelmesh.types import Chunk, Event, Request
+from modelmesh.usage import Usage
 
 
 @define(eq=False)

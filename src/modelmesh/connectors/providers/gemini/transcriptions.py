@@ -29,7 +29,8 @@ from modelmesh.connectors.providers.gemini.reply import (
 from modelmesh.errors import ErrorKind, ProviderError, bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.shape import SO_LARGE
-from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder, Usage
+from modelmesh.types import Answer, Chunk, Event, HttpReply, Request, StreamDecoder
+from modelmesh.usage import Usage
 
 MOST: Final = 14 << 20
 """Bytes of a file. In base64 they are a third more."""

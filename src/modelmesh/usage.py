@@ -1,0 +1,31 @@
+"""What an answer took, as its vendor told or as it was estimated. A value only."""
+
+from modelmesh.values import value
+
+
+@value(kw_only=True)
+class Usage:
+    """What an answer took: tokens, and seconds of sound.
+
+    Attributes:
+        cached, stored, stored_1h: of `prompt`, what a cache had, and what was put in one.
+        heard, seen: of the rest of `prompt`, sound and images.
+        reasoning: of `completion`.
+        spoken, drawn: of the rest of `completion`, sound and images.
+        seconds: how long a transcribed file sounds, if the vendor told.
+        estimated: some of it is our own estimate.
+
+    """
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    stored: int = 0
+    stored_1h: int = 0
+    heard: int = 0
+    seen: int = 0
+    spoken: int = 0
+    drawn: int = 0
+    seconds: float = 0.0
+    estimated: bool = False
