@@ -1,7 +1,9 @@
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from random import Random
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -191,36 +193,123 @@ def test_there_are_eight() -> None:
     assert set(registry.available("strategies")) == {f"modelmesh.{name}.v1" for name in NAMES}
 
 
+# What they cost: work is counted, for time depends on the machine.
+
+
+class Handed(Sequence[Target]):
+    """Targets that count how often one of them is taken."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+        self.times = 0
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    def __getitem__(self, place: Any) -> Any:
+        self.times += 1
+        return self._targets[place]
+
+
+def instructions(work: Callable[[], object]) -> int:
+    """Return how many bytecode instructions some work takes."""
+    count, before = 0, sys.gettrace()
+
+    def traced(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return traced
+
+    sys.settrace(traced)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def counting(looks: Counter[str], at: Turn) -> Turn:
+    """Return a turn which counts what is looked at."""
+
+    def counted(what: str) -> Callable[[Target], Any]:
+        def look(one: Target) -> Any:
+            looks[what] += 1
+            return getattr(at, what)(one)
+
+        return look
+
+    return evolve(at, record=counted("record"), cost=counted("cost"), room=counted("room"))
+
+
+def first_of(count: int, strategy: Strategy) -> tuple[int, int]:
+    """Return at how much it looks to find the first target, the second time, and its work."""
+    targets = Handed(named(*(f"{'ab'[at >= count - 2]}/m{at}" for at in range(count))))
+    looks = Counter[str]()
+    next(iter(strategy.order(targets, turn())))
+    targets.times = 0
+    watched = counting(looks, turn())
+    work = instructions(lambda: next(iter(strategy.order(targets, watched))))
+    return targets.times + looks.total(), work
+
+
+FLAT = [
+    ("stick-until-failure", None, {}),
+    ("round-robin", None, {}),
+    ("round-robin", None, {"balance_mode": "relative"}),
+    ("priority-selection", None, {"model_priority": ("m7",)}),
+    ("priority-selection", None, {}),
+    ("priority-selection", "round-robin", {"provider_priority": ("b",)}),
+    ("priority-selection", "load-balanced", {}),
+    ("session-stickiness", None, {}),
+    ("rate-limit-aware", None, {"rate_limit": schema.StrategyRateLimit(max_rpm=9)}),
+    ("rate-limit-aware", "round-robin", {}),
+    ("load-balanced", None, {}),
+    ("load-balanced", None, {"balance_mode": "relative"}),
+]
+
+
+@pytest.mark.parametrize(("name", "fallback", "settings"), FLAT)
+def test_the_first_of_a_thousand_is_found_with_the_work_of_ten(
+    name: str, fallback: str | None, settings: dict[str, Any]
+) -> None:
+    _, work_of_ten = first_of(10, made(name, fallback, **settings))
+    looks, work = first_of(1000, made(name, fallback, **settings))
+    assert looks <= 12
+    assert work <= 2 * work_of_ten
+
+
+@pytest.mark.parametrize(("name", "fallback", "settings"), FLAT)
+def test_a_request_to_a_thousand_begins_with_the_work_of_one_to_ten(
+    name: str, fallback: str | None, settings: dict[str, Any]
+) -> None:
+    def begin(count: int) -> int:
+        here = pool(*(target(f"a/m{number}") for number in range(count)))
+        here.strategy = made(name, fallback, **settings)
+        assert Walk.start(here, request(), NOW).next(NOW)
+        return instructions(lambda: Walk.start(here, request(), NOW).next(NOW))
+
+    assert begin(1000) <= 2 * begin(10)
+
+
 @pytest.mark.parametrize(
-    ("name", "settings"),
+    ("name", "settings", "looks"),
     [
-        ("stick-until-failure", {}),
-        ("round-robin", {}),
-        ("round-robin", {"balance_mode": "relative"}),
-        ("priority-selection", {"model_priority": ("m7",)}),
-        ("priority-selection", {}),
-        ("rate-limit-aware", {"rate_limit": schema.StrategyRateLimit(max_rpm=9)}),
-        ("load-balanced", {}),
-        ("load-balanced", {"balance_mode": "relative"}),
+        ("cost-first", {}, {"record": 1000, "cost": 1}),
+        ("cost-first", {"options": {"by": "expected"}}, {"record": 1, "cost": 1000}),
+        ("latency-first", {}, {"record": 1000}),
     ],
 )
-def test_the_first_of_a_thousand_is_found_without_looking_at_all(
-    name: str, settings: dict[str, Any]
+def test_who_compares_all_looks_at_each_once(
+    name: str, settings: dict[str, Any], looks: dict[str, int]
 ) -> None:
     targets = named(*(f"a/m{number}" for number in range(1000)))
-    strategy, looks = made(name, **settings), Counter[str]()
-
-    def counting(look: Callable[[Target], Any]) -> Callable[[Target], Any]:
-        def counted(one: Target) -> Any:
-            looks[one.id] += 1
-            return look(one)
-
-        return counted
-
-    at = turn()
-    watched = evolve(at, record=counting(at.record), cost=counting(at.cost), room=counting(at.room))
-    assert len(list(islice(strategy.order(targets, watched), 1))) == 1
-    assert looks.total() <= 4
+    records = {one.id: Record(spent=place) for place, one in enumerate(targets)}
+    costs = {one.id: float(place) for place, one in enumerate(targets)}
+    seen = Counter[str]()
+    at = counting(seen, turn(records=records, costs=costs))
+    assert next(iter(made(name, **settings).order(targets, at))) is targets[0]
+    assert seen == looks
 
 
 # Round-robin.
@@ -371,6 +460,12 @@ def test_the_fallback_orders_those_preferred_alike_and_the_rest() -> None:
     assert {order[0] for order in orders} == {"a/y", "b/y"}
     assert all(set(order[:2]) == {"a/y", "b/y"} for order in orders)
     assert {order[2] for order in orders} == {"a/x", "b/x", "c/z"}
+
+
+def test_the_fallback_shares_evenly_what_is_preferred_alike() -> None:
+    apart = named("a/x", "a/y", "b/y", "c/y", "b/x")
+    strategy = made("priority-selection", "round-robin", model_priority=("x",))
+    assert firsts(strategy, apart, 6) == "ababab"
 
 
 def test_the_fallback_minds_which_target_is_in_front() -> None:

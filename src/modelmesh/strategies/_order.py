@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from modelmesh.types import Target, Targets
 
 T = TypeVar("T")
+
+_key = itemgetter(0)
 
 
 class Once(Generic[T]):
@@ -33,12 +36,24 @@ def around(first: int, lap: int, count: int) -> Iterator[int]:
         yield (first + 1 + (lap + step) % (count - 1)) % count
 
 
-def lowest_first(
-    targets: Targets, keys: Iterable[tuple[float, ...]], number: int
-) -> Iterator[Target]:
+def lowest_first(targets: Targets, keys: Iterable[float], number: int) -> Iterator[Target]:
     """Give the targets by their keys. Equals take turns at being first, by `number`."""
-    key = list(keys).__getitem__
-    for _, equals in groupby(sorted(range(len(targets)), key=key), key):
-        places = list(equals)
-        turn = number % len(places)
-        yield from (targets[place] for place in places[turn:] + places[:turn])
+    for _, equals in ranks(targets, keys):
+        yield from in_turn(equals, number)
+
+
+def in_turn(equals: Targets, number: int) -> Targets:
+    first = number % len(equals)
+    return (*equals[first:], *equals[:first])
+
+
+def ranks(targets: Targets, keys: Iterable[float]) -> Iterator[tuple[float, Targets]]:
+    """Give each key with those that have it, the lowest first, for which nothing is sorted."""
+    pairs = list(zip(keys, targets, strict=True))
+    if not pairs:
+        return
+    lowest, _ = min(pairs, key=_key)
+    yield lowest, [target for key, target in pairs if key == lowest]
+    rest = sorted((pair for pair in pairs if pair[0] != lowest), key=_key)
+    for key, equals in groupby(rest, _key):
+        yield key, [target for _, target in equals]

@@ -1,6 +1,7 @@
 """The cheapest target first: the one on which the least was spent, or is about to be."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import ClassVar, Literal
 
 from attrs import frozen
@@ -8,7 +9,7 @@ from attrs import frozen
 from modelmesh import strategies
 from modelmesh.config.schema import Pool
 from modelmesh.strategies import Turn
-from modelmesh.strategies._order import lowest_first
+from modelmesh.strategies._order import in_turn, lowest_first, ranks
 from modelmesh.types import Target, Targets
 
 
@@ -27,11 +28,32 @@ class Strategy:
         self._expected = _Options(**settings.options).by == "expected"
 
     def order(self, targets: Targets, turn: Turn) -> Iterator[Target]:
-        """Go by cost; the other cost decides among equals."""
-        return lowest_first(targets, (self._key(one, turn) for one in targets), turn.number)
+        """Go by cost; the other cost decides among equals. What nobody knows comes last."""
+        return _by_expected(targets, turn) if self._expected else _by_spent(targets, turn)
 
-    def _key(self, target: Target, turn: Turn) -> tuple[float, ...]:
-        spent, cost = turn.record(target).spent, turn.cost(target)
-        if cost is None:  # nothing would ever be spent on it as far as we know, so it comes last
-            return (1, spent)
-        return (0, cost, spent) if self._expected else (0, spent, cost)
+
+def _by_expected(targets: Targets, turn: Turn) -> Iterator[Target]:
+    for _, alike in ranks(targets, _costs(targets, turn)):
+        yield from lowest_first(alike, _spent(alike, turn), turn.number)
+
+
+def _by_spent(targets: Targets, turn: Turn) -> Iterator[Target]:
+    """Go by what was spent; what the request costs is reckoned only for those next in question."""
+    unknown: list[Target] = []  # nothing would ever be spent on them as far as we know
+    for _, alike in ranks(targets, _spent(targets, turn)):
+        for cost, equals in ranks(alike, _costs(alike, turn)):
+            ordered = in_turn(equals, turn.number)
+            if cost < inf:
+                yield from ordered
+            else:
+                unknown += ordered
+    yield from unknown
+
+
+def _spent(targets: Targets, turn: Turn) -> Iterator[float]:
+    return (turn.record(one).spent for one in targets)
+
+
+def _costs(targets: Targets, turn: Turn) -> Iterator[float]:
+    costs = map(turn.cost, targets)
+    return (inf if cost is None else cost for cost in costs)

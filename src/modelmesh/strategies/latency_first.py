@@ -40,7 +40,7 @@ class Strategy:
 
     def order(self, targets: Targets, turn: Turn) -> Iterator[Target]:
         """Go by the time an answer takes. What was never asked is tried first."""
-        keys = ((self._seconds(turn.record(one), turn.now),) for one in targets)
+        keys = (self._seconds(turn.record(one), turn.now) for one in targets)
         return lowest_first(targets, keys, turn.number)
 
     def _seconds(self, record: Record, now: float) -> float:

@@ -8,7 +8,6 @@ from modelmesh.config.schema import Pool
 from modelmesh.strategies import Turn, stick_until_failure
 from modelmesh.types import Target, Targets
 
-_MINUTE: Final = 60.0
 
 
 class Strategy:
@@ -36,7 +35,7 @@ class Strategy:
         if begun and turn.now - begun[-1] < limit.min_delta:
             return False
         most = limit.max_rpm
-        if most and len(begun) >= most and begun[-most] > turn.now - _MINUTE:
+        if most and len(begun) >= most and begun[-most] > turn.now - MINUTE:
             return False
         return 1.0 - turn.room(target) < limit.threshold
 
