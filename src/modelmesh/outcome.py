@@ -153,21 +153,29 @@ class OpenAttempt:
                 took["requests"] = 0
         else:
             price = self._target.card.price
-            nano = costs.cost(self._request, usage, price, self._wall) or 0
+            nano, estimated = costs.charge(self._request, usage, price, self._wall)
             usage = costs.filled(usage, self._request)
-            took = {"tokens": usage.prompt + usage.completion, "dollars": nano}
-            record = self._standing.record
-            record.tokens_in += usage.prompt
-            record.tokens_out += usage.completion
-            record.spent += nano
+            took = {"tokens": usage.prompt + usage.completion, "dollars": nano or 0}
+            self._record(usage, nano or 0, estimated=estimated)
         if self._hold:
             wall = self._pool.wall()
             self._hold.settle(took, wall)
             self._pool.tell_of_limits(self._target, wall)
 
+    def _record(self, usage: Usage, nano: int, *, estimated: bool) -> None:
+        record = self._standing.record
+        record.tokens_in += usage.prompt
+        record.tokens_out += usage.completion
+        record.spent += nano
+        if usage.estimated:
+            record.tokens_estimated += usage.prompt + usage.completion
+        if estimated:
+            record.spent_estimated += nano
+
     def _unknown(self) -> Usage:
         """Return what a whole answer took of which its vendor says nothing: the worst."""
-        return Usage(completion=costs.output_tokens(self._request, self._target.card))
+        most = costs.output_tokens(self._request, self._target.card)
+        return Usage(completion=most, estimated=True)
 
     def _free_trials(self) -> None:
         while self._trials:

@@ -10,13 +10,13 @@ from typing import Final
 
 from attrs import define, field
 
+from modelmesh.clock import MINUTE
 from modelmesh.errors import ErrorKind
 from modelmesh.ledger import Alerts, Ledger
 from modelmesh.ledger.told import Left, Told, used_up
 from modelmesh.types import Target
 from modelmesh.values import value
 
-_MINUTE: Final = 60.0
 # The weight below which an average is held for forgotten: ten half-lives of one value.
 _TRACE: Final = 0.001
 
@@ -138,6 +138,8 @@ class Record:
         first_token: seconds to the first content of an answer.
         per_token: seconds for each token after it.
         spent: nano-dollars.
+        tokens_estimated, spent_estimated: what of all tokens, and of what is spent, is no vendor's
+            word but our own estimate.
 
     """
 
@@ -152,12 +154,14 @@ class Record:
     tokens_in: int = 0
     tokens_out: int = 0
     spent: int = 0
+    tokens_estimated: int = 0
+    spent_estimated: int = 0
 
     def begin(self, now: float) -> None:
         self.requests += 1
         self.in_flight += 1
         self.begun.append(now)
-        while self.begun[0] <= now - _MINUTE:
+        while self.begun[0] <= now - MINUTE:
             self.begun.popleft()
 
 

@@ -42,6 +42,8 @@ def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
         "tokens_in": record.tokens_in,
         "tokens_out": record.tokens_out,
         "spent": record.spent / NANO,
+        "tokens_estimated": record.tokens_estimated,
+        "spent_estimated": record.spent_estimated / NANO,
         "limits": [
             *(_of_limit(*each) for each in pool.limits(target)),
             *_by_vendor(target, standing, pool.wall()),

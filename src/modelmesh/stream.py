@@ -16,7 +16,7 @@ from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import TransportReply
 from modelmesh.types import Event, Request, StreamDecoder
-from modelmesh.usage import Usage
+from modelmesh.usage import Usage, so_far
 
 MAX_WHOLE: Final = 256 << 20
 """Bytes of a plain reply."""
@@ -220,8 +220,7 @@ class Stream:
         await self._reply.close(drain=self._at_end and not self._broken)
 
     def _so_far(self) -> Usage | None:
-        """Return what it took by now: the vendor's word, or about a token for each piece."""
-        return self.usage or (Usage(completion=self._given) if self._given else None)
+        return so_far(self.usage, self._given, finished=self._finished)
 
     async def _advance(self, beat: float) -> bool:
         """Read on; False when only a heartbeat is due."""

@@ -1,4 +1,6 @@
-"""What an answer took, as its vendor told or as it was estimated. A value only."""
+"""What an answer took, as its vendor told or as it was estimated. Pure."""
+
+from attrs import evolve
 
 from modelmesh.values import value
 
@@ -29,3 +31,13 @@ class Usage:
     drawn: int = 0
     seconds: float = 0.0
     estimated: bool = False
+
+
+def so_far(told: Usage | None, pieces: int, *, finished: bool) -> Usage | None:
+    """Return what a stream took by now: the vendor's word, or about a token for each piece.
+
+    Some vendors tell of the prompt at the beginning, and of the answer only at its end.
+    """
+    if pieces == 0 or (told and (finished or told.completion >= pieces)):
+        return told
+    return evolve(told or Usage(), completion=pieces, estimated=True)

@@ -158,6 +158,8 @@ async def test_a_failure_shows_in_the_status_until_it_is_over() -> None:
         "tokens_in": 0,
         "tokens_out": 0,
         "spent": 0.0,
+        "tokens_estimated": 0,
+        "spent_estimated": 0.0,
         "limits": [],
     }
     assert told.mesh.active_providers() == ["b"]

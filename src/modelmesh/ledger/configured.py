@@ -5,16 +5,16 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from modelmesh.catalogue.free_tiers import Cap, FreeTier, free_tier
+from modelmesh.clock import MINUTE
 from modelmesh.config import schema
 from modelmesh.ledger.limits import NANO, Limit, Unit
 from modelmesh.ledger.windows import Always, Calendar, Daily, Rolling, Window
 from modelmesh.types import Target
 
-_MINUTE: Final = 60.0
 _DAY: Final = 86_400.0
 _RATES: Final[tuple[tuple[str, Unit, Window, str], ...]] = (
-    ("rpm", "requests", Rolling(_MINUTE), "requests a minute"),
-    ("tpm", "tokens", Rolling(_MINUTE), "tokens a minute"),
+    ("rpm", "requests", Rolling(MINUTE), "requests a minute"),
+    ("tpm", "tokens", Rolling(MINUTE), "tokens a minute"),
     ("rpd", "requests", Rolling(_DAY), "requests a day"),
     ("tpd", "tokens", Rolling(_DAY), "tokens a day"),
     ("concurrency", "at once", Always(), "requests at once"),
@@ -44,7 +44,7 @@ _RENEWED: Final[dict[str, Calendar]] = {
 _EACH: Final = {None: "", "hourly": " an hour", "daily": " a day", "monthly": " a month"}
 _ROLLING: Final = {
     "second": 1.0,
-    "minute": _MINUTE,
+    "minute": MINUTE,
     "hour": 3600.0,
     "day": _DAY,
     "month": 31 * _DAY,

@@ -1,13 +1,13 @@
 """Go on to the next target before one's limit is reached."""
 
 from collections.abc import Iterator
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from modelmesh import strategies
+from modelmesh.clock import MINUTE
 from modelmesh.config.schema import Pool
 from modelmesh.strategies import Turn, stick_until_failure
 from modelmesh.types import Target, Targets
-
 
 
 class Strategy:
