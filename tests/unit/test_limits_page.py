@@ -13,6 +13,7 @@ from modelmesh.errors import ErrorKind
 from modelmesh.ledger import NANO, Limit
 from modelmesh.ledger.told import Told
 from modelmesh.ledger.windows import Calendar
+from modelmesh.proxy.rate_limits import RATE_LIMIT_HEADERS
 from modelmesh.rules import RULES
 from modelmesh.status import status
 
@@ -47,6 +48,10 @@ def test_the_status_has_what_the_page_shows() -> None:
     for one, other in zip(shown["limits"], real["limits"], strict=True):
         assert one.keys() == other.keys()
         assert one["source"] == other["source"]
+
+
+def test_the_headers_on_the_page_are_those_that_go_out() -> None:
+    assert set(re.findall(r"^x-ratelimit-[a-z-]+", PAGE, re.MULTILINE)) == set(RATE_LIMIT_HEADERS)
 
 
 def test_the_codes_are_those_of_the_table_of_failures() -> None:

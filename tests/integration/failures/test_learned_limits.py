@@ -1,6 +1,7 @@
 """What vendors say is left of their limits is heeded before they have to refuse."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -64,6 +65,9 @@ async def test_a_client_is_told_of_the_limit_and_when_it_is_renewed(scene: Scene
     assert refused.status == 429
     assert 180 - LATE <= int(refused.headers["retry-after"]) <= 180
     assert "30 requests by its vendor's own word" in refused.error["message"]
+    assert refused.headers["x-ratelimit-limit-requests"] == "30"
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+    assert re.fullmatch(r"2m\d+(\.\d+)?s", refused.headers["x-ratelimit-reset-requests"])
     assert scene.asked("too-long") == "a"
 
 

@@ -65,6 +65,15 @@ GROUP = {"quota_group": "project", **limited(rpm=2)}
 POOLS.add("group", "ok", "ok", providers={"a": GROUP, "b": GROUP}, **AT_ONCE)
 POOLS.add("quota", "ok", deactivation={"request_limit": 2, "quota_window": "monthly"}, **AT_ONCE)
 POOLS.add("for-good", "ok", deactivation={"request_limit": 2}, **AT_ONCE)
+# Each lets four attempts be made at two models which share it, or two at each of them.
+SHARED: dict[str, dict[str, Any]] = {
+    "of-a-key": {"providers": {"a": limited(rpm=4)}},
+    "of-a-provider": {"provider_deactivation": {"request_limit": 4}},
+    "of-a-target": {"deactivation": {"request_limit": 2}},
+}
+for name, limit in SHARED.items():
+    settings: dict[str, Any] = {"strategy": "priority-selection", **UNMOVED, **limit}
+    POOLS.add(name, refusing(500), "ok", account="ab", **settings)
 PATHS: dict[str, list[str | Fault]] = {
     "answered": [in_turn(well)],
     "refused": [in_turn(refusing(500), well)],
@@ -127,6 +136,7 @@ async def test_case_18_a_refusal_by_one_limit_counts_for_no_other(scene: Scene) 
     assert {each.status for each in refused} == {429}
     assert all("3 requests at once" in each.error["message"] for each in refused)
     assert {each.headers["retry-after"] for each in refused} == {"1"}
+    assert not any("ratelimit" in name.lower() for each in refused for name in each.headers)
     GATES["slots"].set()
     assert {each.status for each in await asyncio.gather(*waiting)} == {200}
     # Six of nine a minute are left.
@@ -180,6 +190,21 @@ async def test_case_18_a_failover_counts_once_at_each_target_that_was_asked(scen
     assert "both.a: 3 requests a minute" in came.error["message"]
     assert "both.b: 3 requests a minute" in came.error["message"]
     assert scene.asked("both") == "ababab"
+
+
+@pytest.mark.parametrize("pool", SHARED)
+async def test_case_18_a_failover_is_one_request_of_the_client_and_two_of_the_limits(
+    scene: Scene, pool: str
+) -> None:
+    for _ in range(2):
+        came = await scene.ask(pool)
+        assert text_of(came, stream=False).endswith(f"{pool}.b")
+        assert came.headers["x-modelmesh-attempts"] == "2"
+    assert scene.asked(pool) == "abab"
+    refused = await scene.ask(pool)
+    assert refused.status == 429
+    assert refused.headers["x-modelmesh-attempts"] == "0"
+    assert scene.asked(pool) == "abab"
 
 
 async def test_case_18_what_is_used_up_is_passed_over(scene: Scene) -> None:
