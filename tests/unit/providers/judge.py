@@ -262,6 +262,14 @@ def _short(value: Any) -> str:
     return text if len(text) < 120 else f"{text[:60]} ... {text[-50:]}"
 
 
+def _common(usage: Usage) -> Usage:
+    """Return a usage without what OpenAI has no word for, or tells only of some models."""
+    none: dict[str, Any] = dict.fromkeys(
+        ("stored", "stored_1h", "heard", "seen", "spoken", "drawn"), 0
+    )
+    return evolve(usage, **none)
+
+
 def _usage_told_complaints(usage: Mapping[str, Any] | None, spoken: Spoken | None) -> list[str]:
     """Judge the usage which the client is told."""
     if usage is None:
@@ -279,8 +287,7 @@ def _usage_told_complaints(usage: Mapping[str, Any] | None, spoken: Spoken | Non
     found = []
     if usage.get("total_tokens") != prompt + completion:
         found.append(f"{prompt} and {completion} tokens make {usage.get('total_tokens')}")
-    # OpenAI has no word for what was put in a cache.
-    counted = spoken.usage and evolve(spoken.usage, stored=0, stored_1h=0) if spoken else told
+    counted = spoken.usage and _common(spoken.usage) if spoken else told
     if told != counted:
         found.append(f"the client is told {told}, the vendor counts {counted}")
     return found

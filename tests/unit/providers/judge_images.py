@@ -165,8 +165,15 @@ def _usage(said: Body) -> Usage | None:
     if counts := said.get("usageMetadata"):
         made = counts["totalTokenCount"] - counts["promptTokenCount"]
         thoughts = counts.get("thoughtsTokenCount", 0)
-        return Usage(prompt=counts["promptTokenCount"], completion=made, reasoning=thoughts)
+        drawn = {"drawn": counts["candidatesTokensDetails"][0]["tokenCount"]}
+        prompt = counts["promptTokenCount"]
+        return Usage(prompt=prompt, completion=made, reasoning=thoughts, **drawn)
     counts = said.get("usage", {})
     if "input_tokens" not in counts:
         return None
-    return Usage(prompt=counts["input_tokens"], completion=counts["output_tokens"])
+    return Usage(
+        prompt=counts["input_tokens"],
+        completion=counts["output_tokens"],
+        seen=counts.get("input_tokens_details", {}).get("image_tokens", 0),
+        drawn=counts.get("output_tokens_details", {}).get("image_tokens", 0),
+    )

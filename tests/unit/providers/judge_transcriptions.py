@@ -228,12 +228,24 @@ def _has_times(said: Body) -> bool:
 
 
 def _usage(said: Body) -> Usage | None:
-    """Return a vendor's own figures; None where it counts no tokens."""
+    """Return a vendor's own figures; None where it counts nothing."""
     counts = said.get("usage") or {}
     output = counts.get("output_tokens", counts.get("completion_tokens"))
+    seconds = [
+        counts.get("seconds"),
+        counts.get("prompt_audio_seconds"),
+        said.get("duration"),
+        said.get("audio_duration"),
+        said.get("audio_duration_secs"),
+        (said.get("metadata") or {}).get("duration"),
+    ]
+    told = next((each for each in seconds if each), 0)
     if output is None:
-        return None
-    return Usage(prompt=counts["total_tokens"] - output, completion=output)
+        return Usage(seconds=told) if told else None
+    parts = counts.get("input_token_details") or counts.get("prompt_tokens_details") or {}
+    heard = parts.get("audio_tokens") or 0
+    prompt = counts["total_tokens"] - output
+    return Usage(prompt=prompt, completion=output, heard=heard, seconds=told)
 
 
 def _request(body: Body) -> Request:

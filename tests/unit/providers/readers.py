@@ -205,7 +205,19 @@ def _gemini_usage(counts: Mapping[str, Any]) -> Usage | None:
         completion=candidates if inside else candidates + thoughts,
         cached=counts.get("cachedContentTokenCount") or 0,
         reasoning=thoughts,
+        heard=_of_kind(counts, "AUDIO", "prompt", "toolUsePrompt"),
+        seen=_of_kind(counts, "IMAGE", "prompt", "toolUsePrompt"),
+        spoken=_of_kind(counts, "AUDIO", "candidates"),
+        drawn=_of_kind(counts, "IMAGE", "candidates"),
     )
+
+
+def _of_kind(counts: Mapping[str, Any], kind: str, *places: str) -> int:
+    """Those of a prompt which were cached are among the cached."""
+    told = [one for place in places for one in counts.get(f"{place}TokensDetails") or []]
+    cached = [] if places == ("candidates",) else counts.get("cacheTokensDetails") or []
+    fresh = [one.get("tokenCount") or 0 for one in told if one["modality"] == kind]
+    return sum(fresh) - sum(one.get("tokenCount") or 0 for one in cached if one["modality"] == kind)
 
 
 def _cohere(objects: Objects) -> Spoken:

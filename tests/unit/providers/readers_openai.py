@@ -90,7 +90,8 @@ def _usage(said: Mapping[str, Any]) -> Usage | None:
     inner = counts.get("prompt_tokens_details") or {}
     names = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens")
     cached = [inner.get("cached_tokens"), *(counts.get(name) for name in names)]
-    thought = (counts.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    outer = counts.get("completion_tokens_details") or {}
+    thought = outer.get("reasoning_tokens") or 0
     beside = counts.get("reasoning_tokens") or 0
     thought = thought or (beside if beside <= completion else 0)
     # Some vendors report more of a part than of the whole.
@@ -99,6 +100,10 @@ def _usage(said: Mapping[str, Any]) -> Usage | None:
         completion=completion,
         cached=min(prompt, next((count for count in cached if count), 0)),
         reasoning=min(completion, thought),
+        heard=inner.get("audio_tokens") or 0,
+        seen=inner.get("image_tokens") or 0,
+        spoken=outer.get("audio_tokens") or 0,
+        drawn=outer.get("image_tokens") or 0,
     )
 
 

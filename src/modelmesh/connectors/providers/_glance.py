@@ -12,6 +12,7 @@ from modelmesh.usage import Usage
 TIERS: Final = frozenset({None, "auto", "default", "flex", "scale", "priority", "fast"})
 """OpenAI's words for a `service_tier`."""
 
+_MEDIA: Final = ("audio_tokens", "image_tokens")
 _PLAIN: Final = frozenset({"role", "content", "refusal"})
 
 
@@ -46,15 +47,22 @@ def usual_usage(counts: Any) -> Usage | None:
     if type(prompt) is not int or type(completion) is not int:
         return None
     cached, reasoning = 0, 0
-    if parts := counts.get("prompt_tokens_details"):
-        cached = _count(parts, "cached_tokens")
-    if parts := counts.get("completion_tokens_details"):
-        reasoning = _count(parts, "reasoning_tokens")
+    if read := counts.get("prompt_tokens_details"):
+        cached = _count(read, "cached_tokens")
+    if written := counts.get("completion_tokens_details"):
+        reasoning = _count(written, "reasoning_tokens")
+    if not (_is_text(read) and _is_text(written)):
+        return None
     if not (cached <= prompt > 0 <= completion >= reasoning):
         return None
     if counts.get("total_tokens") != prompt + completion:
         return None
     return Usage(prompt=prompt, completion=completion, cached=cached, reasoning=reasoning)
+
+
+def _is_text(parts: Any) -> bool:
+    """Whether none of the tokens are told to be sound or images."""
+    return not (isinstance(parts, dict) and any(map(parts.get, _MEDIA)))
 
 
 def _count(parts: Any, name: str) -> int:

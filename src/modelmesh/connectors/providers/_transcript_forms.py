@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from modelmesh.connectors.providers._languages import language_named
 from modelmesh.connectors.providers._transcript import Segment, Transcript
-from modelmesh.connectors.providers._usage import tokens_of
+from modelmesh.connectors.providers._usage import usage_of_sound
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.json_text import dumps
 from modelmesh.types import Answer
+from modelmesh.usage import Usage
 
 PLAIN: Final = "text/plain; charset=utf-8"
 TEXTS: Final = frozenset({"text", "srt", "vtt"})
@@ -34,9 +35,14 @@ def written(said: Transcript, form: str, granularities: Sequence[str] = ()) -> A
     if form in TIMED and said.text.strip() and not said.lines:
         raise ProviderError(ErrorKind.BAD_ANSWER, "the vendor's transcript has no times")
     if form in TEXTS:
-        return Answer(body=_TEXTS_BY_FORM[form](said).encode(), content_type=PLAIN)
-    body = in_json(said, form, granularities)
-    return Answer(body=dumps(body), usage=tokens_of(body))
+        body = _TEXTS_BY_FORM[form](said).encode()
+        return Answer(body=body, content_type=PLAIN, usage=used(said))
+    return Answer(body=dumps(in_json(said, form, granularities)), usage=used(said))
+
+
+def used(said: Transcript) -> Usage | None:
+    """Return the usage of a transcript; None where its vendor told nothing of it."""
+    return usage_of_sound({"usage": said.counts, "duration": said.duration})
 
 
 def in_json(said: Transcript, form: str, granularities: Sequence[str] = ()) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._fields import number_in, object_in, objects_in, text_in
 from modelmesh.connectors.providers._stream import told_in
 from modelmesh.connectors.providers._transcript import Segment, Transcript, Word
-from modelmesh.connectors.providers._transcript_forms import events_of
-from modelmesh.connectors.providers._usage import tokens_of
+from modelmesh.connectors.providers._transcript_forms import events_of, used
+from modelmesh.connectors.providers._usage import usage_of_sound
 from modelmesh.errors import bad_answer
 from modelmesh.json_text import dumps
 from modelmesh.types import Chunk, Event
+from modelmesh.usage import Usage
 
 _SEGMENT: Final = frozenset(
     {
@@ -119,6 +120,8 @@ class Decoder:
         # What was said in another's events, and the names of those who speak.
         self._said: list[str] = []
         self._segments: list[Segment] = []
+        # What a transcript took that came whole.
+        self._used: Usage | None = None
 
     def feed(self, event: Event) -> Sequence[Chunk]:
         """Return the chunks an event stands for; raise ProviderError for a failure."""
@@ -128,8 +131,8 @@ class Decoder:
         body = told_in(event.name, payload, self._signs)
         kind = str(body.get("type") or event.name)
         if kind.startswith("transcript."):
-            return (_chunk(payload, body),)
-        return tuple(_chunk(dumps(new), new) for new in self._translated(kind, body))
+            return (_chunk(payload, body, usage_of_sound(body)),)
+        return [_chunk(dumps(new), new, self._used) for new in self._translated(kind, body)]
 
     def _translated(self, kind: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if "choices" in body:
@@ -142,9 +145,14 @@ class Decoder:
                 *_, newest, _ = events_of(Transcript(text="", segments=self._segments), self._form)
                 yield newest
         elif kind == "transcription.done":
-            yield list(events_of(read(body), "json"))[-1]
+            *_, done = self._whole(read(body), "json")
+            yield done
         elif not kind:
-            yield from events_of(self._transcript(body), self._form)
+            yield from self._whole(self._transcript(body), self._form)
+
+    def _whole(self, said: Transcript, form: str) -> Iterator[dict[str, Any]]:
+        self._used = used(said)
+        return events_of(said, form)
 
     def _of_choices(self, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for choice in objects_in(body["choices"]):
@@ -158,13 +166,14 @@ class Decoder:
             yield {"type": "transcript.text.delta", "delta": text}
 
 
-def _chunk(payload: bytes, body: Mapping[str, Any]) -> Chunk:
+def _chunk(payload: bytes, body: Mapping[str, Any], used: Usage | None) -> Chunk:
     kind = body.get("type")
+    finished = kind == "transcript.text.done"
     return Chunk(
         payload=payload,
         content=kind in ("transcript.text.delta", "transcript.text.segment"),
-        finished=kind == "transcript.text.done",
-        usage=tokens_of(body),
+        finished=finished,
+        usage=used if finished else None,
     )
 
 

@@ -16,7 +16,7 @@ from modelmesh.connectors.providers._form import form
 from modelmesh.connectors.providers._transcript import Transcript
 from modelmesh.connectors.providers._transcript_forms import PLAIN, TEXTS, TIMED, written
 from modelmesh.connectors.providers._transcript_reading import Decoder, read, sound
-from modelmesh.connectors.providers._usage import tokens_of
+from modelmesh.connectors.providers._usage import usage_of_sound
 from modelmesh.connectors.providers._vendor import NONE, Draft, Next
 from modelmesh.errors import RequestError, bad_answer
 from modelmesh.json_text import read_object
@@ -166,7 +166,7 @@ class Transcriptions:
             return None
         granularities = granularities_of(request)
         if not wire.own_json and sound(body, wanted, granularities):
-            return Answer(body=reply.body, usage=tokens_of(body))
+            return Answer(body=reply.body, usage=usage_of_sound(body))
         said = wire.transcript(body)
         language = said.language or str(request.body.get("language") or "")
         return written(evolve(said, language=language), wanted, granularities)

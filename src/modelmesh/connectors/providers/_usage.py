@@ -7,10 +7,13 @@ reasoning beside the completion instead of in it, wherever they are hosted; the 
 away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, Final
 
-from modelmesh.connectors.providers._fields import count_in, object_in
+from attrs import evolve
+
+from modelmesh.connectors.providers._fields import count_in, number_in, object_in
 from modelmesh.usage import Usage
 
 CACHED: Final = frozenset(
@@ -22,6 +25,8 @@ CACHED: Final = frozenset(
     }
 )
 _REASONING: Final = "reasoning_tokens"
+_READ: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_WRITTEN: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
 
 MISPLACED: Final = CACHED | {_REASONING}
 """Figures which OpenAI has in a place of their own."""
@@ -49,7 +54,26 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
         completion=completion,
         cached=min(cached, prompt),
         reasoning=min(reasoning, completion),
+        **other_than_text(counts),
     )
+
+
+def other_than_text(counts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how many of the tokens are sound and images, by their names in `Usage`.
+
+    https://platform.openai.com/docs/api-reference/chat/object. Each endpoint spells the places in
+    a way of its own.
+    """
+    return {
+        "heard": _within(counts, _READ, "audio_tokens"),
+        "seen": _within(counts, _READ, "image_tokens"),
+        "spoken": _within(counts, _WRITTEN, "audio_tokens"),
+        "drawn": _within(counts, _WRITTEN, "image_tokens"),
+    }
+
+
+def _within(counts: Mapping[str, Any], places: Sequence[str], name: str) -> int:
+    return max(count_in(object_in(counts.get(place)), name) for place in places)
 
 
 def wants_usage(body: Mapping[str, Any]) -> bool:
@@ -62,7 +86,25 @@ def tokens_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the usage as the endpoints beside chat write it; None where there is none."""
     counts = object_in(body.get("usage"))
     prompt, completion = count_in(counts, "input_tokens"), count_in(counts, "output_tokens")
-    return Usage(prompt=prompt, completion=completion) if prompt or completion else None
+    if not prompt and not completion:
+        return None
+    return Usage(prompt=prompt, completion=completion, **other_than_text(counts))
+
+
+def usage_of_sound(body: Mapping[str, Any]) -> Usage | None:
+    """Return the usage of a transcript as `tokens_of` does, with the seconds it was made of.
+
+    OpenAI counts those which it bills (https://platform.openai.com/docs/api-reference/audio),
+    Mistral too; others say how long the sound is.
+    """
+    usage, counts = tokens_of(body), object_in(body.get("usage"))
+    told = (
+        number_in(counts, "seconds"),
+        number_in(counts, "prompt_audio_seconds"),
+        number_in(body, "duration"),
+    )
+    seconds = next((each for each in told if each and 0 < each < inf), None)
+    return evolve(usage or Usage(), seconds=float(seconds)) if seconds else usage
 
 
 def token_counts(usage: Usage) -> dict[str, int]:

@@ -157,7 +157,24 @@ def usage_of(body: Json) -> Usage | None:
         completion=completion_,
         cached=min(count_in(counts, "cachedContentTokenCount"), prompt),
         reasoning=min(thoughts, completion_),
+        heard=_read(counts, "AUDIO"),
+        seen=_read(counts, "IMAGE"),
+        spoken=_tokens(counts, "candidatesTokensDetails", "AUDIO"),
+        drawn=_tokens(counts, "candidatesTokensDetails", "IMAGE"),
     )
+
+
+def _read(counts: Json, modality: str) -> int:
+    """Return the tokens of a kind that were read, those from a cache not counted."""
+    given = _tokens(counts, "promptTokensDetails", modality)
+    given += _tokens(counts, "toolUsePromptTokensDetails", modality)
+    return max(0, given - _tokens(counts, "cacheTokensDetails", modality))
+
+
+def _tokens(counts: Json, place: str, modality: str) -> int:
+    """Count the tokens of a kind: https://ai.google.dev/api/generate-content#UsageMetadata."""
+    told = objects_in(counts.get(place))
+    return sum(count_in(each, "tokenCount") for each in told if each.get("modality") == modality)
 
 
 def _token(candidate: Json) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from modelmesh.connectors.providers._errors import Sign
 from modelmesh.connectors.providers._transcript import Transcript
@@ -91,8 +91,9 @@ class GeminiTranscriptions(Transcriptions):
         if candidate is None or candidate.reason is None:
             raise bad_answer("no candidates")
         _raise_if_cut(candidate.reason)
-        said = Transcript(text=_text(candidate).strip(), counts=_counts(usage_of(body)))
-        return written(said, self.wanted(request))
+        usage = usage_of(body)
+        said = Transcript(text=_text(candidate).strip(), counts=_counts(usage))
+        return evolve(written(said, self.wanted(request)), usage=usage)
 
     def decoder(
         self, *, request: Request, model: str, wall: float, signs: Sequence[Sign]
