@@ -205,19 +205,22 @@ class Pool:
         return min(share, room(left, wall)) if any(left) else share
 
     def _asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
-        """Return what a request may take of each limit of a target at worst."""
-        worst = costs.worst(request, target.card, wall)
-        amounts: dict[Unit, int | None] = {
-            "requests": 1,
-            "tokens": worst.tokens,
-            "dollars": worst.nano,
-            "at once": 1,
-        }
-        left = self._standing[target.id].left
-        limits = self._limits[target.id]
+        """Return what a request may take of each limit of a target at worst.
+
+        Of a free tier, which is only known indicatively, that is with an answer as long as usual
+        unless the request names another: many a tier is smaller than the longest answer.
+        """
+        card, left, limits = target.card, self._standing[target.id].left, self._limits[target.id]
+        worst = usual = costs.worst(request, card, wall)
+        if any(map(_is_free, limits)) and not costs.names_longest(request):
+            record = self._record(target)
+            answer = costs.likely_answer(request, record.answers, record.tokens_out, card)
+            usual = costs.worst(request, card, wall, answer=answer)
         if any(left):
             limits = tuple(_believed(limit, left, wall) for limit in limits)
-        return [Ask(limit, amounts[limit.unit]) for limit in limits]
+        return [
+            Ask(limit, _amount(limit.unit, usual if _is_free(limit) else worst)) for limit in limits
+        ]
 
     def _limits_of(self, target: Target) -> tuple[Limit, ...]:
         settings = self.settings
@@ -246,6 +249,20 @@ class _Expected:
         usage = Usage(prompt=costs.likely_prompt(self._request), completion=written)
         nano = costs.cost(self._request, usage, target.card.price, self._pool.wall())
         return None if nano is None else nano / NANO
+
+
+def _is_free(limit: Limit) -> bool:
+    return limit.source == "free tier"
+
+
+def _amount(unit: Unit, amounts: costs.Amounts) -> int | None:
+    match unit:
+        case "tokens":
+            return amounts.tokens
+        case "dollars":
+            return amounts.nano
+        case _:
+            return 1
 
 
 def _believed(limit: Limit, left: tuple[Left, Left], wall: float) -> Limit:

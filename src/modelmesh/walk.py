@@ -217,7 +217,8 @@ class Walk:
         return self._limited(target, short, now) if short else self._line(target, now)
 
     def _limited(self, target: Target, short: Short, now: float) -> obstacle.Obstacle:
-        if short.limit.unit == "dollars" and self.pool.settings.on_budget_exceeded == "error":
+        budget = short.limit.unit == "dollars" and short.limit.source == "configured"
+        if budget and self.pool.settings.on_budget_exceeded == "error":
             self._over = True
         return obstacle.limited(target, short, now, self.pool.wall())
 

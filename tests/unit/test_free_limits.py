@@ -3,12 +3,17 @@
 from random import Random
 from typing import Any
 
+import pytest
+from scene import request
+
 from modelmesh.build import build
 from modelmesh.config.load import load
 from modelmesh.ledger import Limit
 from modelmesh.ledger.windows import Calendar, Rolling
+from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
 from modelmesh.state import State
+from modelmesh.usage import Usage
 
 
 def pool_of(connector: str, model: str, **entry: Any) -> Pool:
@@ -63,3 +68,56 @@ def test_models_of_a_tier_for_all_share_it_and_others_have_each_their_own() -> N
     shared = {limits("cohere.api.v1", name)[0].subject for name in ("command-a", "command-r7b")}
     own = {limits("groq.api.v1", f"openai/gpt-oss-{size}")[0].subject for size in ("20b", "120b")}
     assert (len(shared), len(own)) == (1, 2)
+
+
+CLOUDFLARE = "cloudflare.workersai.v1"
+LLAMA = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
+
+
+def test_neurons_are_counted_by_the_price_which_is_the_same_in_dollars() -> None:
+    pool = pool_of(CLOUDFLARE, LLAMA, account_id="a")
+    ((limit, *_),) = pool.limits(pool.targets[0])
+    assert (limit.unit, limit.amount, limit.window) == ("dollars", 110_000_000, Calendar("day"))
+    assert limit.name == "cloudflare.workersai.v1, free tier: 10,000 neurons a day"
+    # A million tokens that are written are 204,805 neurons by Cloudflare's page: 48,827 make a day.
+    assert pool.short(pool.targets[0], request(max_tokens=48_700)) is None
+    assert pool.short(pool.targets[0], request(max_tokens=48_900))
+
+
+@pytest.mark.parametrize("model", ["@cf/baai/bge-m3", "@cf/black-forest-labs/flux-1-schnell"])
+def test_what_is_free_is_asked_though_nobody_knows_its_price(model: str) -> None:
+    pool = pool_of(CLOUDFLARE, model, account_id="a")
+    assert pool.short(pool.targets[0], request()) is None
+
+
+@pytest.mark.parametrize(
+    ("connector", "model"),
+    [
+        ("groq.api.v1", "openai/gpt-oss-20b"),
+        ("cerebras.api.v1", "gpt-oss-120b"),
+        (CLOUDFLARE, "@cf/deepseek-ai/deepseek-r1-distill-qwen-32b"),
+    ],
+)
+def test_a_tier_smaller_than_the_longest_answer_serves_who_does_not_ask_for_that(
+    connector: str, model: str
+) -> None:
+    own = {"account_id": "a"} if connector == CLOUDFLARE else {}
+    pool = pool_of(connector, model, **own)
+    target = pool.targets[0]
+    assert target.card.max_output
+    assert pool.short(target, request()) is None
+    short = pool.short(target, request(max_tokens=target.card.max_output))
+    assert short
+    assert "free tier" in short.limit.name
+
+
+def test_a_usual_answer_is_as_long_as_those_before_it() -> None:
+    pool = pool_of("groq.api.v1", "openai/gpt-oss-20b")
+    target = pool.targets[0]
+    attempt = pool.begin(target, request(), 0.0)
+    assert isinstance(attempt, OpenAttempt)
+    attempt.succeed(0.0, Usage(prompt=10, completion=3900))
+    assert pool.short(target, request()) is None
+    attempt = pool.begin(target, request(), 0.0)
+    assert isinstance(attempt, OpenAttempt)
+    assert pool.short(target, request())

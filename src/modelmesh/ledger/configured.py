@@ -49,7 +49,17 @@ _ROLLING: Final = {
     "day": _DAY,
     "month": 31 * _DAY,
 }
-_UNITS: Final[dict[str, Unit]] = {"requests": "requests", "tokens": "tokens", "dollars": "dollars"}
+_UNITS: Final[Mapping[str, tuple[Unit, int]]] = {
+    "requests": ("requests", 1),
+    "tokens": ("tokens", 1),
+    "dollars": ("dollars", NANO),
+    "neurons": ("dollars", 11 * NANO // 1_000_000),
+}
+"""In which unit a free tier's is counted, and how many of that it is.
+
+Cloudflare's prices in dollars and in neurons are the same, at $0.011 for a thousand:
+https://developers.cloudflare.com/workers-ai/platform/pricing/.
+"""
 
 
 def of_targets(
@@ -146,19 +156,21 @@ def of_free_tier(
     subject = f"{key_subject}/{model}" if tier.per_model else key_subject
     for granted in tier.limits_for(model)[:1]:
         for cap in granted.caps:
-            if cap.unit in _UNITS and (cap.unit, cap.window) not in said:
+            if (cap.unit, cap.window) not in said:
                 yield _granted(connector, subject, cap, tier)
 
 
 def _granted(connector: str, subject: str, cap: Cap, tier: FreeTier) -> Limit:
-    unit = _UNITS[cap.unit]
-    words = "" if cap.window == "once" else f" a {cap.window}"
+    unit, size = _UNITS[cap.unit]
+    article = "an" if cap.window == "hour" else "a"
+    words = "" if cap.window == "once" else f" {article} {cap.window}"
     return Limit(
-        name=f"{connector}, free tier: {cap.amount:,g} {cap.unit}{words}",
+        name=f"{connector}, free tier: {cap.amount:,.12g} {cap.unit}{words}",
         subject=f"{subject} (free)",
         unit=unit,
-        amount=round(cap.amount * NANO) if unit == "dollars" else int(cap.amount),
+        amount=round(cap.amount * size),
         window=_window(cap, tier),
+        unknown="allow",
         assumed=0.0 if cap.window == "once" else _ROLLING[cap.window],
         source="free tier",
     )

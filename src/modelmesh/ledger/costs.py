@@ -73,13 +73,13 @@ class Amounts:
     nano: int | None
 
 
-def worst(request: Request, card: ModelCard, wall: float) -> Amounts:
-    """Return what a request takes at worst."""
+def worst(request: Request, card: ModelCard, wall: float, *, answer: int | None = None) -> Amounts:
+    """Return what a request takes at worst, with an answer of so many tokens, or the longest."""
     most = request.size.tokens
     usage = Usage(
         # What is longer is refused and costs nothing.
         prompt=min(most, card.context or most) if request.endpoint == "chat" else most,
-        completion=output_tokens(request, card),
+        completion=output_tokens(request, card) if answer is None else answer,
     )
     tokens = usage.prompt + usage.completion
     if card.price is None:
@@ -136,6 +136,11 @@ def filled(usage: Usage, request: Request) -> Usage:
     )
 
 
+def names_longest(request: Request) -> bool:
+    """Whether a request itself says how long its answer may be."""
+    return request.endpoint != "chat" or _longest(request.body) is not None
+
+
 def output_tokens(request: Request, card: ModelCard) -> int:
     """Return the tokens that all answers to a request have at most."""
     match request.endpoint:
@@ -179,10 +184,14 @@ def charge(
 
 
 def _written(body: Mapping[str, Any], card: ModelCard) -> int:
-    asked = body.get("max_completion_tokens") or body.get("max_tokens")
-    most = asked if type(asked) is int and asked > 0 else card.max_output or MAX_OUTPUT
+    most = _longest(body) or card.max_output or MAX_OUTPUT
     answers = body.get("n")
     return most * (answers if type(answers) is int and answers > 0 else 1)
+
+
+def _longest(body: Mapping[str, Any]) -> int | None:
+    asked = body.get("max_completion_tokens") or body.get("max_tokens")
+    return asked if type(asked) is int and asked > 0 else None
 
 
 def _of_tokens(request: Request, usage: Usage, price: Price, wall: float) -> float | None:
