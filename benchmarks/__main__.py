@@ -9,20 +9,19 @@ import importlib
 import json
 import os
 import pkgutil
-import platform
 import resource
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import asdict
 
 from benchmarks import experiments, report
 from benchmarks.lab import Lab, Scale
+from benchmarks.machine import machine
 from benchmarks.programs import OTHER_CORES
 from benchmarks.pythons import ROOT
 from benchmarks.targets import in_targets_order
@@ -79,7 +78,7 @@ def _kept(lab: Lab) -> dict[str, Any]:
     now = datetime.now(UTC)
     results = {
         "when": f"{now:%Y-%m-%d %H:%M} UTC",
-        "machine": _machine(),
+        "machine": machine(),
         "versions": lab.versions,
         "scale": asdict(lab.scale),
         "rows": [asdict(row) for row in lab.rows],
@@ -89,16 +88,6 @@ def _kept(lab: Lab) -> dict[str, Any]:
     path.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nkept in {path}")
     return results
-
-
-def _machine() -> dict[str, str]:
-    cpu = Path("/proc/cpuinfo").read_text().partition("model name")[2].partition("\n")[0]
-    return {
-        "processor": cpu.strip(" \t:"),
-        "cores": str(os.cpu_count()),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import answers, report
+from benchmarks import answers, report, routing
 from benchmarks.figures import Figures, Row, Spread
 from benchmarks.plots import Bar, bars
 from benchmarks.targets import OURS, TARGETS, Point, Target
@@ -176,6 +176,36 @@ def test_a_number_has_as_many_digits_as_say_something(value: float, written: str
 def test_a_spread_is_written_where_there_is_one() -> None:
     assert spread(Spread.of([3, 1, 8])) == "3 (1\N{EN DASH}8)"
     assert spread(Spread.of([3])) == "3"
+
+
+@pytest.mark.parametrize("run", routing.RUNS, ids=lambda run: run.name)
+async def test_routing_is_measured_for_every_strategy(run: routing.Run) -> None:
+    cell = routing.Cell(run, 3)
+    assert [await cell.microseconds(kind) > 0 for kind in routing.KINDS] == [True, True]
+    assert sum(cell.pool.standing(one).record.answers for one in cell.pool.targets) > 0
+
+
+def test_what_routing_costs_stands_beside_what_it_costs_for_one_target() -> None:
+    took = {"1 target": 2.0, "1,000 targets": 3.0}
+    made = [
+        {
+            "experiment": kind,
+            "case": case,
+            "gateway": run.name,
+            "round": 0,
+            "figures": {"cpu_us": us},
+        }
+        for kind in routing.KINDS
+        for run in routing.RUNS
+        for case, us in took.items()
+    ]
+    measured = {"when": "today", "machine": {"processor": "P", "python": "3"}, "rounds": 1}
+    page = "Before\n<!-- costs -->\nold\n<!-- end of costs -->\nafter\n"
+    written = routing.page(page, measured | {"rows": made})
+    assert "| round-robin | one | 2 | 3 | 1.50\N{MULTIPLICATION SIGN} |\n" in written
+    assert written.startswith("Before\n<!-- costs -->\nMeasured today on one core of P")
+    assert written.endswith("\n<!-- end of costs -->\nafter\n")
+    assert "old" not in written
 
 
 BODY = b"An answer\r\n0\r\n\r\nthat looks like an end." * 3

@@ -1,9 +1,11 @@
 """The page about strategies: its table is what the simulation gives, its headings are all there."""
 
+import json
 import re
 
 import pytest
 
+from benchmarks import routing
 from modelmesh.connectors import registry
 from scripts.strategies.__main__ import PAGE, RUNS, main, page, table
 
@@ -16,11 +18,18 @@ def test_the_table_is_what_the_simulation_gives() -> None:
     assert f"<!-- table -->\n{table()}<!-- end of table -->" in WRITTEN
 
 
+def test_the_costs_are_those_that_were_measured_last() -> None:
+    measured = json.loads(routing.RESULTS.read_text())
+    assert routing.page(WRITTEN, measured) == WRITTEN, "python -m benchmarks.routing --page"
+    assert measured["when"] in WRITTEN
+
+
 @pytest.mark.parametrize("id_", sorted(registry.available("strategies")))
-def test_every_strategy_has_its_section_and_its_row(id_: str) -> None:
+def test_every_strategy_has_its_section_and_its_rows(id_: str) -> None:
     name = registry.names(id_)[2]
     assert f"\n## {name}\n" in WRITTEN
     assert name in {re.split("[,:]", row)[0] for row, *_ in RUNS}
+    assert name in {run.strategy for run in routing.RUNS}
 
 
 @pytest.mark.parametrize("id_", sorted(registry.available("strategies")))
