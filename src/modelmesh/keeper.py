@@ -15,6 +15,7 @@ from modelmesh.clock import Clock, request_id
 from modelmesh.config import schema, sharing
 from modelmesh.connectors import registry
 from modelmesh.connectors.storage import Storage
+from modelmesh.events import StoreBack, StoreLost
 from modelmesh.ledger.claims import FOREVER, Claim
 from modelmesh.ledger.leases import Leased, Sharing, Term
 from modelmesh.state import Note, State
@@ -173,10 +174,15 @@ class Keeper:
             if not self._sharing.away:
                 why = str(failure) or type(failure).__name__
                 log.warning("%s does not answer (%s): it is tried again", self.described, why)
+                if tell := self._state.audience.of_changes:
+                    at = self._clock.wall()
+                    tell(StoreLost(at=at, store=self.described, reason=why))
             self._sharing.away = True
             return None
         if self._sharing.away:
             log.warning("%s answers again", self.described)
+            if tell := self._state.audience.of_changes:
+                tell(StoreBack(at=self._clock.wall(), store=self.described))
         self._sharing.away = False
         return got
 

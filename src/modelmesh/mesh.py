@@ -4,9 +4,11 @@ import asyncio
 import difflib
 import logging
 from collections.abc import Mapping
+from functools import partial
 from random import Random
 from typing import Any, Final
 
+from modelmesh.audience import Audience
 from modelmesh.build import build, keys_of, silent_about_models
 from modelmesh.capabilities import UnknownCapability
 from modelmesh.clock import Clock, SystemClock, system_rng
@@ -17,7 +19,8 @@ from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
-from modelmesh.router import Reply, Router
+from modelmesh.reply import Reply
+from modelmesh.router import Router
 from modelmesh.sanity import LEAST
 from modelmesh.shape import endpoint_of
 from modelmesh.state import State
@@ -26,6 +29,7 @@ from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
 from modelmesh.types import Endpoint, Provider, Request, Secret, Upload
 from modelmesh.walk import Walk
+from modelmesh.watch import watched
 
 log: Final = logging.getLogger("modelmesh")
 
@@ -56,7 +60,8 @@ class ModelMesh:
         self._clock = clock or SystemClock()
         self._rng = rng or system_rng()
         self._transport = transport or choose(config)
-        self._state = State()
+        self.audience = Audience(self._clock.wall)
+        self._state = State(audience=self.audience)
         self._keeper = Keeper.of(config, self._state, self._clock)
         self._router = Router(self._transport, self._clock)
         self._parts = build(config, state=self._state, rng=self._rng, wall=self._clock.wall)
@@ -118,7 +123,16 @@ class ModelMesh:
         """
         if not self._ready:
             await self.start()
-        return await self._router.route(self.pool(request.model), request, heartbeat=heartbeat)
+        route = self._router.route
+        if self.audience.of_requests is None:
+            return await route(self.pool(request.model), request, heartbeat=heartbeat)
+        return await watched(
+            request,
+            self.pool,
+            partial(route, heartbeat=heartbeat),
+            audience=self.audience,
+            clock=self._clock,
+        )
 
     def pool(self, name: str) -> Pool:
         """Return the pool a client means: by its id, a capability, or a model where exposed.

@@ -7,9 +7,11 @@ from attrs import define
 
 from modelmesh.config import schema
 from modelmesh.errors import ErrorKind, ProviderError
-from modelmesh.ledger import Hold, Unit, costs
+from modelmesh.events import AttemptEnded, End
+from modelmesh.health import Health
+from modelmesh.ledger import NANO, Hold, Unit, costs
 from modelmesh.obstacle import ended
-from modelmesh.state import Health, Standing
+from modelmesh.state import Standing
 from modelmesh.transport.protocol import TransportReply
 from modelmesh.types import Request, Target
 from modelmesh.usage import Usage
@@ -38,6 +40,8 @@ class OpenAttempt:
     _wall: float
     _ended: bool = False
     _answering: float = 0.0
+    # What it took, nano-dollars, and whether those are estimated.
+    _took: tuple[Usage, int | None, bool] | None = None
 
     def heard(self, reply: TransportReply) -> TransportReply:
         """Note what a reply's headers say of the vendor's own limits; return the reply."""
@@ -55,7 +59,10 @@ class OpenAttempt:
         for health in self._standing.parts:
             if health.on_trial:
                 health.alive(now)
-        self._standing.record.first_token.add(now - self._begun, now)
+        waited = now - self._begun
+        record = self._standing.record
+        record.first_token.add(waited, now)
+        record.waits.append(waited)
         self._answering = now
         self._pool.stay_with(self._target, now)
 
@@ -64,10 +71,12 @@ class OpenAttempt:
         if self._end(usage or self._unknown()):
             record = self._standing.record
             record.answers += 1
+            record.took.append(now - self._begun)
             if usage and usage.completion and now > self._answering:
                 record.per_token.add((now - self._answering) / usage.completion, now)
             for health in self._standing.parts:
                 health.answered(now)
+            self._tell("answered")
 
     def cancel(self, usage: Usage | None = None, *, sent: bool = True) -> None:
         """Note that the client left, or its own time ran out: nobody is to blame.
@@ -77,6 +86,7 @@ class OpenAttempt:
         if self._end(usage, sent=sent):
             self._standing.record.cancelled += 1
             log.info("request %s: %s: cancelled", self._request.id, self._target.id)
+            self._tell("cancelled")
 
     def fail(self, now: float, error: ProviderError, usage: Usage | None = None) -> None:
         """Note that the target failed, and leave alone what the failure says something of.
@@ -95,7 +105,35 @@ class OpenAttempt:
         error.add(end)
         # Never the message: a vendor may quote the prompt in it.
         log.warning("request %s: %s: %s%s", self._request.id, self._target.id, _brief(error), end)
+        self._tell("failed", error)
         self._blame(now, error)
+
+    def _tell(self, end: End, error: ProviderError | None = None) -> None:
+        """Tell those who want to know of every attempt how this one ended."""
+        trail = self._request.trail
+        if trail is None:
+            return
+        usage, nano, estimated = self._took or (None, None, False)
+        wall = self._pool.wall()
+        ended = AttemptEnded(
+            at=wall,
+            request=self._request.id,
+            pool=self._pool.id,
+            target=self._target.id,
+            provider=self._target.provider.id,
+            model=self._target.upstream,
+            end=end,
+            seconds=wall - self._wall,
+            cause=error.kind if error else None,
+            status=error.vendor_status if error else None,
+            first_token=self._answering - self._begun if self._answering else None,
+            usage=usage,
+            cost=None if nano is None else nano / NANO,
+            estimated=estimated,
+        )
+        trail.append(ended)
+        if tell := self._pool.audience.of_requests:
+            tell(ended)
 
     def _blame(self, now: float, error: ProviderError) -> None:
         """Count it against what it concerns, and against the provider if it says so much."""
@@ -155,6 +193,7 @@ class OpenAttempt:
             price = self._target.card.price
             nano, estimated = costs.charge(self._request, usage, price, self._wall)
             usage = costs.filled(usage, self._request)
+            self._took = (usage, nano, estimated)
             took = {"tokens": usage.prompt + usage.completion, "dollars": nano or 0}
             self._record(usage, nano or 0, estimated=estimated)
         if self._hold:
@@ -205,7 +244,7 @@ def _judge(
     # What is wrong with one client's request is no reason to tell the next one.
     cause = error.kind if rule.status else ErrorKind.SERVER_ERROR
     if recovery.cooldown and pause > 0:
-        health.leave_alone(now + pause, cause, told=told)
+        health.leave_alone(now, now + pause, cause, told=told)
 
 
 def _too_many(

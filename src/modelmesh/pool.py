@@ -8,40 +8,22 @@ from typing import Final
 
 from attrs import define, evolve, field
 
+from modelmesh.audience import Audience
 from modelmesh.config import schema
+from modelmesh.errors import ProviderError
+from modelmesh.events import LimitNear, LimitReached, Rotated
 from modelmesh.ledger import NANO, Ask, Limit, Short, Unit, configured, costs, maintenance
 from modelmesh.ledger.told import Left, has_room, room, used_up
 from modelmesh.line import Line
 from modelmesh.outcome import OpenAttempt
-from modelmesh.state import Record, Standing, State
+from modelmesh.record import Record
+from modelmesh.retrying import RetryBudget
+from modelmesh.state import Standing, State
 from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target, Targets
 from modelmesh.usage import Usage
 
-_MOST_RETRIES_SAVED: Final = 10.0
-
 log: Final = logging.getLogger("modelmesh")
-
-
-@define(eq=False)
-class RetryBudget:
-    """How many retries a pool may still make: each request earns a share of one."""
-
-    share: float
-    _left: float = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._left = 1.0 if self.share else 0.0
-
-    def earn(self) -> None:
-        self._left = min(self._left + self.share, _MOST_RETRIES_SAVED)
-
-    def take(self) -> bool:
-        """Take one retry if there is one."""
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
 
 
 @define(eq=False)
@@ -67,6 +49,7 @@ class Pool:
     _limits: maintenance.Limits = field(init=False, repr=False)
     # By target, where it has some.
     _maintenance: maintenance.Limits = field(init=False, repr=False)
+    rotations: int = field(default=0, init=False)
     _requests: int = field(default=0, init=False)
     _current: int = field(default=0, init=False)
 
@@ -81,6 +64,11 @@ class Pool:
     def current(self) -> Target:
         """The target in front: it answers until it fails."""
         return self.targets[self._current]
+
+    @property
+    def audience(self) -> Audience:
+        """Who is told of what happens here."""
+        return self._state.audience
 
     def standing(self, target: Target) -> Standing:
         return self._standing[target.id]
@@ -108,7 +96,7 @@ class Pool:
 
     def rotate(self) -> Target:
         """Go on to the next target; return it."""
-        self._current = (self._current + 1) % len(self.targets)
+        self._put_in_front((self._current + 1) % len(self.targets))
         return self.current
 
     def short(self, target: Target, request: Request) -> Short | None:
@@ -175,6 +163,16 @@ class Pool:
             known = limit.unit != "at once" and renewed < inf
             yield limit, self._state.ledger.taken(limit, wall), renewed - wall if known else None
 
+    def tell_of_refusal(self, target: Target, limit: str, seconds: float) -> None:
+        """Tell that a limit refuses a target, for so many seconds."""
+        wall = self.wall()
+        if not self._state.alerts.refuses(limit, wall + seconds, wall):
+            return
+        if tell := self.audience.of_changes:
+            told = seconds if seconds < inf else None
+            event = LimitReached(at=wall, limit=limit, pool=self.id, target=target.id, seconds=told)
+            tell(event)
+
     def tell_of_limits(self, target: Target, wall: float) -> None:
         """Warn of limits that are nearly used up, each once in its window."""
         for limit in self._limits[target.id]:
@@ -182,7 +180,20 @@ class Pool:
                 continue
             taken = self._state.ledger.taken(limit, wall)
             if self._state.alerts.due(limit, taken, wall):
-                log.warning("limit %s: %.0f%% is taken", limit.name, 100 * taken / limit.amount)
+                share = taken / limit.amount
+                log.warning("limit %s: %.0f%% is taken", limit.name, 100 * share)
+                if tell := self.audience.of_changes:
+                    tell(LimitNear(at=wall, limit=limit.name, share=share))
+
+    def goes_on_after(self, error: ProviderError) -> bool:
+        """Whether another target may serve a request which failed so."""
+        settings = self.settings
+        against_target = (
+            *settings.retry.retryable_codes,
+            *settings.deactivation.error_codes,
+            *settings.provider_deactivation.error_codes,
+        )
+        return error.rule.next_target or error.vendor_status in against_target
 
     def stay_with(self, target: Target, now: float) -> None:
         """Put a target in front of one that failed, unless it is left alone itself by now.
@@ -194,7 +205,15 @@ class Pool:
         front = self._standing[self.current.id]
         failed = front.target.failures_in_a_row > 0 or not front.ready(now)
         if failed and self._standing[target.id].until() <= now:
-            self._current = self._places[target.id]
+            self._put_in_front(self._places[target.id])
+
+    def _put_in_front(self, place: int) -> None:
+        before, self._current = self.current, place
+        if before is not self.current:
+            self.rotations += 1
+            if tell := self.audience.of_changes:
+                after = self.current.id
+                tell(Rotated(at=self.wall(), pool=self.id, before=before.id, after=after))
 
     def _record(self, target: Target) -> Record:
         return self._standing[target.id].record

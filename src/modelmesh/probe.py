@@ -95,7 +95,7 @@ class Prober:
             kind, now = as_failure(error).kind, self._clock.now()
             log.warning("probe: %s: %s", target.id, kind)
             if cooldown and (RULES[kind].retry or kind is ErrorKind.BAD_KEY):
-                health.leave_alone(now + cooldown, kind, told=False)
+                health.leave_alone(now, now + cooldown, kind, told=False)
         else:
             if listed is not None and health.told_until <= self._clock.now():
                 health.recover()

@@ -1,7 +1,9 @@
-"""Asking a target again: whether it is worth it, and after what pause. Pure."""
+"""Asking a target again: whether it is worth it, after what pause, and how often. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
+
+from attrs import define, field
 
 from modelmesh.config.schema import Retry
 from modelmesh.errors import ProviderError
@@ -12,6 +14,29 @@ _BACKOFF: Final[Mapping[str, Callable[[float, int], float]]] = {
     "constant": lambda first, _: first,
     "none": lambda *_: 0.0,
 }
+
+_MOST_SAVED: Final = 10.0
+
+
+@define(eq=False)
+class RetryBudget:
+    """How many retries a pool may still make: each request earns a share of one."""
+
+    share: float
+    _left: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._left = 1.0 if self.share else 0.0
+
+    def earn(self) -> None:
+        self._left = min(self._left + self.share, _MOST_SAVED)
+
+    def take(self) -> bool:
+        """Take one retry if there is one."""
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
 
 
 def pause_before_retry(

@@ -1,49 +1,17 @@
 """The hot path: one request, the pool's targets in order, until one of them answers."""
 
-from collections.abc import Sequence
-
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from modelmesh.clock import Clock
-from modelmesh.errors import Attempt, ProviderError, RequestError, as_failure
+from modelmesh.errors import ProviderError, RequestError, as_failure
 from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool
+from modelmesh.reply import Reply
 from modelmesh.stream import Stream, read_whole, splitter
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import Transport
 from modelmesh.types import Answer, HttpReply, Request, Target
-from modelmesh.values import value
 from modelmesh.walk import Step, Walk
-
-
-@value(kw_only=True)
-class Reply:
-    """What a target answered: whole, or as a stream that is still arriving.
-
-    Attributes:
-        target: who answered.
-        attempts: the trail, the last one being the one that answered.
-        dropped: parameters left out because this vendor does not take them.
-        answer: the whole answer; None for a stream.
-        stream: the stream; None for a whole answer.
-
-    """
-
-    target: Target
-    attempts: Sequence[Attempt] = field(repr=False)
-    dropped: frozenset[str] = frozenset()
-    answer: Answer | None = None
-    stream: Stream | None = field(default=None, repr=False)
-
-    @property
-    def upstream_seconds(self) -> float:
-        """How long vendors were waited for."""
-        return sum(attempt.seconds for attempt in self.attempts)
-
-    async def close(self) -> None:
-        """Let go of the vendor. Whoever has a reply closes it, on every path."""
-        if self.stream:
-            await self.stream.close()
 
 
 @define(eq=False)

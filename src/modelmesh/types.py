@@ -16,6 +16,7 @@ from modelmesh.values import value
 if TYPE_CHECKING:
     from modelmesh.catalogue import Price, Retirement
     from modelmesh.errors import ProviderError
+    from modelmesh.events import AttemptEnded
 
 Endpoint = Literal["chat", "embeddings", "speech", "transcriptions", "images"]
 
@@ -76,6 +77,7 @@ class Request:
         session: what the client calls the conversation, empty if nothing; no vendor is told it.
         upload: the file of a form.
         timeout: seconds the client gives all attempts together; None: the pool's own limit.
+        trail: what became of its attempts, where somebody is told of it; else None.
         stream: the answer is to come as events.
 
     """
@@ -89,6 +91,7 @@ class Request:
     endpoint: Endpoint = "chat"
     upload: Upload | None = None
     timeout: float | None = None
+    trail: "list[AttemptEnded] | None" = field(default=None, repr=False, eq=False)
     stream: bool = field(init=False)
 
     @stream.default

@@ -95,7 +95,7 @@ class Walk:
             self._refill = begun.refill
             return None
         found = self._limited(step.target, begun, now) if isinstance(begun, Short) else begun
-        self._obstacles[step.target.id] = found
+        self._pass_over(step.target, found, now)
         return None
 
     async def refilled(self, step: Step, now: float) -> OpenAttempt | None:
@@ -132,14 +132,7 @@ class Walk:
     def failed(self, step: Step, error: ProviderError) -> None:
         """Note how a step ended."""
         self._failed[step.target.id] = (step, error)
-        if not error.rule.next_target:
-            settings = self.pool.settings
-            against_target = (
-                *settings.retry.retryable_codes,
-                *settings.deactivation.error_codes,
-                *settings.provider_deactivation.error_codes,
-            )
-            self._over = error.vendor_status not in against_target
+        self._over = not self.pool.goes_on_after(error)
         if error.kind is ErrorKind.CONTEXT_TOO_LONG:
             self._fit.outgrow(step.target)
         if self._retry.scope == "same-provider":
@@ -194,10 +187,15 @@ class Walk:
             if step:
                 return step
             if found:
-                self._obstacles[target.id] = found
+                self._pass_over(target, found, now)
             if self._over:
                 break
         return None
+
+    def _pass_over(self, target: Target, found: obstacle.Obstacle, now: float) -> None:
+        self._obstacles[target.id] = found
+        if found.limit:
+            self.pool.tell_of_refusal(target, found.limit, found.free_at - now)
 
     def _consider(self, target: Target, now: float) -> tuple[Step | None, obstacle.Obstacle | None]:
         """Say how to try a target, or what stands in the way."""

@@ -80,7 +80,7 @@ async def test_what_one_leaves_alone_others_do_by_their_own_clocks() -> None:
     one, two = Kept(store, now=50.0), Kept(store, now=7000.0)
     await one.keeper.start()
     await two.keeper.start()
-    one.health.leave_alone(80.0, ErrorKind.RATE_LIMIT, told=True)
+    one.health.leave_alone(0.0, 80.0, ErrorKind.RATE_LIMIT, told=True)
     await one.exchange()
     await two.exchange()
     assert two.health.until == pytest.approx(7030.0)
@@ -101,7 +101,7 @@ async def test_what_one_leaves_alone_others_do_within_a_second(tmp_path: Path) -
     one, two = Kept(Sqlite(settings)), Kept(Sqlite(settings))
     await one.keeper.start()
     await two.keeper.start()
-    one.health.leave_alone(1060.0, ErrorKind.RATE_LIMIT, told=True)
+    one.health.leave_alone(1000.0, 1060.0, ErrorKind.RATE_LIMIT, told=True)
     async with asyncio.timeout(1.0):
         while not two.health.until:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
@@ -115,7 +115,7 @@ async def test_spend_and_cooldowns_are_there_after_a_kill(kind: Any, tmp_path: P
     before = Kept(kind(settings))
     await before.keeper.start()
     assert await before.admitted(80) == 80
-    before.health.leave_alone(1060.0, ErrorKind.SERVER_ERROR, told=False)
+    before.health.leave_alone(1000.0, 1060.0, ErrorKind.SERVER_ERROR, told=False)
     await before.exchange()
     # Nobody closes it: a kill gives nobody the time.
     after = Kept(kind(settings))

@@ -29,8 +29,9 @@ from modelmesh.config.schema import Retry, Timeouts
 from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ErrorKind, ProviderError, RequestError, RoutingError
 from modelmesh.pool import Pool
-from modelmesh.router import Reply, Router
-from modelmesh.state import Record
+from modelmesh.record import Record
+from modelmesh.reply import Reply
+from modelmesh.router import Router
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import (
     Scripted,

@@ -5,7 +5,8 @@ from attrs import evolve
 from scene import target
 
 from modelmesh.errors import ErrorKind
-from modelmesh.state import Health, State
+from modelmesh.health import Health
+from modelmesh.state import State
 
 BUSY = ErrorKind.OVERLOADED
 LIMITED = ErrorKind.RATE_LIMIT
@@ -14,7 +15,7 @@ LIMITED = ErrorKind.RATE_LIMIT
 def cooled(*pauses: tuple[float, ErrorKind, bool]) -> Health:
     health = Health()
     for until, cause, told in pauses:
-        health.leave_alone(until, cause, told=told)
+        health.leave_alone(0, until, cause, told=told)
     return health
 
 
@@ -114,10 +115,10 @@ def test_targets_share_what_is_remembered_of_their_key_and_provider() -> None:
     state = State()
     one, two = target("a/one", key="k"), target("a/two", key="k")
     other = target("a/three", key="l")
-    state.standing(one).key.leave_alone(10, LIMITED, told=True)
+    state.standing(one).key.leave_alone(0, 10, LIMITED, told=True)
     assert not state.standing(two).ready(5)
     assert state.standing(other).ready(5)
-    state.standing(other).provider.leave_alone(20, BUSY, told=False)
+    state.standing(other).provider.leave_alone(0, 20, BUSY, told=False)
     assert not state.standing(one).ready(15)
     assert state.standing(one).until() == 20
     assert state.standing(one).told_until() == 10
@@ -128,7 +129,7 @@ def test_targets_share_what_is_remembered_of_their_key_and_provider() -> None:
 def test_a_model_at_a_key_is_one_whatever_it_is_called() -> None:
     state = State()
     named = evolve(target("b/other-name", key="k"), upstream="one")
-    state.standing(target("a/one", key="k")).model.leave_alone(10, LIMITED, told=True)
+    state.standing(target("a/one", key="k")).model.leave_alone(0, 10, LIMITED, told=True)
     others = [named, target("a/two", key="k"), target("a/one", key="l")]
     assert [state.standing(each).ready(5) for each in others] == [False, True, True]
     assert state.standing(named).until() == state.standing(named).told_until() == 10
@@ -138,7 +139,7 @@ def test_a_model_at_a_key_is_one_whatever_it_is_called() -> None:
 def test_others_are_told_of_a_model_that_is_left_alone() -> None:
     here, there = State(), State()
     one, two = target("a/one", key="k"), target("a/two", key="k")
-    here.standing(one).model.leave_alone(10, LIMITED, told=True)
+    here.standing(one).model.leave_alone(0, 10, LIMITED, told=True)
     notes = here.untold({}, now=0, wall=1000)
     assert list(notes) == ["model:k/one"]
     there.heed(notes, now=500, wall=1000)
@@ -148,8 +149,8 @@ def test_others_are_told_of_a_model_that_is_left_alone() -> None:
 
 def test_the_worst_of_three_is_the_one_that_stands_in_the_way() -> None:
     standing = State().standing(target("a/m"))
-    standing.target.leave_alone(10, BUSY, told=False)
-    standing.key.leave_alone(20, LIMITED, told=True)
+    standing.target.leave_alone(0, 10, BUSY, told=False)
+    standing.key.leave_alone(0, 20, LIMITED, told=True)
     assert standing.worst(5).cause is LIMITED
     # The key's time was longer, but it is the target that another request has on trial.
     standing.key.answered(20)

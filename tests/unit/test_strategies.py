@@ -17,7 +17,8 @@ from modelmesh.config import schema
 from modelmesh.config.load import load
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, ErrorKind
-from modelmesh.state import Record, State
+from modelmesh.record import Record
+from modelmesh.state import State
 from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target
 from modelmesh.walk import Walk

@@ -1,7 +1,11 @@
 """Telling people, once in each window, that a limit is nearly used up, and that it is."""
 
+from collections import Counter
+from math import inf
+
 from attrs import define, field
 
+from modelmesh.clock import MINUTE
 from modelmesh.ledger.limits import Limit
 from modelmesh.ledger.windows import Calendar, Window
 
@@ -12,6 +16,9 @@ class Alerts:
 
     # By whose limit: the window, and the share that was told.
     _told: dict[tuple[str, Window], tuple[float, float]] = field(factory=dict, init=False)
+    # By the name of a limit: until when it is known that it refuses, and how often it began to.
+    _refusing: dict[str, float] = field(factory=dict, init=False)
+    _times: Counter[str] = field(factory=Counter, init=False)
 
     def due(self, limit: Limit, taken: int, wall: float) -> bool:
         """Whether it is time to tell that so much of a limit is taken."""
@@ -28,3 +35,15 @@ class Alerts:
             return False
         self._told[key] = (begins, crossed)
         return True
+
+    def refuses(self, limit: str, until: float, wall: float) -> bool:
+        """Note that a limit refuses until then; whether that is news, which it is once a minute."""
+        news = wall >= self._refusing.get(limit, -inf)
+        if news:
+            self._refusing[limit] = max(until, wall + MINUTE)
+            self._times[limit] += 1
+        return news
+
+    def resets(self, limit: str, wall: float) -> int:
+        """Return how often a limit that refused was renewed."""
+        return self._times[limit] - (wall < self._refusing.get(limit, -inf))

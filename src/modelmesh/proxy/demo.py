@@ -8,7 +8,7 @@ from modelmesh.config.schema import MeshConfig, Model, Pool, Provider, Proxy, Re
 from modelmesh.errors import Attempt
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.server import ProxyServer
-from modelmesh.router import Reply
+from modelmesh.reply import Reply
 from modelmesh.testing.fake_provider import FakeProvider, select
 from modelmesh.types import Request
 

@@ -34,7 +34,7 @@ from modelmesh.types import FORWARDED_HEADERS, SESSION_HEADER, Endpoint, Request
 
 if TYPE_CHECKING:
     from modelmesh.mesh import ModelMesh
-    from modelmesh.router import Reply
+    from modelmesh.reply import Reply
 
 log = logging.getLogger("modelmesh.proxy")
 

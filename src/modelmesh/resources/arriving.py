@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, Generic, Self, TypeVar
 
 from modelmesh.portal import BlockingIterator
-from modelmesh.router import Reply
+from modelmesh.reply import Reply
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 from attrs import field
 
 from modelmesh.config.schema import Pool
-from modelmesh.state import Record
+from modelmesh.record import Record
 from modelmesh.types import Request, Target, Targets
 from modelmesh.values import value
 

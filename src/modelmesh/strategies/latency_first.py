@@ -8,7 +8,7 @@ from attrs import field, frozen
 from modelmesh import strategies
 from modelmesh.config.schema import Duration, Pool
 from modelmesh.config.schema.values import at_least_zero, positive
-from modelmesh.state import Record
+from modelmesh.record import Record
 from modelmesh.strategies import Turn
 from modelmesh.strategies._order import lowest_first
 from modelmesh.types import Target, Targets

@@ -1,0 +1,76 @@
+"""Who is told of events. Where nobody is, nothing is made that could be told."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from attrs import define, field
+
+from modelmesh.events import Event
+from modelmesh.report import report
+
+Observer = Callable[[Event], None]
+"""Is told of an event. It returns at once: whoever tells waits for it."""
+
+log: Final = logging.getLogger("modelmesh")
+
+
+@define(eq=False)
+class Audience:
+    """Observers, by what they want to know.
+
+    Attributes:
+        wall: tells the time, in seconds since 1970.
+        of_requests: tells those who want to know of every request; None where nobody does.
+        of_changes: tells those who want to know what changes: targets in front, cooldowns, limits.
+        keeps: bytes of an answer that somebody wants to see.
+
+    """
+
+    wall: Callable[[], float]
+    of_requests: Observer | None = field(default=None, init=False)
+    of_changes: Observer | None = field(default=None, init=False)
+    keeps: int = field(default=0, init=False)
+    _members: list[tuple[Observer, bool, int]] = field(factory=list, init=False)
+
+    def join(
+        self, observer: Observer, *, requests: bool = True, keeps: int = 0
+    ) -> Callable[[], None]:
+        """Tell an observer from now on; return what ends that.
+
+        Args:
+            observer: is told of what changes.
+            requests: it is told of requests and attempts as well.
+            keeps: bytes of an answer that it wants to see.
+
+        """
+        member = (observer, requests, keeps)
+        self._members.append(member)
+        self._arrange()
+
+        def leave() -> None:
+            if member in self._members:
+                self._members.remove(member)
+                self._arrange()
+
+        return leave
+
+    def _arrange(self) -> None:
+        self.of_changes = _telling([observer for observer, _, _ in self._members])
+        self.of_requests = _telling([one for one, requests, _ in self._members if requests])
+        self.keeps = max((keeps for _, _, keeps in self._members), default=0)
+
+
+def _telling(observers: Sequence[Observer]) -> Observer | None:
+    """Return what tells all of them; one that breaks is nobody's trouble but its own."""
+    if not observers:
+        return None
+
+    def tell(event: Event) -> None:
+        for observer in observers:
+            try:
+                observer(event)
+            except Exception as bug:  # noqa: BLE001 - an observer may be anybody's
+                report(log, "an observer", bug)
+
+    return tell

@@ -1,0 +1,187 @@
+"""What happens, as records, for those who are told of it. None of them holds a key.
+
+What was asked and answered is in them for whoever may show it; nobody does who is not told to.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from attrs import field
+
+from modelmesh.rules import ErrorKind
+from modelmesh.usage import Usage
+from modelmesh.values import value
+
+End = Literal["answered", "failed", "cancelled"]
+
+
+@value(kw_only=True)
+class Event:
+    """Something that happened at a time in seconds since 1970."""
+
+    name: ClassVar[str]
+    at: float
+
+
+@value(kw_only=True)
+class RequestBegan(Event):
+    """A client asks for something.
+
+    Attributes:
+        request: its id.
+        model: what the client asked for, by the name it used.
+        pool: the pool that is; empty if there is none.
+        body: the request, in OpenAI's shape.
+        headers: those of the client's which may go to a vendor.
+
+    """
+
+    name = "request.began"
+    request: str
+    model: str
+    pool: str
+    endpoint: str
+    stream: bool
+    body: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+
+
+@value(kw_only=True)
+class AttemptEnded(Event):
+    """What came of asking one target.
+
+    Attributes:
+        cause: why it failed.
+        status: the HTTP status of a vendor that failed, if it gave one.
+        seconds: how long it took, to the end of the answer.
+        first_token: seconds to the first content of an answer.
+        usage: what it took; None where nothing was answered.
+        cost: US dollars; None where nobody knows.
+        estimated: some of the cost is our own estimate.
+
+    """
+
+    name = "attempt.ended"
+    request: str
+    pool: str
+    target: str
+    provider: str
+    model: str
+    end: End
+    seconds: float
+    cause: ErrorKind | None = None
+    status: int | None = None
+    first_token: float | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    estimated: bool = False
+
+
+@value(kw_only=True)
+class RequestEnded(Event):
+    """What a client got, when the last of it was out.
+
+    Attributes:
+        status: the HTTP status a client is told, 499 where it left before.
+        code: the code of an error.
+        seconds: how long it took, to the end of the answer.
+        attempts: who was asked, in that order; the last one may have answered.
+        answer: the answer, as far as it is kept for somebody.
+
+    """
+
+    name = "request.ended"
+    request: str
+    model: str
+    pool: str
+    endpoint: str
+    stream: bool
+    end: End
+    status: int
+    seconds: float
+    code: str | None = None
+    attempts: Sequence[AttemptEnded] = ()
+    answer: bytes = field(default=b"", repr=False)
+
+    @property
+    def cost(self) -> float:
+        """All of what is known of its cost, in US dollars."""
+        return sum(attempt.cost or 0.0 for attempt in self.attempts)
+
+
+@value(kw_only=True)
+class Rotated(Event):
+    """A pool put another target in front."""
+
+    name = "pool.rotated"
+    pool: str
+    before: str
+    after: str
+
+
+@value(kw_only=True)
+class CooldownBegan(Event):
+    """A target, a model at a key, a key or a provider is left alone for so many seconds.
+
+    Attributes:
+        of: what it is: `target`, `model`, `key` or `provider`.
+        id: which one.
+
+    """
+
+    name = "cooldown.began"
+    of: str
+    id: str
+    cause: ErrorKind
+    seconds: float
+
+
+@value(kw_only=True)
+class Recovered(Event):
+    """What was left alone answers again."""
+
+    name = "cooldown.ended"
+    of: str
+    id: str
+
+
+@value(kw_only=True)
+class LimitNear(Event):
+    """Such a share of a limit is taken that people want to know."""
+
+    name = "limit.near"
+    limit: str
+    share: float
+
+
+@value(kw_only=True)
+class LimitReached(Event):
+    """A limit refuses what a target would have been asked.
+
+    Attributes:
+        seconds: until there is some of it again; None where that is never, or when others end.
+
+    """
+
+    name = "limit.reached"
+    limit: str
+    pool: str
+    target: str
+    seconds: float | None
+
+
+@value(kw_only=True)
+class StoreLost(Event):
+    """The store of state does not answer."""
+
+    name = "store.lost"
+    store: str
+    reason: str
+
+
+@value(kw_only=True)
+class StoreBack(Event):
+    """The store of state answers again."""
+
+    name = "store.back"
+    store: str

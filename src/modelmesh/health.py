@@ -1,0 +1,93 @@
+"""Whether something may be asked, and what failures and answers mean for that."""
+
+from collections import deque
+
+from attrs import define, field
+
+from modelmesh.audience import Audience
+from modelmesh.errors import ErrorKind
+from modelmesh.events import CooldownBegan, Recovered
+
+
+def _recent() -> "deque[tuple[float, bool]]":
+    return deque(maxlen=1000)
+
+
+@define(eq=False)
+class Health:
+    """Whether a target, a model at a key, a key or a provider may be asked.
+
+    After it was left alone it is on trial: one request at a time, until one is answered.
+
+    Attributes:
+        subject: what it is the health of: `target`, `model`, `key` or `provider`, and which one.
+        downtime: seconds for which it was left alone, or will have been.
+
+    """
+
+    subject: tuple[str, str] = ("", "")
+    audience: Audience | None = field(default=None, repr=False)
+    downtime: float = 0.0
+    until: float = 0.0
+    cause: ErrorKind | None = None
+    # Until then on the vendor's own word, or for a failure that speaks for itself; what goes beyond
+    # it is our guess.
+    told_until: float = 0.0
+    on_trial: bool = False
+    trial_running: bool = False
+    failures_in_a_row: int = 0
+    _recent: deque[tuple[float, bool]] = field(factory=_recent, repr=False)
+
+    def ready(self, now: float) -> bool:
+        return now >= self.until and not (self.on_trial and self.trial_running)
+
+    def begin(self) -> bool:
+        """Note that a request starts; whether it is the one on trial."""
+        if not self.on_trial or self.trial_running:
+            return False
+        self.trial_running = True
+        return True
+
+    def alive(self, now: float) -> None:
+        """Note that it begins to answer. Until it may be asked again, that proves nothing."""
+        if now >= self.until:
+            self.on_trial = False
+            self.cause = None
+            if self.audience and (tell := self.audience.of_changes):
+                of, id_ = self.subject
+                tell(Recovered(at=self.audience.wall(), of=of, id=id_))
+
+    def answered(self, now: float) -> None:
+        self.failures_in_a_row = 0
+        self._recent.append((now, True))
+        if self.on_trial:
+            self.alive(now)
+
+    def failed(self, now: float) -> None:
+        self.failures_in_a_row += 1
+        self._recent.append((now, False))
+
+    def leave_alone(self, now: float, until: float, cause: ErrorKind, *, told: bool) -> None:
+        """Ask it nothing until then. A later time stands against an earlier one."""
+        if until > self.until:
+            self.downtime += until - max(now, self.until)
+            self.until, self.cause = until, cause
+            if self.audience and (tell := self.audience.of_changes):
+                (of, id_), at = self.subject, self.audience.wall()
+                tell(CooldownBegan(at=at, of=of, id=id_, cause=cause, seconds=until - now))
+        if told:
+            self.told_until = max(self.told_until, until)
+        self.on_trial = True
+
+    def recover(self) -> None:
+        """Forget that it was left alone."""
+        self.until, self.told_until, self.cause = 0.0, 0.0, None
+        self.on_trial, self.failures_in_a_row = False, 0
+        self._recent.clear()
+
+    def failure_rate(self, now: float, window: float) -> tuple[float, int]:
+        """Return the share of failures in the last `window` seconds, and of how many requests."""
+        while self._recent and self._recent[0][0] <= now - window:
+            self._recent.popleft()
+        count = len(self._recent)
+        return sum(not fine for _, fine in self._recent) / max(1, count), count

@@ -1,0 +1,84 @@
+"""What became of the requests to one target: how many, how quick, at what cost."""
+
+from collections import Counter, deque
+from typing import Final
+
+from attrs import define, field
+
+from modelmesh.clock import MINUTE
+from modelmesh.errors import ErrorKind
+
+# The weight below which an average is held for forgotten: ten half-lives of one value.
+_TRACE: Final = 0.001
+
+_LATELY: Final = 256
+"""Answers of which it is kept how long each took."""
+
+_FORGOTTEN: Final = 300.0
+"""Seconds after which a measured time weighs half as much: what was slow gets another chance."""
+
+
+@define(eq=False)
+class Average:
+    """A moving average that forgets: of seconds, of late values more than of early ones."""
+
+    _sum: float = 0.0
+    _weight: float = 0.0
+    _at: float = 0.0
+
+    def add(self, value: float, now: float) -> None:
+        faded = 0.5 ** ((now - self._at) / _FORGOTTEN) if now > self._at else 1.0
+        self._sum = self._sum * faded + value
+        self._weight = self._weight * faded + 1.0
+        self._at = now
+
+    def value(self, now: float) -> float | None:
+        """Return the average; None where nothing is known any more."""
+        weight = self._weight * self._faded(now)
+        return self._sum / self._weight if weight > _TRACE else None
+
+    def _faded(self, now: float) -> float:
+        return float(0.5 ** (max(0.0, now - self._at) / _FORGOTTEN))
+
+
+def _lately() -> "deque[float]":
+    return deque(maxlen=_LATELY)
+
+
+@define(eq=False)
+class Record:
+    """What became of the requests to one target.
+
+    Attributes:
+        begun: when requests began, of the last minute.
+        first_token: seconds to the first content of an answer.
+        waits, took: seconds to the first content of the last answers, and to their end.
+        per_token: seconds for each token after it.
+        spent: nano-dollars.
+        tokens_estimated, spent_estimated: what of all tokens, and of what is spent, is no vendor's
+            word but our own estimate.
+
+    """
+
+    requests: int = 0
+    answers: int = 0
+    cancelled: int = 0
+    in_flight: int = 0
+    failures: Counter[ErrorKind] = field(factory=Counter)
+    begun: deque[float] = field(factory=deque, repr=False)
+    first_token: Average = field(factory=Average, repr=False)
+    per_token: Average = field(factory=Average, repr=False)
+    waits: deque[float] = field(factory=_lately, repr=False)
+    took: deque[float] = field(factory=_lately, repr=False)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    spent: int = 0
+    tokens_estimated: int = 0
+    spent_estimated: int = 0
+
+    def begin(self, now: float) -> None:
+        self.requests += 1
+        self.in_flight += 1
+        self.begun.append(now)
+        while self.begun[0] <= now - MINUTE:
+            self.begun.popleft()

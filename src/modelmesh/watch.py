@@ -1,0 +1,103 @@
+"""Watching a request from its beginning to the end of its reply, for those who are told."""
+
+from collections.abc import Awaitable, Callable
+
+from attrs import define, evolve, field
+
+from modelmesh.audience import Audience
+from modelmesh.clock import Clock
+from modelmesh.errors import MeshError
+from modelmesh.events import End, RequestBegan, RequestEnded
+from modelmesh.pool import Pool
+from modelmesh.reply import Reply
+from modelmesh.types import Request
+
+_LEFT = 499
+"""The status of a request whose client left: what nginx logs then."""
+
+
+async def watched(
+    request: Request,
+    find: Callable[[str], Pool],
+    route: Callable[[Pool, Request], Awaitable[Reply]],
+    *,
+    audience: Audience,
+    clock: Clock,
+) -> Reply:
+    """Route a request, and tell of its beginning and its end. Raises what that raises."""
+    watch = _Watch(evolve(request, trail=[]), audience, clock, clock.now())
+    try:
+        pool = watch.begin(find)
+        reply = await route(pool, watch.request)
+    except MeshError as error:
+        watch.end("failed", error.status, error.code)
+        raise
+    except BaseException:
+        watch.end("cancelled", _LEFT)
+        raise
+    return evolve(reply, over=watch.over)
+
+
+@define(eq=False)
+class _Watch:
+    request: Request
+    _audience: Audience
+    _clock: Clock
+    _started: float
+    _pool: str = field(default="", init=False)
+    _ended: bool = field(default=False, init=False)
+
+    def begin(self, find: Callable[[str], Pool]) -> Pool:
+        """Find the pool, and tell that its request begins, also where there is none."""
+        try:
+            pool = find(self.request.model)
+            self._pool = pool.id
+            return pool
+        finally:
+            request = self.request
+            self._tell(
+                RequestBegan(
+                    at=self._clock.wall(),
+                    request=request.id,
+                    model=request.model,
+                    pool=self._pool,
+                    endpoint=request.endpoint,
+                    stream=request.stream,
+                    body=request.body,
+                    headers=request.headers,
+                )
+            )
+
+    def over(self, reply: Reply) -> None:
+        """Tell how a reply ended, by what became of the attempt that answered."""
+        last = self.request.trail[-1] if self.request.trail else None
+        end = last.end if last else "cancelled"
+        code = str(last.cause) if last and last.cause else None
+        answer = reply.answer.body[: self._audience.keeps] if reply.answer else b""
+        self.end(end, _LEFT if end == "cancelled" else 200, code, answer)
+
+    def end(self, end: End, status: int, code: str | None = None, answer: bytes = b"") -> None:
+        if self._ended:
+            return
+        self._ended = True
+        request = self.request
+        self._tell(
+            RequestEnded(
+                at=self._clock.wall(),
+                request=request.id,
+                model=request.model,
+                pool=self._pool,
+                endpoint=request.endpoint,
+                stream=request.stream,
+                end=end,
+                status=status,
+                seconds=self._clock.now() - self._started,
+                code=code,
+                attempts=tuple(request.trail or ()),
+                answer=answer,
+            )
+        )
+
+    def _tell(self, event: RequestBegan | RequestEnded) -> None:
+        if tell := self._audience.of_requests:
+            tell(event)
