@@ -35,6 +35,9 @@ _LOOKS: Final = 4
 _ROUND: Final = 0.4
 """Seconds between exchanges, so that what one process learns others know within a second."""
 
+_PAUSE: Final = 5.0
+"""Seconds without exchanges after which others may have been as far from the store, or asleep."""
+
 _AGAIN: Final = 0.2
 """Seconds after which a store that is away is tried again."""
 
@@ -55,6 +58,8 @@ class Keeper:
     _wanting: dict[int, Leased] = field(factory=dict, init=False)
     _drawing: "asyncio.Task[None] | None" = field(default=None, init=False)
     _rounds: "asyncio.Task[None] | None" = field(default=None, init=False)
+    # When the store was last asked with success.
+    _answered: float = field(default=0.0, init=False)
     # What the store had of notes when last asked.
     _heard: Mapping[str, Note] = field(factory=dict, init=False)
 
@@ -89,6 +94,7 @@ class Keeper:
         if self._holder:
             return
         self._holder = request_id().removeprefix("req_")
+        self._answered = self._clock.wall()
         self._state.ledger.share(self._sharing)
         await self._exchange(_PATIENCE)
         if self._settings.sync_policy != "sync-on-boundary":
@@ -120,6 +126,7 @@ class Keeper:
             if self._sharing.away:
                 return
             wall = self._clock.wall()
+            self._note_presence(wall)
             leases, self._wanting = list(self._wanting.values()), {}
             wishes = [(lease, *lease.wish(wall)) for lease in leases]
             await self._claim(wishes, wall, self._store.timeout)
@@ -143,6 +150,7 @@ class Keeper:
             kept = await self._asked(self._store.exchange(told, wall), patience)
         if kept is None:
             return
+        self._note_presence(wall)
         news = {name: note for name, note in kept.items() if self._heard.get(name) != note}
         self._state.heed(news, now, wall)
         leases = list(self._state.ledger.leases())
@@ -154,6 +162,12 @@ class Keeper:
             wall = self._clock.wall()
             claims = [(one, *claim) for one in leases for claim in one.tidy(wall, closing=closing)]
             await self._claim(claims, wall, patience)
+
+    def _note_presence(self, wall: float) -> None:
+        """Note that this process is there, and since when without a pause."""
+        if self._sharing.strict and wall - self._answered > _PAUSE:
+            self._sharing.since = wall
+        self._answered = wall
 
     async def _claim(
         self, claims: Sequence[tuple[Leased, Term, Claim]], wall: float, patience: float

@@ -18,7 +18,7 @@ from modelmesh.connectors.storage.sqlite import Storage as Sqlite
 from modelmesh.errors import ErrorKind
 from modelmesh.keeper import Keeper
 from modelmesh.ledger import Ask, Hold, Limit, Short
-from modelmesh.ledger.claims import Claim, Grant
+from modelmesh.ledger.claims import LIFE, NOBODY, SIGN, Claim, Grant
 from modelmesh.ledger.windows import Calendar
 from modelmesh.mesh import ModelMesh
 from modelmesh.state import Note, State
@@ -67,8 +67,8 @@ class Kept:
     async def admitted(self, count: int) -> int:
         return sum([isinstance(await self.reserve(), Hold) for _ in range(count)])
 
-    async def exchange(self) -> None:
-        await self.keeper._exchange(1.0)
+    async def exchange(self, *, closing: bool = False) -> None:
+        await self.keeper._exchange(1.0, closing=closing)
 
     @property
     def health(self) -> Any:
@@ -135,6 +135,44 @@ async def test_a_clean_stop_gives_back_what_is_left() -> None:
     await two.keeper.start()
     assert await two.admitted(200) == 99
     await two.keeper.close()
+
+
+def held_in(store: Memory) -> dict[str, int]:
+    """Return what is held, by holder."""
+    cells = store._tables.cells.items()
+    return {who: held for (_, who, window), (_, held) in cells if window != SIGN}
+
+
+async def test_many_that_end_cleanly_leave_one_row_and_all_that_they_took() -> None:
+    store = Memory(Settings())
+    for taken in (1, 2, 3, 4, 5) * 4:
+        kept = Kept(store)
+        await kept.keeper.start()
+        assert await kept.admitted(taken) == taken
+        await kept.keeper.close()
+        # A second end is none.
+        await kept.exchange(closing=True)
+    assert held_in(store) == {NOBODY: 60}
+    assert len(store._tables.cells) == 1
+
+
+async def test_who_was_killed_is_folded_after_an_hour_by_who_was_there_all_the_time() -> None:
+    store = Memory(Settings())
+    dead, here = Kept(store), Kept(store)
+    for one in (dead, here):
+        await one.keeper.start()
+        assert await one.admitted(2) == 2
+    held = held_in(store)[dead.keeper._holder]
+    # Who was asleep as long knows nothing of others at first.
+    here.clock.advance(LIFE + 1)
+    await here.exchange()
+    assert held_in(store) == {dead.keeper._holder: held, here.keeper._holder: 2}
+    for _ in range(3):
+        here.clock.advance(4)
+        await here.exchange()
+    assert held_in(store) == {NOBODY: held, here.keeper._holder: 2}
+    for one in (here, dead):
+        await one.keeper.close()
 
 
 @pytest.mark.parametrize("policy", ["periodic", "sync-on-boundary"])

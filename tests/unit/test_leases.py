@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from modelmesh.connectors.storage.memory import Tables
 from modelmesh.ledger import Ask, Hold, Ledger, Limit, Short
+from modelmesh.ledger.claims import LIFE, NOBODY
 from modelmesh.ledger.leases import Leased, Sharing
 from modelmesh.ledger.windows import Always, Anchored, Calendar, Rolling, Window
 
@@ -128,8 +129,32 @@ class Several(RuleBasedStateMachine):
         for process in self.processes:
             process.tidy()
 
+    @rule()
+    def sleep_for_long(self) -> None:
+        """All of them, such as with their host."""
+        self.now += LIFE + 60
+        for process in self.processes:
+            process.sharing.since = self.now
+        for process in self.processes:
+            process.tidy()
+
+    @invariant()
+    def the_store_knows_of_all_that_is_taken(self) -> None:
+        rows = self.tables.cells.values()
+        assert sum(amount for ends, amount in rows if ends > self.now) >= self.inside
+
+    @invariant()
+    def those_who_ended_have_few_rows(self) -> None:
+        ended = [cell for cell in self.tables.cells if cell[1] == NOBODY]
+        assert len(ended) <= 11
+
     @invariant()
     def no_more_is_taken_than_the_limit(self) -> None:
+        assert self.inside <= self.limit.amount
+
+    @property
+    def inside(self) -> int:
+        """What is taken in the window there is now."""
         match self.window:
             case Rolling(seconds) | Anchored(seconds):
                 begins = self.now - seconds
@@ -140,7 +165,7 @@ class Several(RuleBasedStateMachine):
         inside = sum(amount for when, amount in self.taken if when > begins)
         if isinstance(self.window, Calendar):
             inside = sum(amount for when, amount in self.taken if when >= begins)
-        assert inside <= self.limit.amount
+        return inside
 
 
 class OfAnHour(Several):

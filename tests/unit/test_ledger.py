@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelmesh.ledger import Ask, Hold, Ledger, Limit, Short, Unit
 from modelmesh.ledger.alerts import Alerts
-from modelmesh.ledger.windows import Always, Anchored, Calendar, Rolling, Window
+from modelmesh.ledger.windows import Always, Anchored, Calendar, Daily, Rolling, Window
 
 MIDNIGHT = 1_795_478_400.0
 START = MIDNIGHT - 1000.0
@@ -126,7 +126,7 @@ class Model:
                 return self.wall < taken.anchors[each] + seconds
             case Calendar() as calendar:
                 return calendar.bounds(taken.wall) == calendar.bounds(self.wall)
-            case Always():
+            case Always() | Daily():
                 return True
 
     def check(self) -> None:

@@ -32,7 +32,7 @@ def asking(endpoint: Endpoint = "chat", upload: bytes | None = None, **body: Any
     return Request(id="r", model="m", body=sent, raw=raw, endpoint=endpoint, upload=file)
 
 
-def tokens(prompt: int = 0, completion: int = 0, cached: int = 0, **more: int) -> Usage:
+def tokens(prompt: int = 0, completion: int = 0, cached: int = 0, **more: Any) -> Usage:
     return Usage(prompt=prompt, completion=completion, cached=cached, **more)
 
 
@@ -76,6 +76,8 @@ QUIET = Price(
         ),
     ),
 )
+AUDIO = Price(input=2.5, output=10, audio_input=32, audio_output=64)
+FLASH = Price(input=0.3, output=2.5, cached_input=0.03, audio_input=1)
 HIT = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_cache_hit_tokens": 800}
 
 BLOCKS: dict[str, tuple[Callable[[Any], Usage | None], Any, Price, float, int]] = {
@@ -193,6 +195,101 @@ BLOCKS: dict[str, tuple[Callable[[Any], Usage | None], Any, Price, float, int]] 
     "DeepSeek by day": (openai, HIT, QUIET, MORNING, 200 * 300 + 800 * 6 + 100 * 1200),
     "DeepSeek at quiet hours": (openai, HIT, QUIET, NOON, 200 * 150 + 800 * 3 + 100 * 600),
     "DeepSeek on a Saturday": (openai, HIT, QUIET, SATURDAY, 200 * 150 + 800 * 3 + 100 * 600),
+    "sound that was heard": (
+        openai,
+        {
+            "prompt_tokens": 42,
+            "completion_tokens": 10,
+            "total_tokens": 52,
+            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 25, "text_tokens": 17},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        },
+        AUDIO,
+        NOON,
+        17 * 2500 + 25 * 32_000 + 10 * 10_000,
+    ),
+    "and sound that was spoken": (
+        openai,
+        {
+            "prompt_tokens": 14,
+            "completion_tokens": 68,
+            "total_tokens": 82,
+            "prompt_tokens_details": {"audio_tokens": 0, "text_tokens": 14, "image_tokens": 0},
+            "completion_tokens_details": {"audio_tokens": 51, "text_tokens": 17},
+        },
+        AUDIO,
+        NOON,
+        14 * 2500 + 17 * 10_000 + 51 * 64_000,
+    ),
+    "sound at the price of text where it has none of its own": (
+        openai,
+        {
+            "prompt_tokens": 20,
+            "completion_tokens": 0,
+            "prompt_tokens_details": {"audio_tokens": 4},
+        },
+        MINI,
+        NOON,
+        20 * 250,
+    ),
+    "sound of which more is told than there is": (
+        openai,
+        {
+            "prompt_tokens": 20,
+            "completion_tokens": 5,
+            "prompt_tokens_details": {"audio_tokens": 99, "cached_tokens": 8},
+            "completion_tokens_details": {"audio_tokens": 99},
+        },
+        AUDIO,
+        NOON,
+        8 * 2500 + 12 * 32_000 + 5 * 64_000,
+    ),
+    "Gemini's sound by modality": (
+        gemini,
+        {
+            "promptTokenCount": 1000,
+            "candidatesTokenCount": 20,
+            "totalTokenCount": 1020,
+            "promptTokensDetails": [
+                {"modality": "TEXT", "tokenCount": 100},
+                {"modality": "AUDIO", "tokenCount": 642},
+                {"modality": "IMAGE", "tokenCount": 258},
+            ],
+            "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": 20}],
+        },
+        FLASH,
+        NOON,
+        358 * 300 + 642 * 1000 + 20 * 2500,
+    ),
+    "of which some was cached": (
+        gemini,
+        {
+            "promptTokenCount": 1000,
+            "candidatesTokenCount": 20,
+            "totalTokenCount": 1020,
+            "cachedContentTokenCount": 600,
+            "promptTokensDetails": [
+                {"modality": "TEXT", "tokenCount": 100},
+                {"modality": "AUDIO", "tokenCount": 900},
+            ],
+            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 600}],
+        },
+        FLASH,
+        NOON,
+        100 * 300 + 300 * 1000 + 600 * 30 + 20 * 2500,
+    ),
+    "an image that is drawn in a chat": (
+        gemini,
+        {
+            "promptTokenCount": 8,
+            "candidatesTokenCount": 1360,
+            "totalTokenCount": 1368,
+            "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}],
+        },
+        Price(input=0.3, output=2.5, image_output=30),
+        NOON,
+        8 * 300 + 70 * 2500 + 1290 * 30_000,
+    ),
     "no price for what is cached": (
         openai,
         {"prompt_tokens": 10, "completion_tokens": 0, "cached_tokens": 9},
@@ -219,6 +316,8 @@ def test_the_prices_above_are_those_of_the_catalogue() -> None:
     )
     pro = listed("google.gemini.v1", "gemini-2.5-pro")
     assert costs.cost(CHAT, tokens(200_001, 0), pro, NOON) == 200_001 * 2500
+    audio = listed("openai.llm.v1", "gpt-audio")
+    assert costs.cost(CHAT, tokens(9, 9, heard=9, spoken=9), audio, NOON) == 9 * (32_000 + 64_000)
     sonnet = listed("anthropic.claude.v1", "claude-sonnet-4-5")
     assert costs.cost(CHAT, tokens(9, 0, stored=9), sonnet, NOON) == 9 * 3750
 
@@ -255,6 +354,24 @@ def wav(seconds: int) -> bytes:
             tokens(),
             Price(per_minute=0.006),
             0.0060001375,
+        ),
+        (
+            asking("transcriptions", wav(60), language="de"),
+            Usage(seconds=59.5),
+            Price(per_minute=0.006),
+            0.00595,
+        ),
+        (
+            asking("transcriptions", wav(1)),
+            tokens(26, 5, heard=21),
+            Price(input=2.5, output=10, audio_input=6),
+            5 * 2.5e-6 + 21 * 6e-6 + 5 * 10e-6,
+        ),
+        (
+            asking("images", prompt="a cat"),
+            tokens(221, 1318, seen=194, drawn=1056),
+            Price(input=5, output=10, image_input=8, image_output=30),
+            27 * 5e-6 + 194 * 8e-6 + 262 * 10e-6 + 1056 * 30e-6,
         ),
         (
             asking("transcriptions", wav(1)),
@@ -308,32 +425,68 @@ def priced(draw: st.DrawFn) -> Price:
             cached_input=None if cached is None else cached * draw(st.floats(1, 3)),
         )
     kept = draw(st.none() | st.floats(read, 300))
-    return Price(input=read, output=written, cached_input=cached, cache_write=kept, above=above)
+    others: dict[str, Any] = {
+        name: draw(st.none() | st.floats(0, 300))
+        for name in ("audio_input", "image_input", "audio_output", "image_output")
+    }
+    return Price(
+        input=read,
+        output=written,
+        cached_input=cached,
+        cache_write=kept,
+        above=above,
+        **others,
+    )
+
+
+PROMPT = ("fresh", "cached", "stored", "stored_1h", "heard", "seen")
+ANSWER = ("written", "spoken", "drawn")
 
 
 @given(
     price=priced(),
-    fresh=st.integers(0, 400),
-    cached=st.integers(0, 400),
-    stored=st.integers(0, 400),
-    written=st.integers(0, 400),
+    counts=st.lists(st.integers(0, 400), min_size=9, max_size=9),
     more=st.integers(0, 300),
-    bucket=st.sampled_from(["fresh", "cached", "stored", "written"]),
+    bucket=st.sampled_from([*PROMPT, *ANSWER]),
 )
 def test_case_16_a_cost_is_never_negative_and_never_falls_when_a_bucket_grows(
-    *, price: Price, fresh: int, cached: int, stored: int, written: int, more: int, bucket: str
+    price: Price, counts: list[int], more: int, bucket: str
 ) -> None:
-    buckets = {"fresh": fresh + 1, "cached": cached, "stored": stored, "written": written}
+    buckets = dict(zip((*PROMPT, *ANSWER), counts, strict=True))
+    buckets["fresh"] += 1
 
     def total(found: Mapping[str, int]) -> int:
-        prompt = found["fresh"] + found["cached"] + found["stored"]
-        usage = tokens(prompt, found["written"], found["cached"], stored=found["stored"])
-        nano = costs.cost(CHAT, usage, price, NOON)
+        parts = {name: count for name, count in found.items() if name not in ("fresh", "written")}
+        prompt, answer = sum(found[name] for name in PROMPT), sum(found[name] for name in ANSWER)
+        nano = costs.cost(CHAT, tokens(prompt, answer, **parts), price, NOON)
         assert nano is not None
         return nano
 
     before = total(buckets)
     assert 0 <= before <= total({**buckets, bucket: buckets[bucket] + more})
+
+
+@given(
+    price=priced(),
+    prompt=st.integers(1, 400),
+    answer=st.integers(0, 400),
+    told=st.fixed_dictionaries(
+        dict.fromkeys(
+            ("cached", "stored", "stored_1h", "heard", "seen", "spoken", "drawn"),
+            st.integers(0, 900),
+        )
+    ),
+)
+def test_case_16_no_token_is_paid_twice_whatever_a_vendor_says(
+    price: Price, prompt: int, answer: int, told: dict[str, int]
+) -> None:
+    paid = costs._buckets("chat", tokens(prompt, answer, **told))
+    written = sum(count for name, count in paid if "output" in name)
+    assert (sum(count for _, count in paid) - written, written) == (prompt, answer)
+    assert all(count >= 0 for _, count in paid)
+    nano = costs.cost(CHAT, tokens(prompt, answer, **told), price, NOON)
+    assert nano is not None
+    assert nano >= 0
 
 
 @given(cached=st.integers(0, 50), reasoning=st.integers(0, 50))
@@ -351,6 +504,9 @@ def test_case_16_what_a_vendor_misstates_is_never_negative(cached: int, reasonin
     prompt=st.floats(0, 1),
     written=st.floats(0, 1),
     cached=st.floats(0, 1),
+    heard=st.floats(0, 1),
+    spoken=st.floats(0, 1),
+    drawn=st.floats(0, 1),
 )
 def test_an_answer_costs_no_more_than_the_worst(
     *,
@@ -361,13 +517,28 @@ def test_an_answer_costs_no_more_than_the_worst(
     prompt: float,
     written: float,
     cached: float,
+    heard: float,
+    spoken: float,
+    drawn: float,
 ) -> None:
+    sound = {"type": "input_audio", "input_audio": {"data": "A" * 3000, "format": "mp3"}}
     asked = asking(
-        messages=[{"role": "user", "content": said}], max_completion_tokens=most, n=answers
+        messages=[{"role": "user", "content": [{"type": "text", "text": said}, sound]}],
+        max_completion_tokens=most,
+        n=answers,
+        modalities=["text", "audio"],
     )
     worst = costs.worst(asked, ModelCard(price=price), NOON)
     read = max(1, int(asked.size.tokens * prompt))
-    usage = tokens(read, int(most * answers * written), int(read * cached))
+    answer = int(most * answers * written)
+    usage = tokens(
+        read,
+        answer,
+        int(read * cached),
+        heard=int(asked.size.heard * heard),
+        spoken=int(answer * spoken),
+        drawn=int(answer * drawn),
+    )
     nano = costs.cost(asked, usage, price, NOON)
     assert nano is not None
     assert worst.nano is not None
@@ -434,3 +605,38 @@ def test_a_file_sounds_no_longer_than_its_bytes_allow() -> None:
     lying[28:32] = b"\xff" * 4
     believed = costs.cost(asking("transcriptions", bytes(lying)), tokens(), price, NOON)
     assert believed == pytest.approx(0.32 * NANO, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("request_", "usage", "price", "estimated"),
+    [
+        (CHAT, tokens(10, 5), MINI, False),
+        (CHAT, tokens(0, 5), MINI, True),
+        (CHAT, Usage(prompt=10, completion=5, estimated=True), MINI, True),
+        (CHAT, Usage(completion=5, estimated=True), Price(per_request=0.1), False),
+        (
+            asking("speech", input="hi"),
+            Usage(estimated=True),
+            Price(per_million_characters=9),
+            False,
+        ),
+        (asking("images", prompt="hi"), Usage(estimated=True), Price(per_image=9), False),
+        (asking("transcriptions", b"x"), Usage(seconds=9), Price(per_minute=9), False),
+        (asking("transcriptions", b"x"), Usage(estimated=True), Price(per_minute=9), True),
+        (asking("transcriptions", b"x"), Usage(seconds=9), Price(input=9, output=9), True),
+        (CHAT, tokens(0, 5), None, False),
+    ],
+)
+def test_a_charge_is_an_estimate_where_what_it_is_for_was_not_told(
+    request_: Request, usage: Usage, price: Price | None, *, estimated: bool
+) -> None:
+    assert costs.charge(request_, usage, price, NOON)[1] is estimated
+
+
+def test_tokens_that_were_not_told_are_filled_in_and_marked() -> None:
+    half = costs.filled(tokens(0, 5), CHAT)
+    assert (half.prompt, half.completion, half.estimated) == (CHAT.size.tokens // 2, 5, True)
+    assert costs.filled(tokens(3, 5), CHAT) == tokens(3, 5)
+    heard = costs.filled(Usage(seconds=10), asking("transcriptions", bytes(900_000)))
+    assert (heard.prompt, heard.estimated) == (321, True)
+    assert 0 < heard.completion < 100

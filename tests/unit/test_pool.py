@@ -4,12 +4,16 @@ import pytest
 from attrs import evolve
 from scene import error, pool, provider, request, target
 
+from modelmesh.catalogue import Price
 from modelmesh.config.schema import Deactivation, ProviderDeactivation, Recovery, Retry
 from modelmesh.errors import RULES, ErrorKind, ProviderError
+from modelmesh.ledger import Always, Limit
+from modelmesh.ledger.windows import Rolling
 from modelmesh.outcome import OpenAttempt
 from modelmesh.pool import Pool, RetryBudget
 from modelmesh.state import State
-from modelmesh.types import Secret, Target
+from modelmesh.types import ModelCard, Request, Secret, Target
+from modelmesh.usage import Usage
 
 K = ErrorKind
 NOW = 100.0
@@ -403,3 +407,107 @@ def test_a_key_that_a_vendor_quotes_is_blotted_out(key: str, shown: str) -> None
     begin(asked).fail(NOW, quoting)
     told = quoting.body()["error"]
     assert (told["message"], told["param"]) == (shown, shown.split()[1])
+
+
+class Counted(dict[str, Any]):
+    """A body that counts how often somebody goes through it."""
+
+    walked = 0
+
+    def items(self) -> Any:
+        self.walked += 1
+        return super().items()
+
+
+def counted() -> tuple[Request, Counted]:
+    body = Counted(messages=[{"role": "user", "content": "hi"}])
+    return Request(id="r1", model="chat", body=body), body
+
+
+PRICED = ModelCard(price=Price(input=1, output=2, cache_write=3), max_output=100)
+
+
+def granted(*targets: Target, tokens: int = 10**6) -> dict[str, tuple[Limit, ...]]:
+    """Limit the tokens and the dollars of targets."""
+    return {
+        one.id: (
+            Limit(
+                name="tokens", subject=one.id, unit="tokens", amount=tokens, window=Rolling(60.0)
+            ),
+            Limit(name="$", subject=one.id, unit="dollars", amount=10**9, window=Always()),
+        )
+        for one in targets
+    }
+
+
+def test_a_request_is_measured_once_by_however_many_limits() -> None:
+    short = [target(f"a/{number}", card=PRICED) for number in range(9)]
+    last = target("a/last", card=PRICED)
+    asked = pool(*short, last, granted={**granted(*short, tokens=1), **granted(last)})
+    sent, body = counted()
+    assert all(asked.short(one, sent) for one in short)
+    assert asked.short(last, sent) is None
+    attempt = asked.begin(last, sent, NOW)
+    assert isinstance(attempt, OpenAttempt)
+    attempt.succeed(NOW, Usage(completion=3))
+    assert body.walked == 1
+
+
+def test_a_request_without_limits_is_not_measured() -> None:
+    only = target("a/m", card=PRICED)
+    asked = pool(only)
+    sent, body = counted()
+    assert asked.short(only, sent) is None
+    attempt = asked.begin(only, sent, NOW)
+    assert isinstance(attempt, OpenAttempt)
+    attempt.succeed(NOW, Usage(prompt=9, completion=3))
+    assert body.walked == 0
+
+
+GUESS = Usage(prompt=9, completion=3, estimated=True)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens", "nano"),
+    [
+        (Usage(prompt=9, completion=3), 0, 0),
+        (GUESS, 12, 9 * 1000 + 3 * 2000),
+        # Nothing told: half the most that the prompt may be, and the longest answer.
+        (None, request().size.tokens // 2 + 100, None),
+    ],
+)
+def test_case_14_what_is_estimated_is_told_apart(
+    usage: Usage | None, tokens: int, nano: int | None
+) -> None:
+    only = target("a/m", card=PRICED)
+    asked = pool(only)
+    begin(asked).succeed(NOW, usage)
+    record = asked.standing(only).record
+    assert record.tokens_estimated == tokens
+    assert record.spent_estimated == (record.spent if nano is None else nano)
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_case_14_what_broke_off_is_settled_to_the_estimate(end: str) -> None:
+    only = target("a/m", card=PRICED)
+    asked = pool(only, granted=granted(only))
+    attempt = begin(asked)
+    if end == "cancel":
+        attempt.cancel(GUESS)
+    else:
+        attempt.fail(NOW, error(K.STREAM_INCOMPLETE), GUESS)
+    record = asked.standing(only).record
+    assert (record.tokens_estimated, record.spent_estimated) == (12, record.spent)
+    assert {limit.unit: taken for limit, taken, _ in asked.limits(only)} == {
+        "tokens": 12,
+        "dollars": record.spent,
+    }
+
+
+def test_case_14_what_was_not_answered_took_nothing_and_is_no_estimate() -> None:
+    only = target("a/m", card=PRICED)
+    asked = pool(only)
+    begin(asked).cancel()
+    begin(asked).fail(NOW, error(K.SERVER_ERROR))
+    record = asked.standing(only).record
+    assert (record.tokens_in, record.tokens_estimated, record.spent_estimated) == (0, 0, 0)

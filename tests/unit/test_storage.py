@@ -1,9 +1,12 @@
 """Every store does the same: what is held of limits, and notes."""
 
 import asyncio
+import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from modelmesh.config.load import load
 from modelmesh.config.schema import Storage as Settings
 from modelmesh.connectors import registry
 from modelmesh.connectors.storage import Storage
+from modelmesh.connectors.storage.memory import Tables
 from modelmesh.errors import ConfigError
 from modelmesh.ledger.claims import FOREVER, Claim
 from modelmesh.state import Note
@@ -176,6 +180,102 @@ async def test_claims_at_the_same_time_never_get_too_much(settings: Settings) ->
     store = opened(settings)
     grants = await asyncio.gather(*(got(store, f"p{n}", wanted=7, least=7) for n in range(50)))
     assert sorted(grants, reverse=True)[:15] == [*[7] * 14, 0]
+    await store.close()
+
+
+def rows(store: Any, settings: Settings) -> int:
+    """Return how many rows a store has of what is held, whatever they mean."""
+    match settings.connector:
+        case "modelmesh.memory.v1":
+            return len(store._tables.cells)
+        case "modelmesh.local-file.v1":
+            return len(json.loads(Path(str(settings.path)).read_text())["held"])
+        case "modelmesh.sqlite.v1":
+            database = sqlite3.connect(str(settings.path))
+            (count,) = database.execute("SELECT count(*) FROM held").fetchone()
+            database.close()
+            return int(count)
+        case _:
+            assert settings.url
+            with contextlib.closing(redis_library().from_url(settings.url.reveal())) as asked:
+                return sum(asked.hlen(key) for key in asked.keys("modelmesh:held:*"))
+
+
+def redis_library() -> Any:
+    return pytest.importorskip("redis").Redis
+
+
+DAY = WALL + 86_400
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_thousand_lives_leave_few_rows_and_all_that_they_held(
+    settings: Settings, killed: bool
+) -> None:
+    store, total = opened(settings), 0
+    limits: list[dict[str, Any]] = [{"limit": "day", "ends": DAY}, {"limit": "x", "ends": FOREVER}]
+    for life in range(1000):
+        # One a minute; each gets some more than what it has used when it ends.
+        who, used = f"p{life}", life % 7
+        claims = [claim(**one, amount=10**6, wanted=9, least=9, folds=True) for one in limits]
+        claims += [claim(**one, held=used, known=True, ended=not killed) for one in limits]
+        grants = await store.claim(who, claims, WALL + life * 60)
+        assert [each.granted for each in grants] == [9, 9, 0, 0]
+        assert not any(each.forgot for each in grants)
+        total += used
+    observed = [claim(**one) for one in limits]
+    for each in await store.claim("observer", observed, WALL + 60_000):
+        assert sum(amount for _, amount in each.others) == total
+    # Nobody's, the observer's sign, and those of the last hour, who may be there as far as known.
+    of_a_limit = 1 + 1 + (2 * 61 if killed else 0)
+    assert rows(store, settings) <= 2 * of_a_limit
+    # When the window ends its rows go, and those of the other stay.
+    later = await store.claim("observer", [claim(**one, folds=True) for one in limits], DAY)
+    assert [sum(amount for _, amount in each.others) for each in later] == [0, total]
+    assert rows(store, settings) <= 2 + 1
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_who_is_there_is_not_taken_for_ended(settings: Settings) -> None:
+    store = opened(settings)
+    assert await got(store, "a", wanted=20, least=20, ends=FOREVER) == 20
+    for minute in range(0, 180, 30):
+        wall = WALL + minute * 60
+        # It says so by any claim for the limit, of another window too.
+        await got(store, "a", wall=wall, window=1.0 + minute, ends=wall + 5)
+        await got(store, "b", wall=wall, folds=True, ends=FOREVER)
+    (grant,) = await store.claim("a", [claim(held=20, ends=FOREVER, known=True)], wall)
+    assert not grant.forgot
+    (grant,) = await store.claim("b", [claim(ends=FOREVER)], wall)
+    assert grant.others == [(FOREVER, 20)]
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+async def test_every_store_answers_as_memory_does(settings: Settings) -> None:
+    store, memory, chance = opened(settings), Tables(), Random(5)
+    wall = WALL
+    for _ in range(400):
+        wall += chance.choice([0, 0, 1, 5, 400, 2000])
+        who, window = chance.choice("abcde"), chance.choice([0.0, 1.5])
+        wanted = chance.choice([0, 0, 3, 50])
+        one = claim(
+            limit=chance.choice("xy"),
+            window=window,
+            ends=FOREVER if not window else wall + chance.choice([10, 5000]),
+            held=chance.choice([0, 0, 1, 7]),
+            wanted=wanted,
+            least=min(wanted, chance.choice([1, 3])),
+            known=chance.random() < 0.3,
+            ended=chance.random() < 0.2,
+            folds=chance.random() < 0.3,
+        )
+        (grant,) = await store.claim(who, [one], wall)
+        expected = memory.claim(who, one, wall)
+        assert (grant.granted, grant.forgot) == (expected.granted, expected.forgot)
+        assert sorted(grant.others) == sorted(expected.others)
     await store.close()
 
 

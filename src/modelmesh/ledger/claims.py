@@ -8,6 +8,15 @@ from modelmesh.values import value
 FOREVER: Final = 1e11
 """When a window ends that never does, in seconds since 1970."""
 
+NOBODY: Final = ""
+"""Who holds what processes held that have ended: a row for each window, however many they were."""
+
+SIGN: Final = -1.0
+"""The window of a row which holds nothing, but by which a process is known to be there."""
+
+LIFE: Final = 3600.0
+"""Seconds after its last claim in which a process is taken to be there."""
+
 
 @value(kw_only=True)
 class Claim:
@@ -22,6 +31,8 @@ class Claim:
         least: ... unless that is less than this.
         amount: what all windows that have not ended may have together.
         known: the store was told of this window before.
+        ended: the process ends. All that it holds of the limit is nobody's then, and counts on.
+        folds: so is what others hold who are not heard of any more.
 
     """
 
@@ -33,6 +44,8 @@ class Claim:
     least: int = 0
     amount: int = 0
     known: bool = False
+    ended: bool = False
+    folds: bool = False
 
 
 @value

@@ -51,6 +51,7 @@ class Sharing:
         strict: take before use; otherwise use, and tell of it when the store is written.
         on_failure: what a request meets while the store is away; None: money refuses, rates allow.
         away: the store does not answer.
+        since: when it was asked again after a pause; others may be about to do so.
         tried_at: when it is asked again, by the wall.
 
     """
@@ -59,6 +60,7 @@ class Sharing:
     strict: bool = True
     on_failure: Literal["allow", "refuse"] | None = None
     away: bool = False
+    since: float = -inf
     tried_at: float = -inf
 
     def refuses(self, limit: Limit) -> bool:
@@ -168,8 +170,8 @@ class Leased:
         self._size, self._claimed = min(size, self.limit.amount), wall
         least, self._least, self._needed = self._least, 0, 0
         if not self._sharing.strict:
-            return term, self._claim(term)
-        return term, self._claim(term, wanted=self._size, least=least)
+            return term, self._claim(term, wall)
+        return term, self._claim(term, wall, wanted=self._size, least=least)
 
     def tidy(self, wall: float, *, closing: bool = False) -> Iterator[tuple[Term, Claim]]:
         """Give claims by which the store learns what it does not know, and gets back the rest."""
@@ -182,8 +184,8 @@ class Leased:
                 term.held = term.used
             if self.limit.unit == "at once" and term.held:
                 term.ends, term.told = wall + _MISSED, None
-            if term.told is None or term.told != max(term.held, term.used):
-                yield term, self._claim(term)
+            if closing or term.told is None or term.told != max(term.held, term.used):
+                yield term, self._claim(term, wall, ended=closing and term is self._terms[-1])
 
     def tell_again(self) -> None:
         """Take it that the store knows nothing."""
@@ -194,6 +196,9 @@ class Leased:
         """Note what came of a claim; None is that nobody knows."""
         if grant is None:
             term.told = None
+            return
+        if claim.ended:
+            self._terms.clear()
             return
         term.told = claim.held + grant.granted
         term.held = max(term.held, claim.held) + grant.granted
@@ -206,7 +211,9 @@ class Leased:
         elif claim.least and not grant.granted:
             self._recheck = wall + (_SOON if self.limit.unit == "at once" else RECHECK)
 
-    def _claim(self, term: Term, *, wanted: int = 0, least: int = 0) -> Claim:
+    def _claim(
+        self, term: Term, wall: float, *, wanted: int = 0, least: int = 0, ended: bool = False
+    ) -> Claim:
         return Claim(
             limit=self.name,
             window=term.window,
@@ -216,6 +223,8 @@ class Leased:
             least=least,
             amount=self.limit.amount,
             known=bool(term.told),
+            ended=ended,
+            folds=wall - max(self._heard, self._sharing.since) >= _STALE,
         )
 
     def _room(self, wall: float) -> int:

@@ -50,8 +50,6 @@ def in_turn(equals: Targets, number: int) -> Targets:
 def ranks(targets: Targets, keys: Iterable[float]) -> Iterator[tuple[float, Targets]]:
     """Give each key with those that have it, the lowest first, for which nothing is sorted."""
     pairs = list(zip(keys, targets, strict=True))
-    if not pairs:
-        return
     lowest, _ = min(pairs, key=_key)
     yield lowest, [target for key, target in pairs if key == lowest]
     rest = sorted((pair for pair in pairs if pair[0] != lowest), key=_key)

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from attrs import evolve
 from proxy_process import MESSAGES, until
 
 from failures.scenes import Pools, Scene, text_of
@@ -17,8 +18,8 @@ from modelmesh import ModelMesh
 from modelmesh.config.load import load
 from modelmesh.errors import ConfigError
 from modelmesh.proxy import ProxyServer
-from modelmesh.testing.fake_answers import talk
-from modelmesh.testing.fake_provider import FakeProvider
+from modelmesh.testing.fake_answers import event, talk
+from modelmesh.testing.fake_provider import FakeProvider, Fault
 from modelmesh.testing.fake_wire import Exchange
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -221,12 +222,75 @@ async def test_case_14_whatever_becomes_of_a_thousand_requests_nothing_stays_res
         endpoint, ending = name.split("-", 1)
         partly = ending == "left-mid" and endpoint in ("chat", "speech")
         assert (each["spent"] > 0) is (ending == "answered" or partly), name
+        assert (each["spent_estimated"] > 0) is (partly and endpoint == "chat"), name
     answers = told["chat-answered"]
     # Ten tokens read and three written each, by the vendor's word.
     assert answers["spent"] == pytest.approx(answers["answers"] * (10 * 1 + 3 * 2) / 1e6)
     part = told["chat-left-mid"]
     # As many as had come by then, of the thousands that were reserved.
     assert 0 < part["tokens_out"] <= 2 * part["requests"]
+
+
+async def untold(exchange: Exchange) -> None:
+    await exchange.deliver(evolve(talk(exchange, chunks=5), usage_chunk=False).parts())
+
+
+async def told_first(exchange: Exchange) -> None:
+    """Tell of the prompt with the first event, as Anthropic does, and break off after ten more."""
+    first, *rest = talk(exchange, chunks=20).payloads()
+    counts = {"prompt_tokens": 700, "completion_tokens": 1, "total_tokens": 701}
+    await exchange.begin()
+    for chunk in [{**first, "usage": counts}, *rest[:10]]:
+        await exchange.send(event(chunk))
+
+
+STREAMS = {
+    "whole": "ok",
+    "untold": "own",
+    "cut": "cut-chunked",
+    "left": "stall-mid",
+    "told-first": "own",
+}
+OWN: dict[str, Fault] = {"own@untold": untold, "own@told-first": told_first}
+
+
+def streaming(url: str) -> dict[str, Any]:
+    """Return a configuration with a pool for each kind of stream."""
+    vendor = {"connector": "openai-compatible", "base_url": url}
+    model = {"provider": "v", "capabilities": ["chat-completion"], "pricing": ALL_PRICES}
+    names = {name: f"{STREAMS[name]}@{name}" for name in STREAMS}
+    return {
+        "storage": {"connector": "memory"},
+        "providers": {"v": {**vendor, "rate_limits": FREE, "budget": {"daily_limit": 1000}}},
+        "models": {names[name]: model for name in STREAMS},
+        "pools": {name: {"models": [names[name]]} for name in STREAMS},
+    }
+
+
+async def test_case_14_a_stream_is_settled_to_what_came_and_an_estimate_is_told_as_one() -> None:
+    async with FakeProvider(faults=OWN) as vendor:
+        mesh = ModelMesh(load(streaming(vendor.url), environ={}))
+        server = ProxyServer(mesh, host="127.0.0.1", port=0)
+        async with server, aiohttp.ClientSession() as client:
+            for name in STREAMS:
+                asked = {"model": name, "messages": MESSAGES, "stream": True}
+                async with client.post(f"{server.url}/v1/chat/completions", json=asked) as came:
+                    told = await (came.content.readany() if name == "left" else came.read())
+                # A client is told what the vendor told, and no guess of ours.
+                assert b"estimated" not in told
+            await until(lambda: not any(each["in_flight"] for each in fares(mesh).values()))
+            found = fares(mesh)
+    exact = found["whole"]
+    assert exact["tokens_out"] > 0
+    assert (exact["tokens_estimated"], exact["spent_estimated"]) == (0, 0)
+    for name in ("untold", "cut", "left", "told-first"):
+        each = found[name]
+        assert each["tokens_estimated"] == each["tokens_in"] + each["tokens_out"]
+        assert each["spent_estimated"] == each["spent"] > 0
+        assert each["spent"] == pytest.approx((each["tokens_in"] + 2 * each["tokens_out"]) / 1e6)
+    assert (found["untold"]["tokens_out"], found["cut"]["tokens_out"]) == (5, 2)
+    first = found["told-first"]
+    assert (first["tokens_in"], first["tokens_out"]) == (700, 10)
 
 
 def fares(mesh: ModelMesh) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Storage(Protocol):
     async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
         """Note what a process holds, and grant what it wants; each claim is all or nothing.
 
-        Whoever claims at the same time sees all of a claim or nothing of it.
+        Whoever claims at the same time sees all of a claim or nothing of it. What those hold who
+        have ended becomes one row for each window, as a claim says.
         """
         ...
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from attrs import define, field
 
 from modelmesh.config import schema
-from modelmesh.ledger.claims import Claim, Grant, grant
+from modelmesh.ledger.claims import LIFE, NOBODY, SIGN, Claim, Grant, grant
 from modelmesh.state import Note
 
 Cell = tuple[str, str, float]
@@ -22,18 +22,32 @@ class Tables:
 
     def claim(self, holder: str, claim: Claim, wall: float) -> Grant:
         self.cells = {cell: kept for cell, kept in self.cells.items() if kept[0] > wall}
-        held = [
-            (who, window, *kept)
-            for (limit, who, window), kept in self.cells.items()
-            if limit == claim.limit
-        ]
-        got = grant(holder, claim, held)
-        cell = (claim.limit, holder, claim.window)
-        if claim.held + got.granted:
-            self.cells[cell] = (claim.ends, claim.held + got.granted)
-        else:
-            self.cells.pop(cell, None)
+        held = [(who, window, *kept) for who, window, kept in self._of(claim.limit)]
+        got = grant(holder, claim, [row for row in held if row[1] != SIGN])
+        cell, sign = (claim.limit, holder, claim.window), (claim.limit, holder, SIGN)
+        self.cells[cell] = (claim.ends, claim.held + got.granted)
+        self.cells[sign] = (wall + LIFE, 0)
+        if not self.cells[cell][1]:
+            del self.cells[cell]
+        if claim.ended:
+            del self.cells[sign]
+        if claim.ended or claim.folds:
+            self._fold(claim.limit)
         return got
+
+    def _of(self, limit: str) -> list[tuple[str, float, tuple[float, int]]]:
+        rows = self.cells.items()
+        return [(who, window, kept) for (of, who, window), kept in rows if of == limit]
+
+    def _fold(self, limit: str) -> None:
+        """Make nobody's what those hold who have ended."""
+        rows = self._of(limit)
+        there = {NOBODY, *(who for who, window, _ in rows if window == SIGN)}
+        for who, window, (ends, amount) in rows:
+            if who not in there:
+                del self.cells[limit, who, window]
+                last, much = self.cells.get((limit, NOBODY, window), (ends, 0))
+                self.cells[limit, NOBODY, window] = (max(last, ends), much + amount)
 
     def exchange(self, told: Mapping[str, Note], wall: float) -> Mapping[str, Note]:
         for name, note in told.items():

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from modelmesh.config import schema
 from modelmesh.errors import ConfigError, Problem
-from modelmesh.ledger.claims import Claim, Grant
+from modelmesh.ledger.claims import LIFE, SIGN, Claim, Grant
 from modelmesh.state import Note
 
 _TIMEOUT: Final = 0.05
@@ -17,6 +17,7 @@ _CLAIM: Final = """
 local cell, holder, wall, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 local ends, mine, wanted = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local least, amount = tonumber(ARGV[8]), tonumber(ARGV[9])
+local ended, folds, sign = ARGV[10] == '1', ARGV[11] == '1', holder .. ' ' .. ARGV[12]
 local kept = redis.call('HGETALL', KEYS[1])
 local found, left, last, others = false, amount - mine, ends, {}
 for i = 1, #kept, 2 do
@@ -25,6 +26,8 @@ for i = 1, #kept, 2 do
     redis.call('HDEL', KEYS[1], kept[i])
   elseif kept[i] == cell then
     found = true
+  elseif string.match(kept[i], ' (%S+)$') == ARGV[12] then
+    last = math.max(last, tonumber(till))
   else
     left = left - tonumber(much)
     last = math.max(last, tonumber(till))
@@ -43,12 +46,38 @@ if mine + got > 0 then
 else
   redis.call('HDEL', KEYS[1], cell)
 end
+if ended then
+  redis.call('HDEL', KEYS[1], sign)
+else
+  redis.call('HSET', KEYS[1], sign, ARGV[13] .. ' 0')
+  last = math.max(last, tonumber(ARGV[13]))
+end
+if ended or folds then
+  local there, rows = {}, redis.call('HGETALL', KEYS[1])
+  for i = 1, #rows, 2 do
+    local who, window = string.match(rows[i], '^(%S*) (%S+)$')
+    if window == ARGV[12] or who == '' then there[who] = true end
+  end
+  for i = 1, #rows, 2 do
+    local who, window = string.match(rows[i], '^(%S*) (%S+)$')
+    if not there[who] then
+      local till, much = string.match(rows[i + 1], '^(%S+) (%S+)$')
+      local nobodys = redis.call('HGET', KEYS[1], ' ' .. window) or till .. ' 0'
+      local later, sum = string.match(nobodys, '^(%S+) (%S+)$')
+      if tonumber(later) < tonumber(till) then later = till end
+      sum = string.format('%.0f', tonumber(sum) + tonumber(much))
+      redis.call('HSET', KEYS[1], ' ' .. window, later .. ' ' .. sum)
+      redis.call('HDEL', KEYS[1], rows[i])
+    end
+  end
+end
 redis.call('EXPIRE', KEYS[1], math.ceil(last - wall) + 1)
 return {string.format('%.0f', got), forgot and 1 or 0, unpack(others)}
 """
 """What `modelmesh.ledger.claims.grant` decides, where nobody can come between.
 
-A hash has, for a process and its window, the end of the window and what is held.
+A hash has, for a process and its window, the end of the window and what is held. Nobody is a
+process without a name.
 """
 
 _EXCHANGE: Final = """
@@ -115,9 +144,10 @@ class Storage:
         pipeline = self._redis.pipeline(transaction=False)
         for each in claims:
             numbers = (each.ends, each.held, each.wanted, each.least, each.amount)
+            signs = (int(each.ended), int(each.folds), repr(SIGN), wall + LIFE)
             cell = f"{holder} {each.window!r}"
             key = f"{self._prefix}:held:{each.limit}"
-            pipeline.eval(_CLAIM, 1, key, cell, holder, wall, int(each.known), *numbers)
+            pipeline.eval(_CLAIM, 1, key, cell, holder, wall, int(each.known), *numbers, *signs)
         return [_grant(*answer) for answer in await pipeline.execute()]
 
     async def exchange(self, told: Mapping[str, Note], wall: float) -> Mapping[str, Note]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
 from modelmesh.config import schema
-from modelmesh.ledger.claims import Claim, Grant, grant
+from modelmesh.ledger.claims import LIFE, NOBODY, SIGN, Claim, Grant, grant
 from modelmesh.state import Note
 
 T = TypeVar("T")
@@ -25,11 +25,22 @@ CREATE TABLE IF NOT EXISTS held (
     limit_ TEXT, holder TEXT, window REAL, ends REAL NOT NULL, amount INTEGER NOT NULL,
     PRIMARY KEY (limit_, holder, window)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_ends ON held (ends);
 CREATE TABLE IF NOT EXISTS notes (
     name TEXT PRIMARY KEY, text TEXT NOT NULL, until REAL NOT NULL
 ) WITHOUT ROWID;
 """
-_HELD: Final = "SELECT holder, window, ends, amount FROM held WHERE limit_ = ? AND ends > ?"
+_HELD: Final = "SELECT holder, window, ends, amount FROM held WHERE limit_ = ? AND window <> ?"
+_GONE: Final = """
+SELECT holder FROM held WHERE limit_ = ? AND holder <> ? GROUP BY holder HAVING min(window) <> ?
+"""
+_FOLD: Final = """
+INSERT INTO held SELECT limit_, ?, window, ends, amount FROM held WHERE limit_ = ? AND holder = ?
+ON CONFLICT (limit_, holder, window)
+DO UPDATE SET amount = amount + excluded.amount, ends = max(ends, excluded.ends)
+"""
+_KEEP: Final = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)"
+_DROP: Final = "DELETE FROM held WHERE limit_ = ? AND holder = ? AND window = ?"
 _NOTE: Final = """
 INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (name)
 DO UPDATE SET text = excluded.text, until = excluded.until WHERE excluded.until >= until
@@ -104,12 +115,24 @@ class Storage:
 
 
 def _claimed(database: sqlite3.Connection, holder: str, claim: Claim, wall: float) -> Grant:
-    database.execute("DELETE FROM held WHERE limit_ = ? AND ends <= ?", (claim.limit, wall))
-    got = grant(holder, claim, database.execute(_HELD, (claim.limit, wall)).fetchall())
-    cell = (claim.limit, holder, claim.window)
+    database.execute("DELETE FROM held WHERE ends <= ?", (wall,))
+    got = grant(holder, claim, database.execute(_HELD, (claim.limit, SIGN)).fetchall())
+    cell, sign = (claim.limit, holder, claim.window), (claim.limit, holder, SIGN)
     if claim.held + got.granted:
-        row = (*cell, claim.ends, claim.held + got.granted)
-        database.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)", row)
+        database.execute(_KEEP, (*cell, claim.ends, claim.held + got.granted))
     else:
-        database.execute("DELETE FROM held WHERE limit_ = ? AND holder = ? AND window = ?", cell)
+        database.execute(_DROP, cell)
+    if claim.ended:
+        database.execute(_DROP, sign)
+    else:
+        database.execute(_KEEP, (*sign, wall + LIFE, 0))
+    if claim.ended or claim.folds:
+        _fold(database, claim.limit)
     return got
+
+
+def _fold(database: sqlite3.Connection, limit: str) -> None:
+    """Make nobody's what those hold who have ended. Who is there has a sign, before all windows."""
+    for (who,) in database.execute(_GONE, (limit, NOBODY, SIGN)).fetchall():
+        database.execute(_FOLD, (NOBODY, limit, who))
+        database.execute("DELETE FROM held WHERE limit_ = ? AND holder = ?", (limit, who))
