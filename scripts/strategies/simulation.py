@@ -108,7 +108,9 @@ class Run:
                 return
             standing.record.in_flight -= 1
             standing.target.trial_running = False
-            standing.target.leave_alone(call.at + _COOLDOWN, ErrorKind.OVERLOADED, told=True)
+            standing.target.leave_alone(
+                call.at, call.at + _COOLDOWN, ErrorKind.OVERLOADED, told=True
+            )
             self._failures += 1
             waited += _FAILURE
         raise AssertionError("there is a vendor that always answers")

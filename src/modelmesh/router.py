@@ -10,7 +10,7 @@ from modelmesh.reply import Reply
 from modelmesh.stream import Stream, read_whole, splitter
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import Transport
-from modelmesh.types import Answer, HttpReply, Request, Target
+from modelmesh.types import Answer, HttpReply, Request
 from modelmesh.walk import Step, Walk
 
 

@@ -16,9 +16,9 @@ from stories import Awaiting, Blocking, Story
 
 from modelmesh import MeshError, RequestError, RoutingError
 from modelmesh.clock import SystemClock
+from modelmesh.reply import Reply
 from modelmesh.resources.arriving import Arriving
 from modelmesh.resources.audio import AudioBytes, Cutter
-from modelmesh.reply import Reply
 from modelmesh.testing import transport as script
 from modelmesh.testing.transport import Scripted, ScriptedTransport
 from modelmesh.types import Answer, HttpRequest
