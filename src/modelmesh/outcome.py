@@ -194,22 +194,19 @@ class OpenAttempt:
             nano, estimated = costs.charge(self._request, usage, price, self._wall)
             usage = costs.filled(usage, self._request)
             self._took = (usage, nano, estimated)
-            took = {"tokens": usage.prompt + usage.completion, "dollars": nano or 0}
-            self._record(usage, nano or 0, estimated=estimated)
+            nano = nano or 0
+            tokens = usage.prompt + usage.completion
+            took = {"tokens": tokens, "dollars": nano}
+            record = self._standing.record
+            record.tokens_in += usage.prompt
+            record.tokens_out += usage.completion
+            record.spent += nano
+            record.tokens_estimated += tokens if usage.estimated else 0
+            record.spent_estimated += nano if estimated else 0
         if self._hold:
             wall = self._pool.wall()
             self._hold.settle(took, wall)
             self._pool.tell_of_limits(self._target, wall)
-
-    def _record(self, usage: Usage, nano: int, *, estimated: bool) -> None:
-        record = self._standing.record
-        record.tokens_in += usage.prompt
-        record.tokens_out += usage.completion
-        record.spent += nano
-        if usage.estimated:
-            record.tokens_estimated += usage.prompt + usage.completion
-        if estimated:
-            record.spent_estimated += nano
 
     def _unknown(self) -> Usage:
         """Return what a whole answer took of which its vendor says nothing: the worst."""

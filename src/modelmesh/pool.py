@@ -49,6 +49,8 @@ class Pool:
     _limits: maintenance.Limits = field(init=False, repr=False)
     # By target, where it has some.
     _maintenance: maintenance.Limits = field(init=False, repr=False)
+    # The targets which have something of a free tier.
+    _free: frozenset[str] = field(init=False, repr=False)
     rotations: int = field(default=0, init=False)
     _requests: int = field(default=0, init=False)
     _current: int = field(default=0, init=False)
@@ -59,6 +61,7 @@ class Pool:
         self._places = {target.id: place for place, target in enumerate(self.targets)}
         limits = {target.id: self._limits_of(target) for target in self.targets}
         self._limits, self._maintenance = maintenance.apart(limits)
+        self._free = frozenset(id_ for id_, own in limits.items() if any(map(_is_free, own)))
 
     @property
     def current(self) -> Target:
@@ -229,17 +232,15 @@ class Pool:
         Of a free tier, which is only known indicatively, that is with an answer as long as usual
         unless the request names another: many a tier is smaller than the longest answer.
         """
-        card, left, limits = target.card, self._standing[target.id].left, self._limits[target.id]
-        worst = usual = costs.worst(request, card, wall)
-        if any(map(_is_free, limits)) and not costs.names_longest(request):
-            record = self._record(target)
-            answer = costs.likely_answer(request, record.answers, record.tokens_out, card)
-            usual = costs.worst(request, card, wall, answer=answer)
+        left, limits = self._standing[target.id].left, self._limits[target.id]
         if any(left):
             limits = tuple(_believed(limit, left, wall) for limit in limits)
-        return [
-            Ask(limit, _amount(limit.unit, usual if _is_free(limit) else worst)) for limit in limits
-        ]
+        worst = usual = _amounts(costs.worst(request, target.card, wall))
+        if target.id in self._free and not costs.names_longest(request):
+            record = self._record(target)
+            answer = costs.likely_answer(request, record.answers, record.tokens_out, target.card)
+            usual = _amounts(costs.worst(request, target.card, wall, answer=answer))
+        return [Ask(limit, (usual if _is_free(limit) else worst)[limit.unit]) for limit in limits]
 
     def _limits_of(self, target: Target) -> tuple[Limit, ...]:
         settings = self.settings
@@ -274,14 +275,8 @@ def _is_free(limit: Limit) -> bool:
     return limit.source == "free tier"
 
 
-def _amount(unit: Unit, amounts: costs.Amounts) -> int | None:
-    match unit:
-        case "tokens":
-            return amounts.tokens
-        case "dollars":
-            return amounts.nano
-        case _:
-            return 1
+def _amounts(amounts: costs.Amounts) -> dict[Unit, int | None]:
+    return {"requests": 1, "tokens": amounts.tokens, "dollars": amounts.nano, "at once": 1}
 
 
 def _believed(limit: Limit, left: tuple[Left, Left], wall: float) -> Limit:

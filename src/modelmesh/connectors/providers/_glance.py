@@ -46,13 +46,11 @@ def usual_usage(counts: Any) -> Usage | None:
     prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
     if type(prompt) is not int or type(completion) is not int:
         return None
-    cached, reasoning = 0, 0
-    if read := counts.get("prompt_tokens_details"):
-        cached = _count(read, "cached_tokens")
-    if written := counts.get("completion_tokens_details"):
-        reasoning = _count(written, "reasoning_tokens")
-    if not (_is_text(read) and _is_text(written)):
+    read, written = counts.get("prompt_tokens_details"), counts.get("completion_tokens_details")
+    if (read and _has_media(read)) or (written and _has_media(written)):
         return None
+    cached = _count(read, "cached_tokens") if read else 0
+    reasoning = _count(written, "reasoning_tokens") if written else 0
     if not (cached <= prompt > 0 <= completion >= reasoning):
         return None
     if counts.get("total_tokens") != prompt + completion:
@@ -60,9 +58,9 @@ def usual_usage(counts: Any) -> Usage | None:
     return Usage(prompt=prompt, completion=completion, cached=cached, reasoning=reasoning)
 
 
-def _is_text(parts: Any) -> bool:
-    """Whether none of the tokens are told to be sound or images."""
-    return not (isinstance(parts, dict) and any(map(parts.get, _MEDIA)))
+def _has_media(parts: Any) -> bool:
+    """Whether some of the tokens are told to be sound or images."""
+    return isinstance(parts, dict) and any(map(parts.get, _MEDIA))
 
 
 def _count(parts: Any, name: str) -> int:
