@@ -235,11 +235,11 @@ class Pool:
         left, limits = self._standing[target.id].left, self._limits[target.id]
         if any(left):
             limits = tuple(_believed(limit, left, wall) for limit in limits)
-        worst = usual = _amounts(costs.worst(request, target.card, wall))
+        worst = usual = _amounts(costs.worst(request, target.card))
         if target.id in self._free and not costs.names_longest(request):
             record = self._record(target)
             answer = costs.likely_answer(request, record.answers, record.tokens_out, target.card)
-            usual = _amounts(costs.worst(request, target.card, wall, answer=answer))
+            usual = _amounts(costs.worst(request, target.card, answer=answer))
         return [Ask(limit, (usual if _is_free(limit) else worst)[limit.unit]) for limit in limits]
 
     def _limits_of(self, target: Target) -> tuple[Limit, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 
 HEARD_A_SECOND: Final = 32
 """Tokens of a second of sound: https://ai.google.dev/gemini-api/docs/audio."""
@@ -35,6 +35,7 @@ class Size:
         text: bytes.
         heard, seen, read: tokens of sounds, images, and files.
         keeps: the vendor is asked to keep some of it.
+        worst: what the request takes at worst, by model and answer, as far as somebody asked.
 
     """
 
@@ -43,6 +44,7 @@ class Size:
     seen: int = 0
     read: int = 0
     keeps: bool = False
+    worst: dict[Any, Any] = field(factory=dict, init=False, repr=False)
 
     @property
     def tokens(self) -> int:

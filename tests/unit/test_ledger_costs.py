@@ -405,7 +405,7 @@ def test_a_price_that_does_not_cover_the_request_is_no_price(
     request_: Request, price: Price | None
 ) -> None:
     assert costs.cost(request_, tokens(1, 1), price, NOON) is None
-    assert costs.worst(request_, ModelCard(price=price), NOON).nano is None
+    assert costs.worst(request_, ModelCard(price=price)).nano is None
 
 
 Rates = st.floats(0, 100)
@@ -528,7 +528,7 @@ def test_an_answer_costs_no_more_than_the_worst(
         n=answers,
         modalities=["text", "audio"],
     )
-    worst = costs.worst(asked, ModelCard(price=price), NOON)
+    worst = costs.worst(asked, ModelCard(price=price))
     read = max(1, int(asked.size.tokens * prompt))
     answer = int(most * answers * written)
     usage = tokens(
@@ -580,7 +580,7 @@ def test_a_sound_counts_by_its_seconds_and_a_file_by_its_bytes() -> None:
 
 def test_a_prompt_has_no_more_tokens_than_the_model_takes() -> None:
     asked = asking(messages=[{"role": "user", "content": "x" * 9000}], max_tokens=5)
-    assert costs.worst(asked, ModelCard(context=1000), NOON).tokens == 1005
+    assert costs.worst(asked, ModelCard(context=1000)).tokens == 1005
 
 
 def test_a_prompt_to_be_kept_costs_at_worst_what_keeping_costs() -> None:
@@ -591,9 +591,9 @@ def test_a_prompt_to_be_kept_costs_at_worst_what_keeping_costs() -> None:
     keeping = asking(messages=[{"role": "user", "content": [kept]}], max_tokens=1)
     prompt = keeping.size.tokens
     took = tokens(prompt, 1, stored_1h=prompt)
-    worst = costs.worst(keeping, card, NOON).nano
+    worst = costs.worst(keeping, card).nano
     assert worst == costs.cost(keeping, took, SONNET, NOON)
-    assert costs.worst(plain, card, NOON).nano == costs.cost(
+    assert costs.worst(plain, card).nano == costs.cost(
         plain, tokens(plain.size.tokens, 1), SONNET, NOON
     )
 
@@ -640,3 +640,27 @@ def test_tokens_that_were_not_told_are_filled_in_and_marked() -> None:
     heard = costs.filled(Usage(seconds=10), asking("transcriptions", bytes(900_000)))
     assert (heard.prompt, heard.estimated) == (321, True)
     assert 0 < heard.completion < 100
+
+
+def test_the_worst_holds_at_any_hour() -> None:
+    worst, prompt = costs.worst(CHAT, ModelCard(price=QUIET)), CHAT.size.tokens
+    longest = tokens(prompt, costs.MAX_OUTPUT)
+    assert worst.nano == costs.cost(CHAT, longest, QUIET, MORNING)
+    assert worst.nano == 2 * (costs.cost(CHAT, longest, QUIET, NOON) or 0)
+
+
+def test_the_worst_is_that_of_each_model_and_of_each_length() -> None:
+    small, large = ModelCard(max_output=10), ModelCard(max_output=1000)
+    prompt = CHAT.size.tokens
+    for _ in range(2):
+        assert costs.worst(CHAT, small).tokens == prompt + 10
+        assert costs.worst(CHAT, large).tokens == prompt + 1000
+        assert costs.worst(CHAT, large, answer=300).tokens == prompt + 300
+
+
+@pytest.mark.parametrize("modalities", [["text", "audio"], ["text"], "audio", 5, None, {}])
+def test_an_answer_may_be_spoken_where_sound_is_asked_for(modalities: Any) -> None:
+    asked = asking(messages=[], modalities=modalities, max_tokens=100)
+    worst = costs.worst(asked, ModelCard(price=AUDIO)).nano
+    assert worst is not None
+    assert (worst > 100 * 64_000) is ("audio" in str(modalities))

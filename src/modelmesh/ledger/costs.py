@@ -73,22 +73,35 @@ class Amounts:
     nano: int | None
 
 
-def worst(request: Request, card: ModelCard, wall: float, *, answer: int | None = None) -> Amounts:
-    """Return what a request takes at worst, with an answer of so many tokens, or the longest."""
+def worst(request: Request, card: ModelCard, *, answer: int | None = None) -> Amounts:
+    """Return what a request takes at worst, with an answer of so many tokens, or the longest.
+
+    It is worked out once for each model, however often it is asked for.
+    """
+    known, key = request.size.worst, (id(card), answer)
+    if key not in known:
+        longest = output_tokens(request, card) if answer is None else answer
+        # With the card, whose id is nobody else's as long as it is there.
+        known[key] = card, _worst(request, card, longest)
+    found: Amounts = known[key][1]
+    return found
+
+
+def _worst(request: Request, card: ModelCard, answer: int) -> Amounts:
     most = request.size.tokens
     usage = Usage(
         # What is longer is refused and costs nothing.
         prompt=min(most, card.context or most) if request.endpoint == "chat" else most,
-        completion=output_tokens(request, card) if answer is None else answer,
+        completion=answer,
     )
     tokens = usage.prompt + usage.completion
     if card.price is None:
         return Amounts(tokens, None)
-    # Whichever way it is billed, or in whichever ways at once.
+    # Whichever way it is billed, or in whichever ways at once, at whatever hour.
     ways = [usage]
     for change in _ways(request, usage, card.price):
         ways += [evolve(way, **change) for way in ways]
-    costs = [cost(request, each, card.price, wall) for each in ways]
+    costs = [cost(request, each, card.price, wall=None) for each in ways]
     return Amounts(tokens, max((each for each in costs if each is not None), default=None))
 
 
@@ -103,7 +116,7 @@ def _ways(request: Request, usage: Usage, price: Price) -> Iterator[dict[str, An
         yield {"heard": size.heard}
     if price.image_input is not None and size.seen:
         yield {"seen": size.seen}
-    if price.audio_output is not None and "audio" in (request.body.get("modalities") or ()):
+    if price.audio_output is not None and "audio" in str(request.body.get("modalities")):
         yield {"spoken": usage.completion}
     if price.image_output is not None:
         yield {"drawn": usage.completion}
@@ -156,13 +169,16 @@ def output_tokens(request: Request, card: ModelCard) -> int:
             return 0
 
 
-def cost(request: Request, usage: Usage, price: Price | None, wall: float) -> int | None:
-    """Return nano-dollars; None where the price does not cover such a request."""
+def cost(request: Request, usage: Usage, price: Price | None, wall: float | None) -> int | None:
+    """Return nano-dollars; None where the price does not cover such a request.
+
+    Without a `wall` it is at no quiet hour.
+    """
     return charge(request, usage, price, wall)[0]
 
 
 def charge(
-    request: Request, usage: Usage, price: Price | None, wall: float
+    request: Request, usage: Usage, price: Price | None, wall: float | None
 ) -> tuple[int | None, bool]:
     """Return nano-dollars as `cost` does, and whether they are an estimate.
 
@@ -194,7 +210,7 @@ def _longest(body: Mapping[str, Any]) -> int | None:
     return asked if type(asked) is int and asked > 0 else None
 
 
-def _of_tokens(request: Request, usage: Usage, price: Price, wall: float) -> float | None:
+def _of_tokens(request: Request, usage: Usage, price: Price, wall: float | None) -> float | None:
     """Return the dollars for tokens; None where some of them have no price."""
     rate = _rate(price, usage, wall) if price.above or price.off_peak else price
     total = 0.0
@@ -209,12 +225,12 @@ def _of_tokens(request: Request, usage: Usage, price: Price, wall: float) -> flo
     return total / _MILLION
 
 
-def _rate(price: Price, usage: Usage, wall: float) -> Price:
+def _rate(price: Price, usage: Usage, wall: float | None) -> Price:
     """Return the price that holds for such a prompt at such a time."""
     special: Any = None
     if price.above and usage.prompt > price.above.prompt_tokens:
         special = price.above
-    elif price.off_peak and _is_quiet(price, wall):
+    elif price.off_peak and wall is not None and _is_quiet(price, wall):
         special = price.off_peak
     if special is None:
         return price

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-_MINUTE: Final = 60.0
+from modelmesh.clock import MINUTE
+
 _HOUR: Final = 3600.0
 
 
@@ -86,7 +87,7 @@ class Daily:
     def until(self, wall: float) -> float | None:
         """Return when it ends; None for a moment that is not within it."""
         # Nothing begins or ends within a minute, so what is known of one is asked for once.
-        return _end(self, wall // _MINUTE * _MINUTE)
+        return _end(self, wall // MINUTE * MINUTE)
 
 
 @lru_cache(maxsize=256)
@@ -109,7 +110,7 @@ def _shown(day: date, minutes: int, zone: ZoneInfo, *, last: bool = False) -> fl
     if first <= second:
         return second if last else first
     # By the offset before the skip it is `first`, by the one after it `second`.
-    minutes_between = range(int(second), int(first) + 1, int(_MINUTE))
+    minutes_between = range(int(second), int(first) + 1, int(MINUTE))
     shown = (datetime.fromtimestamp(minute, zone) for minute in minutes_between)
     return next(one for one in shown if one.utcoffset() != clock.utcoffset()).timestamp()
 
