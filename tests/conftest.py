@@ -6,8 +6,13 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from modelmesh.testing.fake_provider import FakeProvider
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 class MendedResponse(aiohttp.ClientResponse):
