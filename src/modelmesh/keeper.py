@@ -7,6 +7,7 @@ store's timeout. What does not answer is left alone by requests, and tried again
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
 
 from attrs import define, field
@@ -25,6 +26,9 @@ log: Final = logging.getLogger("modelmesh")
 
 _MARK: Final = "mark"
 """The name of a note by whose text it is seen that a store lost what it had."""
+
+_TRIAL: Final = "trial"
+"""What the names of notes begin with by which it is seen that a store can be written again."""
 
 _PATIENCE: Final = 5.0
 """Seconds that the store may take where no request waits for it: at the start, and at the end."""
@@ -108,7 +112,9 @@ class Keeper:
             self._rounds.cancel()
             await asyncio.wait([self._rounds])
         await self._exchange(_PATIENCE, closing=True)
-        await self._asked(self._store.close(), _PATIENCE)
+        # Whatever it says, it is not heard of any more.
+        with suppress(Exception):
+            await _within(_PATIENCE, self._store.close())
 
     async def refill(self, wants: Sequence[tuple[Leased, int]]) -> None:
         """Get more for leases, together with all others that are in need."""
@@ -147,6 +153,8 @@ class Keeper:
             told = self._state.untold(self._heard, now, wall)
             if _MARK not in self._heard:
                 told[_MARK] = Note(self._holder, FOREVER)
+            if self._sharing.away:
+                told[f"{_TRIAL} {self._holder}"] = Note("", wall + _AGAIN)
             kept = await self._asked(self._store.exchange(told, wall), patience)
         if kept is None:
             return
@@ -207,6 +215,8 @@ async def _within(patience: float, answer: Coroutine[Any, Any, T]) -> T:
     What came while this process was too busy to look is in time.
     """
     task = asyncio.ensure_future(answer)
+    # How it ends is perhaps nobody's concern any more.
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     try:
         await asyncio.wait([task], timeout=patience)
         for _ in range(_LOOKS):
@@ -215,6 +225,4 @@ async def _within(patience: float, answer: Coroutine[Any, Any, T]) -> T:
             await asyncio.sleep(0)
         raise TimeoutError(f"no answer within {patience * 1000:.0f} ms")
     finally:
-        if not task.done():
-            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            task.cancel()
+        task.cancel()

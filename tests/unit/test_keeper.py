@@ -1,6 +1,7 @@
 """What a process keeps in a store, and what it does while the store is away."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -213,6 +214,48 @@ async def test_a_store_that_is_away_costs_one_timeout_and_two_lines(
         "memory, which ends with this process answers again",
     ]
     await kept.keeper.close()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_store_that_fails_just_when_it_is_given_up_is_told_of_once(
+    turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Late(Moody):
+        async def _behave(self) -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            raise OSError("too late")
+
+    kept = Kept(Late(Settings()))
+    with caplog.at_level(logging.INFO):
+        await kept.keeper._exchange(0.0)
+        await asyncio.sleep(0)
+        gc.collect()
+    assert len(caplog.messages) == 1
+
+
+async def test_a_store_is_back_once_it_can_be_written_and_not_when_it_is_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Readable(Moody):
+        async def exchange(self, told: Mapping[str, Note], wall: float) -> Mapping[str, Note]:
+            if told:
+                await self._behave()
+            return await Memory.exchange(self, told, wall)
+
+    store = Readable(Settings())
+    kept = Kept(store)
+    with caplog.at_level(logging.INFO, logger="modelmesh"):
+        await kept.keeper.start()
+        store.mood = "failing"
+        assert await kept.admitted(1) == 1
+        for _ in range(5):
+            await kept.exchange()
+            assert await kept.admitted(1) == 1
+        await kept.keeper.close()
+    assert [message.split("(")[0] for message in caplog.messages] == [
+        "memory, which ends with this process does not answer "
+    ]
 
 
 async def test_while_a_store_is_away_it_is_worth_it_to_ask_again_when_it_is_tried_next() -> None:

@@ -137,6 +137,7 @@ class Storage:
             decode_responses=True,
             socket_timeout=self.timeout,
             socket_connect_timeout=self.timeout,
+            protocol=2,  # the other one is not known to Redis 5
             retry=Retry(NoBackoff(), 0),
         )
 
