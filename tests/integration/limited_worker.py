@@ -1,14 +1,18 @@
 """One of several processes that share limits: it serves requests of its own making, and counts.
 
-It is given a configuration, how many ask at once, and for how many seconds. On each line it reads
-it prints what it has counted so far; at the end of its input it gives back its leases and ends.
+It is given a configuration, how many ask at once, and for how many seconds, unless it reads `stop`
+before. On each line it reads it prints what it has counted so far: requests admitted, refused,
+dealt with, and those of them that waited for the store; the slowest in seconds, the most memory it
+had in bytes. At the end of its input it gives back its leases and ends.
 """
 
 import asyncio
 import json
+import resource
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from modelmesh.clock import SystemClock
@@ -33,12 +37,18 @@ class Load:
     def __init__(self, config: dict[str, Any], seconds: float) -> None:
         self.counted: Counter[str] = Counter()
         self.slowest = 0.0
-        transport = ScriptedTransport(_answer, SystemClock())
-        self.mesh = ModelMesh(load(config, environ={}), transport=transport)
+        self._transport = ScriptedTransport(_answer, SystemClock())
+        self.mesh = ModelMesh(load(config, environ={}), transport=self._transport)
         self._ends = time.monotonic() + seconds
+        keeper = self.mesh._keeper  # what the store was asked is nobody else's concern
+        assert keeper
+        self._keeper = keeper
+        self._sharing = keeper._sharing
+        self._sharing.refill = self._waiting(self._sharing.refill)
 
     async def ask(self) -> None:
         while time.monotonic() < self._ends:
+            self._transport.requests.clear()
             began = time.monotonic()
             try:
                 answer = await self.mesh.send(Request(id="r", model="chat", body=BODY))
@@ -52,9 +62,11 @@ class Load:
                 self.counted["admitted"] += 1
                 await asyncio.sleep(0.002)
 
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self._ends = 0.0
+
     def report(self) -> str:
-        keeper = self.mesh._keeper  # what the store was asked is nobody else's concern
-        operations = keeper.operations if keeper else 0
         spent = [
             pool.standing(target).record.spent
             for pool in self.mesh._parts.pools.values()
@@ -63,12 +75,24 @@ class Load:
         return json.dumps(
             {
                 **self.counted,
-                "operations": operations,
+                "operations": self._keeper.operations,
+                "away": self._sharing.away,
+                "dealt": self.counted.total() - self.counted["waited"],
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 "slowest": self.slowest,
                 "spent": sum(spent),
                 "state": self.mesh.pool_status(),
             }
         )
+
+    def _waiting(self, refill: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """Count the requests that wait for the store."""
+
+        async def counting(wants: Sequence[Any]) -> None:
+            self.counted["waited"] += 1
+            await refill(wants)
+
+        return counting
 
 
 def _answer(_: HttpRequest) -> Reply:
@@ -84,7 +108,9 @@ async def main() -> None:
     load = Load(json.loads(sys.argv[1]), float(sys.argv[3]))
     await load.mesh.start()
     asking = [asyncio.create_task(load.ask()) for _ in range(int(sys.argv[2]))]
-    while await asyncio.to_thread(sys.stdin.readline):
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        if line == "stop\n":
+            load.stop()
         _tell(load.report())
     await asyncio.gather(*asking)
     await load.mesh.close()

@@ -1,21 +1,18 @@
-"""Limits that several processes share, on real stores: cases 19 and 20."""
+"""Limits that several processes share, on real stores: case 19."""
 
 import asyncio
-import json
 import sqlite3
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from proxy_process import POOL, one_vendor, running_proxy
 from redis_server import RedisServer, needs_redis, running_redis
+from sharing import limited, running, total
 
 from modelmesh.testing.fake_provider import FakeProvider
 
-WORKER = Path(__file__).with_name("limited_worker.py")
 SQLITE = "sqlite"
 REDIS = pytest.param("redis", marks=needs_redis)
 
@@ -34,68 +31,8 @@ def storage(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> dict[s
     return {"connector": "modelmesh.sqlite.v1", "path": str(tmp_path / "state.db")}
 
 
-def limited(storage: dict[str, Any], **limits: Any) -> dict[str, Any]:
-    vendor = {"connector": "openai-compatible", "base_url": "http://vendor.test/v1"}
-    model = {"provider": "ours", "pricing": {"per_request": 0.01}}
-    return {
-        "providers": {"ours": {**vendor, **limits}},
-        "models": {"some": {**model, "capabilities": ["chat-completion"]}},
-        "pools": {"chat": {"models": ["some"], "max_wait": 0}},
-        "storage": storage,
-    }
-
-
-class Worker:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-
-    async def report(self) -> dict[str, Any]:
-        assert self.process.stdin
-        self.process.stdin.write(b"\n")
-        return await self._line()
-
-    async def end(self) -> dict[str, Any]:
-        assert self.process.stdin
-        self.process.stdin.close()
-        told = await self._line()
-        assert await self.process.wait() == 0
-        return told
-
-    async def _line(self) -> dict[str, Any]:
-        assert self.process.stdout
-        told: dict[str, Any] = json.loads(await self.process.stdout.readline())
-        return told
-
-
-@asynccontextmanager
-async def running(
-    config: dict[str, Any], *, count: int = 1, at_once: int = 64, seconds: float = 3.0
-) -> AsyncIterator[list[Worker]]:
-    given = (json.dumps(config), str(at_once), str(seconds))
-    pipe = asyncio.subprocess.PIPE
-    workers = [
-        Worker(
-            await asyncio.create_subprocess_exec(
-                sys.executable, str(WORKER), *given, stdin=pipe, stdout=pipe
-            )
-        )
-        for _ in range(count)
-    ]
-    try:
-        yield workers
-    finally:
-        for one in workers:
-            if one.process.returncode is None:
-                one.process.kill()
-                await one.process.wait()
-
-
-def total(reports: list[dict[str, Any]], name: str) -> int:
-    return sum(report.get(name, 0) for report in reports)
-
-
 @pytest.mark.parametrize("kind", [SQLITE, REDIS])
-async def test_four_processes_admit_exactly_a_thousand(storage: dict[str, Any]) -> None:
+async def test_case_19_four_processes_admit_exactly_a_thousand(storage: dict[str, Any]) -> None:
     config = limited(storage, rate_limits={"rpd": 1000})
     async with running(config, count=4) as workers:
         reports = await asyncio.gather(*(one.end() for one in workers))
@@ -106,7 +43,9 @@ async def test_four_processes_admit_exactly_a_thousand(storage: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("kind", [SQLITE, REDIS])
-async def test_a_budget_is_spent_but_for_a_request_a_worker(storage: dict[str, Any]) -> None:
+async def test_case_19_a_budget_is_spent_but_for_a_request_a_worker(
+    storage: dict[str, Any],
+) -> None:
     config = limited(storage, budget={"daily_limit": 1.00})
     async with running(config, count=4, at_once=16, seconds=2.0) as workers:
         reports = await asyncio.gather(*(one.end() for one in workers))
@@ -116,12 +55,12 @@ async def test_a_budget_is_spent_but_for_a_request_a_worker(storage: dict[str, A
 
 
 @pytest.mark.parametrize("kind", [SQLITE, REDIS])
-async def test_nothing_is_counted_twice_or_lost_over_a_kill(storage: dict[str, Any]) -> None:
+async def test_case_19_nothing_is_counted_twice_or_lost_over_a_kill(
+    storage: dict[str, Any],
+) -> None:
     config = limited(storage, rate_limits={"rpd": 200})
     async with running(config, at_once=4, seconds=60) as (first,):
-        while (await first.report()).get("admitted", 0) < 40:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.005)
-        before = (await first.report())["admitted"]
+        before = (await first.until(lambda told: told.get("admitted", 0) >= 40))["admitted"]
         first.process.kill()
         await first.process.wait()
     async with running(config, at_once=8, seconds=1.0) as (second,):
@@ -132,7 +71,9 @@ async def test_nothing_is_counted_twice_or_lost_over_a_kill(storage: dict[str, A
 
 
 @pytest.mark.parametrize("kind", [SQLITE, REDIS])
-async def test_what_is_left_of_leases_comes_back_on_a_clean_stop(storage: dict[str, Any]) -> None:
+async def test_case_19_what_is_left_of_leases_comes_back_on_a_clean_stop(
+    storage: dict[str, Any],
+) -> None:
     config = limited(storage, rate_limits={"rpd": 50})
     admitted = []
     for _ in range(6):
@@ -161,7 +102,7 @@ def test_the_database_is_readable_by_others_while_it_is_in_use(tmp_path: Path) -
     database.close()
 
 
-async def test_two_workers_of_one_server_share_a_limit_by_default(tmp_path: Path) -> None:
+async def test_case_19_two_workers_of_one_server_share_a_limit_by_default(tmp_path: Path) -> None:
     async with FakeProvider() as vendor:
         config = one_vendor(vendor, "ok")
         config["providers"]["fake"]["rate_limits"] = {"rpd": 20}
@@ -177,43 +118,3 @@ async def test_two_workers_of_one_server_share_a_limit_by_default(tmp_path: Path
         assert refused.status == 429
         assert int(refused.headers["retry-after"]) > 0
         assert "20 requests a day" in refused.error["message"]
-
-
-@needs_redis
-@pytest.mark.parametrize("kind", ["redis"])
-@pytest.mark.parametrize("failure", ["stopped", "paused"])
-@pytest.mark.parametrize("rule", ["allow", "refuse"])
-async def test_a_dead_store_costs_its_timeout_once(
-    storage: dict[str, Any], redis: RedisServer, failure: str, rule: str
-) -> None:
-    limits = {"rate_limits": {"rpd": 10**7}}
-    config = limited({**storage, "on_failure": rule}, **limits)
-    config["pools"]["chat"]["max_wait"] = 20
-    async with running(config, at_once=8, seconds=3.0) as (worker,):
-        while not (await worker.report()).get("admitted"):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.01)
-        redis.pause() if failure == "paused" else redis.stop()
-        await asyncio.sleep(1.0)
-        during = await worker.report()
-        redis.resume() if failure == "paused" else redis.start()
-        await asyncio.sleep(0.7)
-        back = await worker.report()
-        end = await worker.end()
-    assert end["slowest"] < 0.05 + 0.15
-    assert end["admitted"] > back["admitted"] > during["admitted"]
-    assert ("refused 503" in end) == (rule == "refuse")
-    assert "refused 429" not in end
-
-
-@needs_redis
-@pytest.mark.parametrize("kind", ["redis"])
-async def test_a_store_that_is_flushed_is_told_again(
-    storage: dict[str, Any], redis: RedisServer
-) -> None:
-    config = limited(storage, rate_limits={"rpd": 1500})
-    async with running(config, count=2, at_once=16, seconds=5.0) as workers:
-        while (await workers[0].report()).get("admitted", 0) < 150:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.01)
-        redis.ask("FLUSHALL")
-        reports = await asyncio.gather(*(one.end() for one in workers))
-    assert total(reports, "admitted") == 1500

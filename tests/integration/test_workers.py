@@ -5,19 +5,21 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from proxy_process import ProxyProcess, one_vendor, running_proxy, until
+from proxy_process import POOL, ProxyProcess, one_vendor, running_proxy, until
 from test_cli import COMMAND, OURS, PROXY, WARNING, run, written
 
 from modelmesh.proxy import ProxyServer
 from modelmesh.testing.fake_provider import FakeProvider
 
 TWO = ("--workers", "2")
+DEAD = "status~code=401"
 
 
 @pytest.fixture
@@ -259,7 +261,7 @@ async def test_it_ends_where_no_worker_lives_to_serve(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [PROXY, (*COMMAND, "proxy"), (*PROXY, "--check")])
-async def test_limits_are_refused_beside_several_workers(
+async def test_case_19_limits_in_memory_are_refused_beside_several_workers(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     limited = {**OURS["providers"]["fake"], "rate_limits": {"rpm": 5}}
@@ -272,6 +274,93 @@ async def test_limits_are_refused_beside_several_workers(
     assert code == 1
     assert f"line {line}: providers.fake.rate_limits.rpm: 2 workers cannot keep" in said
     assert "Traceback" not in said
+
+
+async def test_case_19_servers_of_one_configuration_tell_one_version_and_others_another(
+    vendor: FakeProvider,
+) -> None:
+    config = one_vendor(vendor, "ok")
+    other = {**config, "pools": {POOL: {**config["pools"][POOL], "max_wait": 7}}}
+    told = set()
+    async with (
+        running_proxy(config, flags=TWO) as proxy,
+        running_proxy(config) as same,
+        running_proxy(other) as another,
+    ):
+        for pid in await workers(proxy):
+            with only(pid, proxy):
+                told.add(await version(proxy))
+        [of_both] = told
+        assert await version(same) == of_both
+        assert await version(another) != of_both
+
+
+async def version(proxy: ProxyProcess) -> str:
+    """Return the version which every reply of a server tells, and its health."""
+    close = {"connection": "close"}
+    [told] = {
+        reply.headers["x-modelmesh-config"]
+        for reply in (
+            await proxy.chat(close),
+            await proxy.chat(close, stream=True),
+            await proxy.chat(close, model="nobody"),
+            await proxy.get("/v1/models", headers=close),
+        )
+    }
+    assert (await health(proxy))["config_version"] == told
+    return told
+
+
+async def test_case_19_a_key_that_one_worker_finds_dead_is_left_alone_by_the_other(
+    vendor: FakeProvider, tmp_path: Path
+) -> None:
+    database = tmp_path / "state.db"
+    config = one_vendor(vendor, DEAD, "ok")
+    fake = {**config["providers"]["fake"], "api_key": "sk-dead"}
+    config["providers"] = {"fake": fake, "well": {**fake, "api_key": "sk-well"}}
+    config["models"]["ok"]["provider"] = "well"
+    config["storage"] = {"connector": "modelmesh.sqlite.v1", "path": str(database)}
+
+    def noted() -> bool:
+        with closing(sqlite3.connect(database)) as opened:
+            kept = opened.execute("SELECT name FROM notes").fetchall()
+        return ("key:fake",) in kept
+
+    async with running_proxy(config, flags=TWO) as proxy:
+        first, second = await workers(proxy)
+        with only(first, proxy):
+            assert (await proxy.chat({"connection": "close"})).status == 200
+            assert len(vendor.requests_for(DEAD)) == 1
+            await until(noted, within=20)
+        # Within a second, by which a busy machine may be late.
+        await asyncio.sleep(2)
+        with only(second, proxy):
+            assert (await proxy.chat({"connection": "close"})).status == 200
+        assert len(vendor.requests_for(DEAD)) == 1
+        assert len(vendor.requests_for("ok")) == 2
+
+
+async def test_case_19_a_worker_that_ends_late_undoes_nothing_of_what_others_did(
+    vendor: FakeProvider, tmp_path: Path
+) -> None:
+    """What it knew when its request began is no longer so."""
+    database = tmp_path / "state.db"
+    config = one_vendor(vendor, "steady~chunks=4~gap=0.5", "ok")
+    config["providers"]["fake"]["rate_limits"] = {"rpd": 1000}
+    config["pools"] = {name: {"models": [name]} for name in config["models"]}
+    config["pools"][POOL] = config["pools"].pop("steady~chunks=4~gap=0.5")
+    config["storage"] = {"path": str(database)}
+    async with running_proxy(config, flags=TWO) as proxy:
+        first, second = await workers(proxy)
+        stream = await streaming(first, proxy, vendor)
+        with only(second, proxy):
+            replies = [await proxy.chat({"connection": "close"}, model="ok") for _ in range(30)]
+        assert {reply.status for reply in replies} == {200}
+        assert (await stream).events[-1] == "[DONE]"
+        proxy.signal()
+        assert await proxy.exit_code() == 0
+    with closing(sqlite3.connect(database)) as opened:
+        assert opened.execute("SELECT sum(amount) FROM held").fetchone() == (31,)
 
 
 async def test_the_demo_has_no_workers(tmp_path: Path) -> None:
