@@ -1,12 +1,15 @@
 """Asking a target again: whether it is worth it, after what pause, and how often. Pure."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from attrs import define, field
 
+from modelmesh.clock import MINUTE
 from modelmesh.config.schema import Retry
 from modelmesh.errors import ProviderError
+from modelmesh.record import Record
 
 _BACKOFF: Final[Mapping[str, Callable[[float, int], float]]] = {
     "exponential": lambda first, retry: first * 2**retry,
@@ -37,6 +40,28 @@ class RetryBudget:
             return False
         self._left -= 1.0
         return True
+
+
+@define(eq=False)
+class StormGuard:
+    """Keeps retries at one provider, by whatever pools, to a share of what it is asked.
+
+    `records` are those of its targets. It looks back a minute, and always lets one through.
+    """
+
+    records: list[Record] = field(factory=list)
+    _retried: deque[float] = field(factory=deque, init=False)
+
+    def admits(self, share: float, now: float) -> bool:
+        """Whether one more may be asked again, where a pool allows such a share."""
+        while self._retried and self._retried[0] <= now - MINUTE:
+            self._retried.popleft()
+        asked = sum(each > now - MINUTE for record in self.records for each in record.begun)
+        return len(self._retried) < max(1.0, share * asked)
+
+    def note(self, now: float) -> None:
+        """Note that one is asked again."""
+        self._retried.append(now)
 
 
 def pause_before_retry(

@@ -15,6 +15,7 @@ from modelmesh.health import Health
 from modelmesh.ledger import Alerts, Ledger
 from modelmesh.ledger.told import Left, Told, used_up
 from modelmesh.record import Record
+from modelmesh.retrying import StormGuard
 from modelmesh.types import Target
 from modelmesh.values import value
 
@@ -37,7 +38,7 @@ class Standing:
     """Everything remembered that concerns one target: its own health, and that of what it shares.
 
     Its `model` is the one at its key, or group of keys, by whatever names it is configured. `left`
-    is what the vendor said is left to that model, and to the key.
+    is what the vendor said is left to that model, and to the key, `guard` is its provider's.
     """
 
     target: Health
@@ -46,6 +47,7 @@ class Standing:
     provider: Health
     record: Record
     left: tuple[Left, Left] = field(factory=lambda: (Left(), Left()))
+    guard: StormGuard = field(factory=StormGuard, repr=False)
     parts: tuple[Health, Health, Health, Health] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -84,22 +86,28 @@ class State:
     _healths: dict[tuple[str, str], Health] = field(factory=dict)
     _records: dict[str, Record] = field(factory=dict)
     _left: dict[str, Left] = field(factory=dict)
+    _guards: dict[str, StormGuard] = field(factory=dict)
     ledger: Ledger = field(factory=Ledger)
     alerts: Alerts = field(factory=Alerts)
 
     def standing(self, target: Target) -> Standing:
         """Return what is remembered of a target, the same whenever it is asked for."""
         model = f"{target.key_subject}/{target.upstream}"
+        guard = self._guards.setdefault(target.provider.id, StormGuard())
+        if target.id not in self._records:
+            self._records[target.id] = Record()
+            guard.records.append(self._records[target.id])
         return Standing(
             self._health("target", target.id),
             self._health("model", model),
             self._health("key", target.key_subject),
             self._health("provider", target.provider.id),
-            self._records.setdefault(target.id, Record()),
+            self._records[target.id],
             (
                 self._left.setdefault(model, Left()),
                 self._left.setdefault(target.key_subject, Left()),
             ),
+            guard,
         )
 
     def untold(self, known: Mapping[str, Note], now: float, wall: float) -> dict[str, Note]:

@@ -233,13 +233,15 @@ class Walk:
         """Ask again the target that may answer the soonest."""
         failed = [pair for id_, pair in self._failed.items() if only in (None, id_)]
         retries = (self._retry_of(step, error, now) for step, error in failed)
-        possible = [step for step in retries if step]
-        if not possible or not self.pool.retries.take():
+        soonest = min(filter(None, retries), key=lambda step: step.pause, default=None)
+        if soonest is None or not self.pool.retries.take():
             return None
-        return min(possible, key=lambda step: step.pause)
+        self.pool.standing(soonest.target).guard.note(now)
+        return soonest
 
     def _retry_of(self, step: Step, error: ProviderError, now: float) -> Step | None:
-        if not self._fit.has_room(step.target):
+        guard = self.pool.standing(step.target).guard
+        if not (self._fit.has_room(step.target) and guard.admits(self._retry.budget, now)):
             return None
         pause = pause_before_retry(
             self._retry, error, tries=self._tries[step.target.id], chance=self.pool.rng.random()

@@ -7,12 +7,15 @@ from scene import Picky, begun, error, pool, provider, request, target
 from modelmesh.config.schema import Deactivation, Recovery, Retry, Timeouts
 from modelmesh.errors import RULES, ErrorKind, MeshError, ProviderError, RoutingError
 from modelmesh.pool import Pool
+from modelmesh.state import State
 from modelmesh.types import ModelCard, Request, Target
 from modelmesh.walk import Step, Walk
 
 K = ErrorKind
 NOW = 1000.0
 AB = ("a/m", "b/m")
+# Nothing is left alone.
+ASKED = Recovery(cooldown=0)
 
 
 class Middle(Random):
@@ -94,6 +97,19 @@ def test_the_table_says_what_the_client_gets(kind: ErrorKind) -> None:
     assert told.kind is kind
     waits = rule.status in {429, 503}
     assert told.retry_after == ((rule.cooldown or 30.0) if waits else None)
+
+
+def test_a_provider_is_asked_again_for_a_share_of_what_it_is_asked_by_all_pools_together() -> None:
+    state, down = State(), {"a/m": error(K.OVERLOADED)}
+    pools = [
+        pool(target("a/m"), state=state, retry=Retry(budget=0.2, initial_delay=0), recovery=ASKED)
+        for _ in range(20)
+    ]
+    asked = [len(trail(each, down)) for each in pools]
+    assert 20 + 1 <= sum(asked) <= 20 * 1.25 + 1
+    # A pool that is new has a retry to spare, and a minute later its provider bears it again.
+    idle = pool(target("a/m"), state=state, retry=Retry(initial_delay=0), recovery=ASKED)
+    assert Story(idle, down, now=NOW + 61).walk() == ["a/m", "a/m"]
 
 
 def test_going_on_has_no_pause_and_asking_again_has() -> None:
