@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmesh.connectors.providers._resets import seconds
+from modelmesh.connectors._resets import seconds
 from modelmesh.errors import ProviderError, Remainder, RoutingError
 from modelmesh.proxy.errors import error_headers
 from modelmesh.proxy.rate_limits import RATE_LIMIT_HEADERS, duration, rate_limit_headers

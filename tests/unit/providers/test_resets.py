@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmesh.connectors.providers._resets import pause, seconds
+from modelmesh.connectors._resets import pause, seconds
 
 WALL = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp()
 

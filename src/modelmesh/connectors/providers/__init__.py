@@ -11,7 +11,7 @@ shows how one is written.
 
 What vendors share is in the files that begin with an underscore:
 
-- any vendor: `_vendor`, what its failures mean (`_errors`, `_error_body`, `_resets`), `_usage`;
+- any vendor: `_vendor`, what its failures mean (`_errors`, `_error_body`), `_usage`;
 - chats on OpenAI's wire: what is sent (`_parameters`, `_messages`, `_splice`), what comes
   (`_glance`, `_stream`) and is mended (`_mending`, `_mending_calls`);
 - chats on other wires: a request is read (`_conversation` with `_parts`, `_tools`, `_strict`),

@@ -16,8 +16,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from modelmesh.connectors._resets import pause
 from modelmesh.connectors.providers._error_body import Said, said
-from modelmesh.connectors.providers._resets import pause
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.types import HttpReply
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from modelmesh.connectors.providers._resets import seconds
+from modelmesh.connectors._resets import seconds
 from modelmesh.ledger import Unit
 from modelmesh.ledger.told import Told
 

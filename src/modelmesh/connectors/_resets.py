@@ -1,4 +1,4 @@
-"""How long a vendor asks to be left alone, in every spelling vendors have for it.
+"""How long whoever is asked over HTTP wants to be left alone, in every spelling there is for it.
 
 Anything that is no sensible pause is None. How long a pause is heeded at most is decided elsewhere.
 
