@@ -1,6 +1,7 @@
 """Watching a request from its beginning to the end of its reply, for those who are told."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from attrs import define, evolve, field
 
@@ -54,19 +55,7 @@ class _Watch:
             self._pool = pool.id
             return pool
         finally:
-            request = self.request
-            self._tell(
-                RequestBegan(
-                    at=self._clock.wall(),
-                    request=request.id,
-                    model=request.model,
-                    pool=self._pool,
-                    endpoint=request.endpoint,
-                    stream=request.stream,
-                    body=request.body,
-                    headers=request.headers,
-                )
-            )
+            self._tell(RequestBegan, body=self.request.body, headers=self.request.headers)
 
     def over(self, reply: Reply) -> None:
         """Tell how a reply ended, by what became of the attempt that answered."""
@@ -80,24 +69,25 @@ class _Watch:
         if self._ended:
             return
         self._ended = True
-        request = self.request
         self._tell(
-            RequestEnded(
-                at=self._clock.wall(),
-                request=request.id,
-                model=request.model,
-                pool=self._pool,
-                endpoint=request.endpoint,
-                stream=request.stream,
-                end=end,
-                status=status,
-                seconds=self._clock.now() - self._started,
-                code=code,
-                attempts=tuple(request.trail or ()),
-                answer=answer,
-            )
+            RequestEnded,
+            end=end,
+            status=status,
+            seconds=self._clock.now() - self._started,
+            code=code,
+            attempts=tuple(self.request.trail or ()),
+            answer=answer,
         )
 
-    def _tell(self, event: RequestBegan | RequestEnded) -> None:
+    def _tell(self, event: type[RequestBegan] | type[RequestEnded], **more: Any) -> None:
         if tell := self._audience.of_requests:
-            tell(event)
+            request = self.request
+            of_both: dict[str, Any] = {
+                "at": self._clock.wall(),
+                "request": request.id,
+                "model": request.model,
+                "pool": self._pool,
+                "endpoint": request.endpoint,
+                "stream": request.stream,
+            }
+            tell(event(**of_both, **more))
