@@ -9,7 +9,8 @@ from attrs import define, field
 from modelmesh.clock import SystemClock
 from modelmesh.config.schema import MeshConfig, Model, Pool, Provider, Proxy
 from modelmesh.mesh import ModelMesh
-from modelmesh.proxy.endpoints import Endpoints, Incoming, Outgoing
+from modelmesh.proxy.calls import Incoming, Outgoing
+from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.gate import Gate
 from modelmesh.transport.protocol import TransportReply
 from modelmesh.types import HttpRequest, Secret
@@ -98,6 +99,8 @@ async def ask(
     path: str = CHAT,
     body: Any = BODY,
     headers: Mapping[str, str] | None = None,
+    *,
+    peer: str = "127.0.0.1",
 ) -> Outgoing:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = JSON if headers is None else headers
@@ -107,7 +110,12 @@ async def ask(
             yield raw[place : place + 1000]
 
     call = Incoming(
-        id=served.request_id(sent), method=method, path=path, headers=sent, body=pieces()
+        id=served.request_id(sent),
+        method=method,
+        path=path,
+        headers=sent,
+        body=pieces(),
+        peer=lambda: peer,
     )
     return await served.handle(call)
 

@@ -9,10 +9,10 @@ from aiohttp.web_protocol import RequestPayloadError
 from attrs import define, field
 
 from modelmesh.errors import MeshError
-from modelmesh.proxy.endpoints import Outgoing
+from modelmesh.proxy.calls import Outgoing
 from modelmesh.proxy.errors import Refused, error_event
 from modelmesh.proxy.responder import Responder
-from modelmesh.proxy.tcp import reset
+from modelmesh.proxy.tcp import address, reset
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -61,6 +61,10 @@ class _Sending:
     outgoing: Outgoing = field(init=False)
     response: web.StreamResponse = field(init=False, factory=web.Response)
     begun: bool = field(init=False, default=False)
+
+    def peer(self) -> str:
+        transport = self.request.transport
+        return address(transport) if transport is not None else ""
 
     async def send(self, outgoing: Outgoing) -> None:
         self.outgoing = outgoing

@@ -4,15 +4,12 @@ Nothing here knows of a web framework; `app` puts it behind one.
 """
 
 import difflib
-import json
 import logging
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
-
-from attrs import define, field
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
@@ -20,6 +17,7 @@ from modelmesh.config.version import version_of
 from modelmesh.errors import MeshError
 from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.access import Access
+from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
 from modelmesh.proxy.errors import (
     InternalError,
     Refused,
@@ -48,39 +46,6 @@ _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
 
-async def _nothing() -> None:
-    pass
-
-
-@define(kw_only=True, eq=False)
-class Incoming:
-    """A request as it came. Names of headers are in lower case."""
-
-    id: str
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: AsyncIterable[bytes] = field(repr=False)
-
-
-@define(kw_only=True, eq=False)
-class Outgoing:
-    """What goes out: a whole body, or a stream. `close` is awaited once it is out, or cannot be.
-
-    Only a stream of events can tell of an error that comes in its midst; any other one is cut.
-    """
-
-    status: int = 200
-    headers: dict[str, str]
-    body: bytes = field(default=b"", repr=False)
-    stream: AsyncIterator[bytes] | None = field(default=None, repr=False)
-    of_events: bool = True
-    close: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
-
-
-_Answer = Callable[[Incoming], Awaitable[Outgoing]]
-
-
 class Endpoints:
     """Serves a mesh as OpenAI's API."""
 
@@ -103,7 +68,7 @@ class Endpoints:
         self._access = Access(settings)
         self._version = version_of(mesh.config)
         self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
-        self._routes: dict[str, tuple[str, _Answer]] = {
+        self._routes: dict[str, tuple[str, Answer]] = {
             **dict.fromkeys(ENDPOINTS, ("POST", self._ask)),
             MODELS_PATH: ("GET", self._models),
             _ONE_MODEL: ("GET", self._model),
@@ -228,21 +193,21 @@ class Endpoints:
         return headers
 
     async def _models(self, _call: Incoming) -> Outgoing:
-        return _json({"object": "list", "data": self._mesh.models()})
+        return json_reply({"object": "list", "data": self._mesh.models()})
 
     async def _model(self, call: Incoming) -> Outgoing:
-        return _json(self._mesh.model(call.path.removeprefix(f"{MODELS_PATH}/")))
+        return json_reply(self._mesh.model(call.path.removeprefix(f"{MODELS_PATH}/")))
 
     async def _health(self, _call: Incoming) -> Outgoing:
-        return _json({**self._status(), "config_version": self._version})
+        return json_reply({**self._status(), "config_version": self._version})
 
     async def _livez(self, _call: Incoming) -> Outgoing:
-        return _json({"status": "ok"})
+        return json_reply({"status": "ok"})
 
     async def _readyz(self, _call: Incoming) -> Outgoing:
         if self._gate.draining:
             raise ShuttingDown
-        return _json({"status": "ok"})
+        return json_reply({"status": "ok"})
 
     def _nothing_at(self, path: str) -> str:
         """Say so, and which path may be meant."""
@@ -271,10 +236,3 @@ def _printable(name: str) -> str:
 
 def _route(path: str) -> str:
     return _ONE_MODEL if path.startswith(f"{MODELS_PATH}/") else path
-
-
-def _json(value: Any) -> Outgoing:
-    return Outgoing(
-        headers={"content-type": "application/json"},
-        body=json.dumps(value, ensure_ascii=False).encode(),
-    )

@@ -10,7 +10,8 @@ from attrs import frozen
 from modelmesh.clock import Clock
 from modelmesh.config.schema import PROBES
 from modelmesh.errors import MeshError
-from modelmesh.proxy.endpoints import Endpoints, Incoming, Outgoing
+from modelmesh.proxy.calls import Incoming, Outgoing
+from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.errors import InternalError, ShuttingDown
 from modelmesh.proxy.gate import Gate
 from modelmesh.report import report
@@ -34,6 +35,10 @@ class Sending(Protocol):
     patience: float
     outgoing: Outgoing
     begun: bool
+
+    def peer(self) -> str:
+        """Return the address of who gets it; nothing where it has none."""
+        ...
 
     async def send(self, outgoing: Outgoing) -> None:
         """Send a reply from its head to its end. Raises ConnectionError if nobody takes it."""
@@ -74,6 +79,7 @@ class Responder:
             path=path,
             headers=headers,
             body=body,
+            peer=sending.peer,
         )
         try:
             await self._answer(call, sending)

@@ -1,4 +1,4 @@
-"""Ending a connection so that nobody takes what came of a body for all of it."""
+"""Connections below HTTP: whose they are, and an end that nobody takes for that of a body."""
 
 import asyncio
 import socket
@@ -6,6 +6,12 @@ import struct
 from typing import Final
 
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
+
+
+def address(transport: asyncio.BaseTransport) -> str:
+    """Return the address at the other end; nothing where there is none, as with a Unix socket."""
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) else ""
 
 
 def reset(transport: asyncio.BaseTransport) -> None:

@@ -7,13 +7,13 @@ from typing import Final, Protocol, cast
 
 from attrs import define, field
 
+from modelmesh.proxy.calls import Outgoing
 from modelmesh.proxy.direct.reading import Asked, Reading
 from modelmesh.proxy.direct.sending import DirectSending
 from modelmesh.proxy.direct.writing import CONTINUE
-from modelmesh.proxy.endpoints import Outgoing
 from modelmesh.proxy.errors import NOT_HTTP, error_body, error_headers
 from modelmesh.proxy.responder import Responder
-from modelmesh.proxy.tcp import reset
+from modelmesh.proxy.tcp import address, reset
 
 IDLE: Final = 75.0
 """Seconds that a connection is kept without a request, or without a piece of a body that is due.
@@ -172,6 +172,9 @@ class Connection(asyncio.Protocol):
             self._resume()
 
     # What a reply needs
+
+    def peer(self) -> str:
+        return address(self._transport)
 
     def write(self, piece: bytes) -> None:
         if self._transport.is_closing():

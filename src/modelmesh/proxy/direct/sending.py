@@ -6,9 +6,9 @@ from typing import Final, Protocol
 from attrs import define, field
 
 from modelmesh.errors import MeshError
+from modelmesh.proxy.calls import Outgoing
 from modelmesh.proxy.direct.reading import Asked
 from modelmesh.proxy.direct.writing import END, chunk, head
-from modelmesh.proxy.endpoints import Outgoing
 from modelmesh.proxy.errors import error_event
 
 _JOINED: Final = 1 << 16
@@ -26,6 +26,10 @@ class Sink(Protocol):
 
     full: bool
     last: bool
+
+    def peer(self) -> str:
+        """Return the address at its other end; nothing where there is none."""
+        ...
 
     def write(self, piece: bytes) -> None:
         """Send a piece. Raises ConnectionError if the connection is gone."""
@@ -53,6 +57,9 @@ class DirectSending:
     patience: float
     begun: bool = field(default=False, init=False)
     outgoing: Outgoing = field(init=False)
+
+    def peer(self) -> str:
+        return self._sink.peer()
 
     async def send(self, outgoing: Outgoing) -> None:
         self.outgoing = outgoing

@@ -4,7 +4,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
-from modelmesh.proxy.endpoints import Outgoing
+from modelmesh.proxy.calls import Outgoing
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 END: Final = b"0\r\n\r\n"
