@@ -1,12 +1,13 @@
 """The official `openai` SDK for Python against the real proxy."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import openai
 import pytest
-from openai import AsyncOpenAI
+from openai import APIStatusError, AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from proxy_process import ProxyProcess, running_proxy
 from pydantic import BaseModel
@@ -97,6 +98,29 @@ async def test_failover_is_not_seen(client: AsyncOpenAI, vendor: FakeProvider) -
     assert raw.headers["x-modelmesh-model"] == "ok~text=second"
     assert raw.headers["x-request-id"]
     assert [request.model for request in vendor.received] == ["status~code=503", "ok~text=second"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_trail_tells_of_every_attempt(client: AsyncOpenAI, stream: bool) -> None:
+    raw = await client.chat.completions.with_raw_response.create(
+        model="failing-over", messages=HELLO, stream=stream
+    )
+    first, last = raw.headers["x-modelmesh-trail"].split(", ")
+    assert re.fullmatch(r"[^;,]+/status~code=503;(server_error|overloaded);503;\d+\.\d", first)
+    assert re.fullmatch(r"[^;,]+/ok~text=second;ok;-;\d+\.\d", last)
+    parsed: Any = raw.parse()
+    assert not stream or [chunk async for chunk in parsed]
+
+
+async def test_the_trail_of_an_error_is_that_in_its_body(client: AsyncOpenAI) -> None:
+    with pytest.raises(APIStatusError) as failed:
+        await client.chat.completions.create(model="down", messages=HELLO)
+    told = failed.value.response.headers["x-modelmesh-trail"].split(", ")
+    attempts = failed.value.response.json()["error"]["attempts"]
+    assert told == [
+        f"{one['target']};{one['cause']};{one['status']};{one['milliseconds']}" for one in attempts
+    ]
+    assert attempts
 
 
 async def test_tools_are_called_in_both_ways(client: AsyncOpenAI) -> None:

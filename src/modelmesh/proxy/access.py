@@ -14,8 +14,8 @@ _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_\-, ]{1,2000}")
 _USUAL_HEADERS: Final = "authorization, content-type, x-request-id"
 _EXPOSED: Final = (
     "retry-after, x-modelmesh-attempts, x-modelmesh-config, x-modelmesh-dropped-params, "
-    "x-modelmesh-model, x-modelmesh-overhead-ms, x-modelmesh-provider, x-request-id, "
-    f"x-should-retry, {', '.join(RATE_LIMIT_HEADERS)}"
+    "x-modelmesh-model, x-modelmesh-overhead-ms, x-modelmesh-provider, x-modelmesh-trail, "
+    f"x-request-id, x-should-retry, {', '.join(RATE_LIMIT_HEADERS)}"
 )
 
 

@@ -7,9 +7,7 @@ import difflib
 import logging
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
@@ -27,6 +25,7 @@ from modelmesh.proxy.errors import (
 )
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.streams import EVENT_HEADERS, Bytes, Events
+from modelmesh.proxy.trail import printable, trail
 from modelmesh.report import report
 from modelmesh.types import FORWARDED_HEADERS, SESSION_HEADER, Endpoint, Request
 
@@ -43,7 +42,6 @@ _KINDS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 _ONE_MODEL: Final = f"{MODELS_PATH}/{{id}}"
 _SOUND_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
-_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
 
 class Endpoints:
@@ -183,9 +181,10 @@ class Endpoints:
         """Return the headers that say who answered, and what it took."""
         overhead = max(0.0, seconds - reply.upstream_seconds) * 1000
         headers = {
-            "x-modelmesh-model": _printable(reply.target.upstream),
-            "x-modelmesh-provider": _printable(reply.target.provider.id),
+            "x-modelmesh-model": printable(reply.target.upstream),
+            "x-modelmesh-provider": printable(reply.target.provider.id),
             "x-modelmesh-attempts": str(len(reply.attempts)),
+            "x-modelmesh-trail": trail(reply.attempts),
             "x-modelmesh-overhead-ms": f"{overhead:.1f}",
         }
         if reply.dropped:
@@ -227,11 +226,6 @@ class Endpoints:
         outgoing.headers["x-request-id"] = call.id
         outgoing.headers["x-modelmesh-config"] = self._version
         return outgoing
-
-
-@lru_cache
-def _printable(name: str) -> str:
-    return quote(name, safe=_PRINTABLE)
 
 
 def _route(path: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from modelmesh.errors import MeshError, RequestError, RoutingError
 from modelmesh.proxy.rate_limits import rate_limit_headers
+from modelmesh.proxy.trail import trail
 
 
 class Refused(RequestError):  # noqa: N818 - it reads as what it is
@@ -61,6 +62,8 @@ def error_headers(error: MeshError) -> dict[str, str]:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     if isinstance(error, RoutingError):
         headers["x-modelmesh-attempts"] = str(len(error.attempts))
+        if error.attempts:
+            headers["x-modelmesh-trail"] = trail(error.attempts)
         headers |= rate_limit_headers(error.limits)
     return headers
 

@@ -36,9 +36,11 @@ OWN_HEADERS = {
     "transfer-encoding",
     "x-accel-buffering",
     "x-modelmesh-attempts",
+    "x-modelmesh-config",
     "x-modelmesh-model",
     "x-modelmesh-overhead-ms",
     "x-modelmesh-provider",
+    "x-modelmesh-trail",
     "x-request-id",
     "x-should-retry",
 }
