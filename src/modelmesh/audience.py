@@ -23,7 +23,7 @@ class Audience:
         wall: tells the time, in seconds since 1970.
         of_requests: tells those who want to know of every request; None where nobody does.
         of_changes: tells those who want to know what changes: targets in front, cooldowns, limits.
-        keeps: bytes of an answer that somebody wants to see.
+        keeps: characters of an answer's text that somebody wants to see.
 
     """
 
@@ -41,7 +41,7 @@ class Audience:
         Args:
             observer: is told of what changes.
             requests: it is told of requests and attempts as well.
-            keeps: bytes of an answer that it wants to see.
+            keeps: characters of an answer's text that it wants to see.
 
         """
         member = (observer, requests, keeps)

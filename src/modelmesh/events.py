@@ -86,7 +86,7 @@ class RequestEnded(Event):
         code: the code of an error.
         seconds: how long it took, to the end of the answer.
         attempts: who was asked, in that order; the last one may have answered.
-        answer: the answer, as far as it is kept for somebody.
+        answer: the text of the answer, as far as it is kept for somebody.
 
     """
 
@@ -101,7 +101,7 @@ class RequestEnded(Event):
     seconds: float
     code: str | None = None
     attempts: Sequence[AttemptEnded] = ()
-    answer: bytes = field(default=b"", repr=False)
+    answer: str = field(default="", repr=False)
 
     @property
     def cost(self) -> float:
@@ -185,3 +185,11 @@ class StoreBack(Event):
 
     name = "store.back"
     store: str
+
+
+@value(kw_only=True)
+class StatisticsTaken(Event):
+    """Sums over everything since the mesh began, by pool, provider and target: `mesh.stats()`."""
+
+    name = "statistics.taken"
+    stats: Mapping[str, Any]

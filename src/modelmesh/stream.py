@@ -142,11 +142,12 @@ class Stream:
 
     `b""` stands for "nothing yet", where a heartbeat was asked for. It raises ProviderError if the
     answer breaks off. It is over when it is closed, which whoever has it does on every path.
+    `ready` are payloads which nobody has taken yet.
     """
 
     _reply: TransportReply
     _split: Splitter
-    _decoder: StreamDecoder
+    decoder: StreamDecoder
     _clock: Clock
     _timers: Timers
     _timer: Timer
@@ -154,7 +155,7 @@ class Stream:
     usage: Usage | None = field(default=None, init=False)
     content_type: str = field(init=False)
     _pieces: AsyncIterator[bytes] = field(init=False)
-    _ready: deque[bytes] = field(factory=deque, init=False)
+    ready: deque[bytes] = field(factory=deque, init=False)
     # What broke the stream off, to be raised once everything before it was given.
     _broken: ProviderError | None = field(default=None, init=False)
     _finished: bool = field(default=False, init=False)
@@ -195,7 +196,7 @@ class Stream:
 
     async def __anext__(self) -> bytes:
         beat = self._clock.now() + (self._timers.heartbeat or inf)
-        while not self._ready:
+        while not self.ready:
             if self._broken:
                 self._outcome.fail(self._clock.now(), self._broken, self._so_far())
                 raise self._broken
@@ -204,12 +205,12 @@ class Stream:
                 raise StopAsyncIteration
             if not await self._advance(beat):
                 return b""
-        return self._ready.popleft()
+        return self.ready.popleft()
 
     def at_hand(self) -> list[bytes]:
         """Take what has arrived besides, for those who can pass it on in one go."""
-        ready = list(self._ready)
-        self._ready.clear()
+        ready = list(self.ready)
+        self.ready.clear()
         return ready
 
     async def close(self) -> None:
@@ -262,7 +263,7 @@ class Stream:
         content = False
         for event in events:
             try:
-                chunks = list(self._decoder.feed(event))
+                chunks = list(self.decoder.feed(event))
             except Exception as error:  # noqa: BLE001 - whatever a connector raises, it is one failure
                 self._broken, self._at_end = as_failure(error), True
                 break
@@ -274,7 +275,7 @@ class Stream:
                 self.usage = chunk.usage or self.usage
                 self.content_type = chunk.content_type or self.content_type
                 if chunk.payload:
-                    self._ready.append(chunk.payload)
+                    self.ready.append(chunk.payload)
             if event.data.strip() == _END:
                 self._at_end = True
                 break

@@ -9,6 +9,7 @@ from modelmesh.audience import Audience
 from modelmesh.clock import Clock
 from modelmesh.errors import MeshError
 from modelmesh.events import End, RequestBegan, RequestEnded
+from modelmesh.overheard import Overheard
 from modelmesh.pool import Pool
 from modelmesh.reply import Reply
 from modelmesh.types import Request
@@ -36,6 +37,8 @@ async def watched(
     except BaseException:
         watch.end("cancelled", _LEFT)
         raise
+    if audience.keeps:
+        watch.heard.listen(reply, audience.keeps)
     return evolve(reply, over=watch.over)
 
 
@@ -45,6 +48,7 @@ class _Watch:
     _audience: Audience
     _clock: Clock
     _started: float
+    heard: Overheard = field(factory=Overheard, init=False)
     _pool: str = field(default="", init=False)
     _ended: bool = field(default=False, init=False)
 
@@ -57,15 +61,14 @@ class _Watch:
         finally:
             self._tell(RequestBegan, body=self.request.body, headers=self.request.headers)
 
-    def over(self, reply: Reply) -> None:
+    def over(self, _: Reply) -> None:
         """Tell how a reply ended, by what became of the attempt that answered."""
         last = self.request.trail[-1] if self.request.trail else None
         end = last.end if last else "cancelled"
         code = str(last.cause) if last and last.cause else None
-        answer = reply.answer.body[: self._audience.keeps] if reply.answer else b""
-        self.end(end, _LEFT if end == "cancelled" else 200, code, answer)
+        self.end(end, _LEFT if end == "cancelled" else 200, code)
 
-    def end(self, end: End, status: int, code: str | None = None, answer: bytes = b"") -> None:
+    def end(self, end: End, status: int, code: str | None = None) -> None:
         if self._ended:
             return
         self._ended = True
@@ -76,7 +79,7 @@ class _Watch:
             seconds=self._clock.now() - self._started,
             code=code,
             attempts=tuple(self.request.trail or ()),
-            answer=answer,
+            answer=self.heard.text,
         )
 
     def _tell(self, event: type[RequestBegan] | type[RequestEnded], **more: Any) -> None:

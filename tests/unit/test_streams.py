@@ -276,7 +276,7 @@ class Broken:
 
 async def test_a_connector_that_breaks_is_a_bad_answer_and_tells_nothing_of_the_content() -> None:
     told = await scene([text("secret words")])
-    told.stream._decoder = Broken()
+    told.stream.decoder = Broken()
     with pytest.raises(ProviderError) as raised:
         await told.stream.begin()
     assert raised.value.kind is K.BAD_ANSWER

@@ -19,6 +19,7 @@ from modelmesh.config.schema.pools import (
 )
 from modelmesh.config.schema.server import ENDPOINTS, MODELS_PATH, PROBES, Auth, Cors, Proxy
 from modelmesh.config.schema.services import (
+    Content,
     Discovery,
     DiscoveryHealth,
     DiscoverySync,
@@ -51,6 +52,7 @@ __all__ = [
     "Budget",
     "Codes",
     "Constraints",
+    "Content",
     "Cors",
     "Deactivation",
     "Delivery",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 from attrs.validators import optional
 
-from modelmesh.config.schema.values import Duration, at_least_zero, positive
+from modelmesh.config.schema.values import Duration, at_least_zero, positive, share
 from modelmesh.types import Secret
 
 
@@ -47,6 +47,16 @@ class Storage:
 
 
 @frozen(kw_only=True)
+class Content:
+    """How much of prompts and answers is told."""
+
+    # Characters of a prompt, and of an answer, at most.
+    max_chars: int = field(default=2000, validator=positive)
+    # The share of requests of which they are told.
+    sample: float = field(default=1.0, validator=share)
+
+
+@frozen(kw_only=True)
 class Observer:
     """Who is told of events of one sort."""
 
@@ -54,8 +64,10 @@ class Observer:
     connector: str = "modelmesh.null.v1"
     # How much is told.
     level: Literal["metadata", "summary", "full"] = "metadata"
-    # How often a statistic is told.
+    # How often statistics are told.
     interval: Duration = field(default=60.0, validator=positive)
+    # Prompts and answers are told as well. They are nobody's by default.
+    content: Content | None = None
     # Settings of the observer's own.
     options: Mapping[str, Any] = field(factory=dict, repr=False)
 

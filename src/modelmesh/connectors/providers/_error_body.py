@@ -20,24 +20,14 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from modelmesh.redaction import redacted
+
 _LONGEST: Final = 2000
 _HTML: Final = re.compile(r"^\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _ERROR_STATUS: Final = range(400, 600)
 _REDIRECTS: Final = range(300, 400)
 
 _NAMED: Final = ("code", "type", "error_type", "status", "err_code", "category")
-
-_KEYS: Final = (
-    re.compile(r"(?P<kept>\bbearer\s+)\S{6,}", re.IGNORECASE),
-    re.compile(
-        r"(?P<kept>\b(?:api|access)[ _-]?(?:key|token)(?: provided)?\s*[:=]\s*)[^\s,;]+",
-        re.IGNORECASE,
-    ),
-    re.compile(r"(?P<kept>)\b(?:sk|gsk|csk|xai|nvapi|pplx|tgp|fw|r8)[-_][\w*.-]{6,}\w"),
-    re.compile(r"(?P<kept>)\b(?:hf|ghp|gho|github_pat)_\w{8,}|\bAIza[\w-]{16,}"),
-    # Whatever else is long and looks drawn at random.
-    re.compile(r"(?P<kept>)\b(?=[A-Za-z_*]*\d)(?=[\d_*]*[A-Za-z])[\w*]{32,}"),
-)
 
 
 @frozen(kw_only=True)
@@ -82,13 +72,6 @@ def said(body: bytes, status: int | None, headers: Mapping[str, str]) -> Said:
     if not isinstance(parsed, dict):
         return Said(status=status, message=_plain("", status), headers=headers)
     return _from_object(parsed, status, headers)
-
-
-def redacted(message: str) -> str:
-    """Return a message without anything that looks like a key."""
-    for key in _KEYS:
-        message = key.sub(r"\g<kept>***", message)
-    return message
 
 
 def _from_object(body: Mapping[str, Any], status: int | None, headers: Mapping[str, str]) -> Said:

@@ -1,0 +1,34 @@
+"""Who is told of events, one file each, with a class `Observer` as described here."""
+
+from typing import ClassVar, Protocol
+
+from modelmesh.config import schema
+from modelmesh.events import Event
+
+
+class Observer(Protocol):
+    """Is told of events. What it raises is told to the log, and troubles nobody else.
+
+    One with settings of its own has an attrs class `Options`; they are in `settings.options`.
+    It may have `async def start(self) -> None`, which is awaited before the first event, and
+    `async def close(self) -> None`, awaited after the last one and for a few seconds at most. With
+    `everything: ClassVar = True` it is told of all events, whichever section names it; else of
+    those of its section.
+
+    An event holds no key, and of prompts and answers only what `settings.content` allows.
+    """
+
+    connector: ClassVar[str]
+
+    def __init__(self, settings: schema.Observer) -> None:
+        """Take the settings. Nothing is opened before `start`.
+
+        Raises:
+            ConfigError: a setting is missing, or the library which it needs.
+
+        """
+        ...
+
+    def __call__(self, event: Event) -> None:
+        """Take an event in, and return at once: a request waits for it."""
+        ...
