@@ -1,16 +1,20 @@
 """Who is told of events. Where nobody is, nothing is made that could be told."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from modelmesh.events import Event
 from modelmesh.report import report
+from modelmesh.types import Request
 
 Observer = Callable[[Event], None]
 """Is told of an event. It returns at once: whoever tells waits for it."""
+
+Marks = Callable[[Request], Mapping[str, str]]
+"""Gives the headers that vendors are sent in place of those of a request that has begun."""
 
 log: Final = logging.getLogger("modelmesh")
 
@@ -31,10 +35,15 @@ class Audience:
     of_requests: Observer | None = field(default=None, init=False)
     of_changes: Observer | None = field(default=None, init=False)
     keeps: int = field(default=0, init=False)
-    _members: list[tuple[Observer, bool, int]] = field(factory=list, init=False)
+    _members: "list[_Member]" = field(factory=list, init=False)
 
     def join(
-        self, observer: Observer, *, requests: bool = True, keeps: int = 0
+        self,
+        observer: Observer,
+        *,
+        requests: bool = True,
+        keeps: int = 0,
+        marks: Marks | None = None,
     ) -> Callable[[], None]:
         """Tell an observer from now on; return what ends that.
 
@@ -42,9 +51,10 @@ class Audience:
             observer: is told of what changes.
             requests: it is told of requests and attempts as well.
             keeps: characters of an answer's text that it wants to see.
+            marks: gives the headers that vendors are sent.
 
         """
-        member = (observer, requests, keeps)
+        member = _Member(observer, requests, keeps, marks)
         self._members.append(member)
         self._arrange()
 
@@ -55,10 +65,28 @@ class Audience:
 
         return leave
 
+    def marked(self, request: Request) -> Request:
+        """Return a request as vendors are asked it: with the headers that observers give it."""
+        for marks in [member.marks for member in self._members if member.marks]:
+            try:
+                request = evolve(request, headers=marks(request))
+            except Exception as bug:  # noqa: BLE001 - an observer may be anybody's
+                report(log, "an observer", bug)
+        return request
+
     def _arrange(self) -> None:
-        self.of_changes = _telling([observer for observer, _, _ in self._members])
-        self.of_requests = _telling([one for one, requests, _ in self._members if requests])
-        self.keeps = max((keeps for _, _, keeps in self._members), default=0)
+        members = self._members
+        self.of_changes = _telling([member.observer for member in members])
+        self.of_requests = _telling([member.observer for member in members if member.requests])
+        self.keeps = max((member.keeps for member in members), default=0)
+
+
+@frozen(eq=False)
+class _Member:
+    observer: Observer
+    requests: bool
+    keeps: int
+    marks: Marks | None
 
 
 def _telling(observers: Sequence[Observer]) -> Observer | None:

@@ -51,6 +51,8 @@ class AttemptEnded(Event):
     """What came of asking one target.
 
     Attributes:
+        connector: what sort of provider that is.
+        server: its host and port, as far as that is known.
         cause: why it failed.
         status: the HTTP status of a vendor that failed, if it gave one.
         seconds: how long it took, to the end of the answer.
@@ -69,6 +71,8 @@ class AttemptEnded(Event):
     model: str
     end: End
     seconds: float
+    connector: str = ""
+    server: str = ""
     cause: ErrorKind | None = None
     status: int | None = None
     first_token: float | None = None

@@ -122,6 +122,8 @@ class OpenAttempt:
             target=self._target.id,
             provider=self._target.provider.id,
             model=self._target.upstream,
+            connector=self._target.provider.connector,
+            server=getattr(self._target.provider, "server", ""),
             end=end,
             seconds=wall - self._wall,
             cause=error.kind if error else None,

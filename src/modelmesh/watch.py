@@ -30,7 +30,7 @@ async def watched(
     watch = _Watch(evolve(request, trail=[]), audience, clock, clock.now())
     try:
         pool = watch.begin(find)
-        reply = await route(pool, watch.request)
+        reply = await route(pool, audience.marked(watch.request))
     except MeshError as error:
         watch.end("failed", error.status, error.code)
         raise

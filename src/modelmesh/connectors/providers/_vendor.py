@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
@@ -136,6 +137,7 @@ class Vendor:
         self.id = id
         self.options: Any = options or self.Options()
         self._url = self.completed(base_url or self.address()).rstrip("/")
+        self.server = _server(self._url)
         own = {**self.required_headers, **self.option_headers(), **headers}
         self._headers = {name.lower(): text for name, text in own.items()}
         self._by_key: dict[Secret | None, Mapping[str, str]] = {}
@@ -267,3 +269,10 @@ class Vendor:
             headers = {"content-type": "application/json", **self._headers, **own}
             self._by_key[key] = headers
         return headers
+
+
+def _server(url: str) -> str:
+    """Return the host and port of an address; nothing where it has none."""
+    parts = urlsplit(url)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    return f"{parts.hostname}:{port}" if parts.hostname else ""
