@@ -7,6 +7,8 @@ from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.transport.protocol import Transport
 
+Wanted = Literal["auto", "direct", "aiohttp"]
+
 
 def choose(config: MeshConfig) -> Transport:
     """Return the transport a configuration asks for; by default the fastest that is installed.
@@ -15,8 +17,17 @@ def choose(config: MeshConfig) -> Transport:
         ConfigError: the one it asks for is not installed.
 
     """
+    return _transport(config.transport)
+
+
+def usual() -> Transport:
+    """Return the fastest transport that is installed, for what is asked beside routing."""
+    return _transport("auto")
+
+
+def _transport(wanted: Wanted) -> Transport:
     # Neither is loaded unless it is used: aiohttp takes long, and httptools may be missing.
-    if not goes_direct(config.transport, "transport"):
+    if not goes_direct(wanted, "transport"):
         from modelmesh.transport.aiohttp import AiohttpTransport  # noqa: PLC0415 - see above
 
         return AiohttpTransport()
@@ -25,7 +36,7 @@ def choose(config: MeshConfig) -> Transport:
     return DirectTransport()
 
 
-def goes_direct(wanted: Literal["auto", "direct", "aiohttp"], key: str) -> bool:
+def goes_direct(wanted: Wanted, key: str) -> bool:
     """Whether what a configuration's key wants is the way which needs httptools.
 
     Raises:
