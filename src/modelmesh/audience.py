@@ -76,8 +76,8 @@ class Audience:
 
     def _arrange(self) -> None:
         members = self._members
-        self.of_changes = _telling([member.observer for member in members])
-        self.of_requests = _telling([member.observer for member in members if member.requests])
+        self.of_changes = telling([member.observer for member in members])
+        self.of_requests = telling([member.observer for member in members if member.requests])
         self.keeps = max((member.keeps for member in members), default=0)
 
 
@@ -89,7 +89,7 @@ class _Member:
     marks: Marks | None
 
 
-def _telling(observers: Sequence[Observer]) -> Observer | None:
+def telling(observers: Sequence[Observer]) -> Observer | None:
     """Return what tells all of them; one that breaks is nobody's trouble but its own."""
     if not observers:
         return None

@@ -70,15 +70,18 @@ def redacted(text: str) -> str:
 
 
 def parameters(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a request that are no text: numbers, choices, how many tools."""
+    """Return the parameters of a request that are no text: numbers, choices, how many tools.
+
+    Of those parameters it returns the same.
+    """
     shown: dict[str, Any] = {}
     for name, value in body.items():
         if name in _NUMBERS and isinstance(value, bool | int | float):
             shown[name] = value
         elif name in _CHOICES and isinstance(choice := _chosen(value), str):
             shown[name] = choice
-        elif name in _COUNTED and isinstance(value, list):
-            shown[name] = len(value)
+        elif name in _COUNTED and isinstance(value, list | int):
+            shown[name] = len(value) if isinstance(value, list) else value
     return shown
 
 

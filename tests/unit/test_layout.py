@@ -51,7 +51,7 @@ FLOORS = [
         "verdict",
     },
     {"pool", "outcome", "reply", "overheard", "fit", "connectors", "notices"},
-    {"keeper", "remainder", "router", "walk", "probe", "status", "watch"},
+    {"explain", "keeper", "observing", "shown", "remainder", "router", "walk", "probe", "status", "watch"},
     {"build"},
     {"mesh", "check"},
     {"proxy", "client", "testing", "arguments", "resources", "results", "schemas"},

@@ -3,7 +3,10 @@
 from typing import ClassVar, Protocol
 
 from modelmesh.config import schema
+from modelmesh.connectors.observability._records import Level, Record, record
 from modelmesh.events import Event
+
+__all__ = ["Level", "Observer", "Record", "record"]
 
 
 class Observer(Protocol):
@@ -13,7 +16,8 @@ class Observer(Protocol):
     It may have `async def start(self) -> None`, which is awaited before the first event, and
     `async def close(self) -> None`, awaited after the last one and for a few seconds at most. With
     `everything: ClassVar = True` it is told of all events, whichever section names it; else of
-    those of its section.
+    those of its section. `meet(mesh)` gives it the mesh before it starts, and `marks(request)` asks
+    it for the headers that vendors are sent.
 
     An event holds no key, and of prompts and answers only what `settings.content` allows.
     """

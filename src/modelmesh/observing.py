@@ -1,0 +1,166 @@
+"""Who is told of what, as the configuration says: from its sections to members of the audience."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol, Self
+
+from attrs import define, field
+
+from modelmesh.audience import Audience, telling
+from modelmesh.clock import Clock
+from modelmesh.config import schema
+from modelmesh.connectors import registry
+from modelmesh.connectors.observability import Observer
+from modelmesh.events import Event, RequestBegan, RequestEnded, StatisticsTaken
+from modelmesh.report import report
+from modelmesh.shown import Shown, keys_in
+
+log: Final = logging.getLogger("modelmesh")
+
+_NOBODY: Final = registry.names("modelmesh.null.v1")
+_SECTIONS: Final = ("routing", "logging", "statistics")
+_SECTION_OF: Final[Mapping[type[Event], str]] = {
+    RequestBegan: "logging",
+    RequestEnded: "logging",
+    StatisticsTaken: "statistics",
+}
+"""Where an event belongs; any other one to routing."""
+
+_PATIENCE: Final = 5.0
+"""Seconds an observer may take to begin, and to end."""
+
+
+class Mesh(Protocol):
+    """What is observed."""
+
+    config: schema.MeshConfig
+    audience: Audience
+
+    def stats(self) -> Mapping[str, Any]: ...
+
+
+@define(eq=False)
+class Observing:
+    """The observers of one mesh."""
+
+    _mesh: Mesh
+    _clock: Clock
+    _sleep: Callable[[float], Awaitable[None]]
+    _members: "list[_Member]"
+    _leave: list[Callable[[], None]] = field(factory=list, init=False)
+    _rounds: "asyncio.Task[None] | None" = field(default=None, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        mesh: Mesh,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> Self:
+        """Make the observers that a mesh's configuration names; sections alike share one.
+
+        Raises:
+            ConfigError: one lacks a setting, or a library.
+
+        """
+        members: list[_Member] = []
+        keys = keys_in(mesh.config)
+        for section in _SECTIONS:
+            settings = getattr(mesh.config.observability, section)
+            if settings.connector in _NOBODY:
+                continue
+            member = next((one for one in members if one.settings == settings), None)
+            if member is None:
+                found = registry.find("observability", settings.connector, mesh.config.connectors)
+                member = _Member(found(settings), settings, Shown(settings.content, keys))
+                members.append(member)
+            member.sections.add(section)
+        return cls(mesh, clock, sleep, members)
+
+    @property
+    def observers(self) -> list[Observer]:
+        return [member.observer for member in self._members]
+
+    async def start(self) -> None:
+        """Begin to tell. One that cannot begin is left out. Later calls do nothing."""
+        if self._leave:
+            return
+        for member in list(self._members):
+            if await member.begin(self._mesh):
+                self._leave.append(member.join(self._mesh.audience))
+            else:
+                self._members.remove(member)
+        if any(member.wants(StatisticsTaken) for member in self._members):
+            self._rounds = asyncio.create_task(self._go_round())
+
+    async def close(self) -> None:
+        """Tell the last sums, and end."""
+        if self._rounds:
+            self._rounds.cancel()
+            await asyncio.wait([self._rounds])
+            self._take_statistics()
+        while self._leave:
+            self._leave.pop()()
+        await asyncio.gather(*(member.end() for member in self._members))
+
+    async def _go_round(self) -> None:
+        while True:
+            await self._sleep(self._mesh.config.observability.statistics.interval)
+            self._take_statistics()
+
+    def _take_statistics(self) -> None:
+        taken = StatisticsTaken(at=self._clock.wall(), stats=self._mesh.stats())
+        if tell := telling([one for one in self._members if one.wants(StatisticsTaken)]):
+            tell(taken)
+
+
+@define(eq=False)
+class _Member:
+    """An observer, and what it is told."""
+
+    observer: Observer
+    settings: schema.Observer
+    _shown: Shown
+    sections: set[str] = field(factory=set, init=False)
+
+    def __call__(self, event: Event) -> None:
+        if self.wants(type(event)):
+            self.observer(self._shown(event))
+
+    def wants(self, event: type[Event]) -> bool:
+        if getattr(self.observer, "everything", False):
+            return True
+        return _SECTION_OF.get(event, "routing") in self.sections
+
+    def join(self, audience: Audience) -> Callable[[], None]:
+        everything = getattr(self.observer, "everything", False)
+        if not (everything or self.sections - {"statistics"}):
+            return lambda: None
+        return audience.join(
+            self,
+            keeps=self._shown.keeps if self.wants(RequestEnded) else 0,
+            marks=getattr(self.observer, "marks", None),
+        )
+
+    async def begin(self, mesh: Mesh) -> bool:
+        """Whether the observer could begin."""
+        try:
+            if meet := getattr(self.observer, "meet", None):
+                meet(mesh)
+            await self._within("start")
+        except Exception as bug:  # noqa: BLE001 - an observer may be anybody's
+            report(log, f"{self.settings.connector}, which is told nothing,", bug)
+            return False
+        return True
+
+    async def end(self) -> None:
+        try:
+            await self._within("close")
+        except Exception as bug:  # noqa: BLE001 - an observer may be anybody's
+            report(log, self.settings.connector, bug)
+
+    async def _within(self, name: str) -> None:
+        if method := getattr(self.observer, name, None):
+            async with asyncio.timeout(_PATIENCE):
+                await method()
