@@ -15,12 +15,13 @@ from typing import Any, Final, TypeVar
 from modelmesh.check import check
 from modelmesh.clock import SystemClock
 from modelmesh.config.detect import detect
-from modelmesh.config.schema import Proxy
+from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.demo import serve_demo
 from modelmesh.proxy.server import ProxyServer
 from modelmesh.proxy.sources import find_config, find_file
+from modelmesh.proxy.worker_metrics import shared_metrics
 
 _OK: Final = 0
 _FAILED: Final = 1
@@ -120,24 +121,26 @@ def _serve(arguments: argparse.Namespace) -> int:
     server = ProxyServer(ModelMesh(config), announce=_say, **_address(arguments))
     _spare_the_collector()
     if config.proxy.workers > 1:
-        return _supervise(server, config.proxy)
+        return _supervise(server, config)
     return _run_well(server.serve(signals=True))
 
 
-def _supervise(server: ProxyServer, settings: Proxy) -> int:
+def _supervise(server: ProxyServer, config: MeshConfig) -> int:
     if not hasattr(os, "fork"):
         _complain("proxy.workers: this system has no processes that share a port; let one serve")
         return _FAILED
     # It needs what Windows has not.
     from modelmesh.proxy.workers import Supervisor  # noqa: PLC0415 - see above
 
-    return Supervisor(
+    supervisor = Supervisor(
         server,
-        count=settings.workers,
-        drain=settings.drain_timeout,
+        count=config.proxy.workers,
+        drain=config.proxy.drain_timeout,
         run=lambda work: _attempt(partial(_run_well, work)),
         clock=SystemClock(),
-    ).supervise()
+    )
+    with shared_metrics(config, lambda: supervisor.number) as forget:
+        return supervisor.supervise(ended=forget)
 
 
 def _spare_the_collector() -> None:

@@ -14,7 +14,10 @@ _TRIES: Final = 5
 
 @define
 class Worker:
+    """The life of a worker. Its number names it among those alive, and then whoever comes next."""
+
     started: float
+    number: int = 1
     serves: bool = False
 
 

@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from itertools import count
 from typing import Any, Final, NoReturn
 
 from attrs import define, field
@@ -33,7 +34,7 @@ class Supervisor:
     """Keeps so many workers alive, which all serve what `server` does, until a signal comes.
 
     `drain` is the seconds that requests may take to end, `run` runs a worker's work in an event
-    loop and returns its exit code.
+    loop and returns its exit code. `number` is this process's own: from 1 on, 0 in the supervisor.
     """
 
     _server: ProxyServer
@@ -41,6 +42,9 @@ class Supervisor:
     _drain: float
     _run: Callable[[Coroutine[Any, Any, None]], int]
     _clock: Clock
+    number: int = field(default=0, init=False)
+    # Is told the number of a worker that ended.
+    _ended: Callable[[int], object] = field(init=False)
     _workers: dict[int, Worker] = field(factory=dict, init=False)
     # When workers are to be started.
     _due: list[float] = field(factory=list, init=False)
@@ -54,15 +58,17 @@ class Supervisor:
     _news: tuple[int, int] = field(factory=os.pipe, init=False)
     _life: tuple[int, int] = field(factory=os.pipe, init=False)
 
-    def supervise(self) -> int:
+    def supervise(self, ended: Callable[[int], object]) -> int:
         """Open the port and serve until a signal comes; return the exit code.
 
         The first worker tells what is served, or what is wrong with it. The others come after it.
+        `ended` is told the number of each one that did.
 
         Raises:
             OSError: the port is taken.
 
         """
+        self._ended = ended
         self._server.share()
         os.set_blocking(self._signals[1], False)
         signal.set_wakeup_fd(self._signals[1])
@@ -97,13 +103,16 @@ class Supervisor:
                 self._replace(Worker(now), f"no worker can be started ({error.strerror})")
 
     def _fork(self) -> None:
+        taken = {worker.number for worker in self._workers.values()}
+        number = next(one for one in count(1) if one not in taken)
         # What comes meanwhile waits until whoever it is for can heed it.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
         try:
             pid = os.fork()
             if pid == 0:
+                self.number = number
                 self._be_worker()
-            self._workers[pid] = Worker(self._clock.now())
+            self._workers[pid] = Worker(self._clock.now(), number)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
 
@@ -122,6 +131,7 @@ class Supervisor:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     worker = self._workers.pop(pid)
+                    self._ended(worker.number)
                     self._mourn(worker, pid, os.waitstatus_to_exitcode(status))
         elif self._deadline is None:
             log.info("stopping; requests in flight may take %g s", self._drain)
