@@ -93,6 +93,11 @@ class Keeper:
         """Where state is kept, for people."""
         return self._store.described
 
+    @property
+    def answers(self) -> bool:
+        """Whether the store answered when it was last asked."""
+        return not self._sharing.away
+
     async def start(self) -> None:
         """Take in what the store has, and go on exchanging with it. Later calls do nothing."""
         if self._holder:

@@ -180,6 +180,11 @@ class ModelMesh:
         now = self._clock.now()
         return {id_: status(pool, now) for id_, pool in self._parts.pools.items()}
 
+    def store_status(self) -> dict[str, Any] | None:
+        """Return where state is kept, and whether that answers; None where it is kept nowhere."""
+        keeper = self._keeper
+        return {"kept_in": keeper.described, "answers": keeper.answers} if keeper else None
+
     def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""
         now = self._clock.now()

@@ -63,7 +63,7 @@ def streaming(*payloads: bytes) -> ScriptedVendor:
 
 
 def running() -> Mapping[str, Any]:
-    return {"running": True}
+    return {"running": True, "uptime_seconds": 1.5}
 
 
 def endpoints(
@@ -90,6 +90,7 @@ def endpoints(
         clock=SystemClock(),
         ids=lambda: "req_fresh",
         status=status,
+        worker=lambda: {"number": 1, "of": 1},
     )
 
 

@@ -296,7 +296,7 @@ def test_a_malformed_capability_is_told_at_its_place() -> None:
 
 
 def test_every_endpoint_of_the_guide_may_be_named() -> None:
-    paths = [*schema.ENDPOINTS, "/v1/models", "/health", "/livez", "/readyz"]
+    paths = [*schema.ENDPOINTS, "/v1/models", "/health", "/livez", "/readyz", *schema.MANAGEMENT]
     assert load({"proxy": {"endpoints": paths}}, environ={}).proxy.endpoints == tuple(paths)
 
 
@@ -425,7 +425,6 @@ def test_whole_schema_is_accepted_before_all_of_it_is_built(
     ("config", "told"),
     [
         ({"secrets": {"cache_ttl": "1m"}}, "secrets.cache_ttl"),
-        ({"proxy": {"auth": {"admin_tokens": ["t"]}}}, "proxy.auth.admin_tokens"),
         (
             {"models": {"m": {"provider": "openai.llm.v1", "delivery": {"synchronous": False}}}},
             "models.m.delivery.synchronous",

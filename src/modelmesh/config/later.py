@@ -53,7 +53,6 @@ _IDLE: Final[Settings] = MappingProxyType(
         schema.Secrets: ("cache_ttl",),
         schema.Provider: ("discovery",),
         schema.Delivery: ("synchronous",),
-        schema.Auth: ("admin_tokens",),
     }
 )
 """Settings which nothing heeds yet."""

@@ -9,7 +9,15 @@ from modelmesh.capabilities import TREE, CapabilityTree, UnknownCapability, mean
 from modelmesh.config import plugs
 from modelmesh.config.faults import Fault, Path, unknown
 from modelmesh.config.later import is_later
-from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, MeshConfig, Pool, Provider
+from modelmesh.config.schema import (
+    ENDPOINTS,
+    MANAGEMENT,
+    MODELS_PATH,
+    PROBES,
+    MeshConfig,
+    Pool,
+    Provider,
+)
 
 
 @frozen
@@ -44,7 +52,7 @@ def check(config: MeshConfig, names: Names) -> list[Fault]:
         faults += _of_strategies(("pools", id_), pool, config.connectors)
     place = ("discovery", "sync", "providers")
     faults += _names("provider", config.discovery.sync.providers, names.providers, place)
-    paths = (*ENDPOINTS, MODELS_PATH, *PROBES)
+    paths = (*ENDPOINTS, MODELS_PATH, *PROBES, *MANAGEMENT)
     faults += _names("path", config.proxy.endpoints, paths, ("proxy", "endpoints"))
     return faults
 

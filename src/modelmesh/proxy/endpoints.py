@@ -24,6 +24,7 @@ from modelmesh.proxy.errors import (
     error_headers,
 )
 from modelmesh.proxy.gate import Gate
+from modelmesh.proxy.management import HEADERS, PAGE, Management
 from modelmesh.proxy.streams import EVENT_HEADERS, Bytes, Events
 from modelmesh.proxy.trail import printable, trail
 from modelmesh.report import report
@@ -45,7 +46,12 @@ _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 
 
 class Endpoints:
-    """Serves a mesh as OpenAI's API."""
+    """Serves a mesh as OpenAI's API, and what the proxy tells of itself.
+
+    Attributes:
+        aside: the paths of requests which are no work of the server's own.
+
+    """
 
     def __init__(
         self,
@@ -56,6 +62,7 @@ class Endpoints:
         clock: Clock,
         ids: Callable[[], str],
         status: Callable[[], Mapping[str, Any]],
+        worker: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._mesh = mesh
         self._settings = settings
@@ -63,8 +70,18 @@ class Endpoints:
         self._clock = clock
         self._ids = ids
         self._status = status
+        self._worker = worker
         self._access = Access(settings)
         self._version = version_of(mesh.config)
+        self._management = Management(
+            mesh,
+            settings,
+            access=self._access,
+            gate=gate,
+            clock=clock,
+            ids=ids,
+            standing=self._standing,
+        )
         self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
         self._routes: dict[str, tuple[str, Answer]] = {
             **dict.fromkeys(ENDPOINTS, ("POST", self._ask)),
@@ -73,7 +90,9 @@ class Endpoints:
             "/health": ("GET", self._health),
             "/livez": ("GET", self._livez),
             "/readyz": ("GET", self._readyz),
+            **self._management.routes,
         }
+        self.aside = PROBES | self._management.routes.keys()
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """Return the client's own name for its request if that is a sound one, else a new one."""
@@ -101,12 +120,16 @@ class Endpoints:
 
     async def _answer(self, call: Incoming) -> Outgoing:
         """Pass a request on to its endpoint, unless something forbids it."""
+        inside = self._management.covers(call.path)
         if call.method == "OPTIONS":
-            return Outgoing(status=204, headers=self._access.preflight_headers(call.headers))
+            headers = {} if inside else self._access.preflight_headers(call.headers)
+            return Outgoing(status=204, headers=headers)
         method, answer = self._routes.get(route := _route(call.path), (None, None))
         if self._gate.draining and call.path not in PROBES:
             raise ShuttingDown
-        if route not in ("/livez", "/readyz"):
+        if inside:
+            self._management.check(call)
+        elif route not in ("/livez", "/readyz"):
             self._access.check_origin(call.method, call.headers.get("origin"))
             self._access.check_token(call.headers.get("authorization"))
         if answer is None or not self._serves(route):
@@ -208,9 +231,17 @@ class Endpoints:
             raise ShuttingDown
         return json_reply({"status": "ok"})
 
+    def _standing(self) -> dict[str, Any]:
+        return {
+            "config_version": self._version,
+            "uptime_seconds": self._status()["uptime_seconds"],
+            "worker": self._worker(),
+        }
+
     def _nothing_at(self, path: str) -> str:
         """Say so, and which path may be meant."""
-        served = [route for route in self._routes if self._serves(route)]
+        aside = self._management.files
+        served = [route for route in self._routes if self._serves(route) and route not in aside]
         near = difflib.get_close_matches(path, served, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(served)}"
         return f"There is nothing at {path}; {hint}"
@@ -218,11 +249,16 @@ class Endpoints:
     def _serves(self, route: str) -> bool:
         """Whether the configuration lets a route be served."""
         enabled = self._settings.endpoints
+        if route in self._management.files:
+            route = PAGE
         listed = MODELS_PATH if route == _ONE_MODEL else route
         return not enabled or route in PROBES or listed in enabled
 
     def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
-        outgoing.headers |= self._access.cors_headers(call.headers.get("origin"))
+        if self._management.covers(call.path):
+            outgoing.headers = {**HEADERS, **outgoing.headers}
+        else:
+            outgoing.headers |= self._access.cors_headers(call.headers.get("origin"))
         outgoing.headers["x-request-id"] = call.id
         outgoing.headers["x-modelmesh-config"] = self._version
         return outgoing

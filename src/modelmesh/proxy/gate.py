@@ -2,19 +2,26 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
 from modelmesh.proxy.errors import ShuttingDown
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Gate:
-    """Counts requests in and out. Draining, it gives those inside a last moment to end."""
+    """Counts requests in and out. Draining, it gives those inside a last moment to end.
+
+    `at_drain` is called when that begins, for what would else go on for ever.
+    """
 
     def __init__(self) -> None:
         self.draining = False
         self.total = 0
+        self.at_drain: list[Callable[[], object]] = []
         self._over = False
         self._inside: set[Visit] = set()
         self._empty = asyncio.Event()
@@ -52,6 +59,8 @@ class Gate:
     def drain(self, seconds: float) -> None:
         """From now on be about to stop; requests in flight have so many seconds to end."""
         self.draining = True
+        for end in self.at_drain:
+            end()
         self.loop.call_later(seconds, self._end_all)
 
     async def emptied(self, seconds: float) -> None:

@@ -1,15 +1,27 @@
-"""Where a server listens."""
+"""Where a server listens, and what takes requests there."""
 
 import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import define, field
 
 _BACKLOG: Final = 4096
+
+
+class Front(Protocol):
+    """What takes requests off a port."""
+
+    async def open(self) -> None:
+        """Listen. Raises OSError if the port is taken."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening, and end every connection."""
+        ...
 
 
 @define(eq=False)

@@ -20,6 +20,8 @@ log = logging.getLogger("modelmesh.proxy")
 
 # How long a client may take to accept the last words of a server that is about to stop.
 _LAST_WORDS: Final = 1.0
+# Statuses from here on are told of wherever they come from.
+_REFUSED: Final = 400
 
 
 class Sending(Protocol):
@@ -94,7 +96,7 @@ class Responder:
 
     async def _answer(self, call: Incoming, sending: Sending) -> None:
         try:
-            if call.path in PROBES:
+            if self._is_aside(call):
                 await self._pass_on(call, sending)
             else:
                 with self.gate.admit():
@@ -124,7 +126,8 @@ class Responder:
             await sending.send(self.endpoints.failure(call, error))
 
     def _note(self, call: Incoming, outgoing: Outgoing, started: float) -> None:
-        level = logging.DEBUG if call.path in PROBES else logging.INFO
+        quiet = call.path in PROBES or (self._is_aside(call) and outgoing.status < _REFUSED)
+        level = logging.DEBUG if quiet else logging.INFO
         if not log.isEnabledFor(level):
             return
         who = outgoing.headers.get("x-modelmesh-provider", "-")
@@ -135,4 +138,8 @@ class Responder:
     def _note_client_gone(self, call: Incoming, started: float) -> None:
         took = (self.clock.now() - started) * 1000
         told = (call.method, call.path, took, call.id)
-        log.info("%s %r 499 client_cancelled %.0f ms (%s)", *told)
+        level = logging.DEBUG if self._is_aside(call) else logging.INFO
+        log.log(level, "%s %r 499 client_cancelled %.0f ms (%s)", *told)
+
+    def _is_aside(self, call: Incoming) -> bool:
+        return call.path in self.endpoints.aside

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from attrs import asdict, evolve, frozen
 
@@ -20,7 +20,7 @@ from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.gate import Gate
-from modelmesh.proxy.port import Port
+from modelmesh.proxy.port import Front, Port
 from modelmesh.proxy.responder import Responder
 from modelmesh.proxy.sources import find_config
 from modelmesh.transport.choose import goes_direct
@@ -46,18 +46,6 @@ class ServerStatus:
     total_requests: int
 
 
-class Front(Protocol):
-    """What takes requests off a port."""
-
-    async def open(self) -> None:
-        """Listen. Raises OSError if the port is taken."""
-        ...
-
-    async def close(self) -> None:
-        """Stop listening, and end every connection."""
-        ...
-
-
 class ProxyServer:
     """OpenAI's HTTP API in front of a mesh. A server serves once: start a new one to serve again.
 
@@ -65,7 +53,7 @@ class ProxyServer:
     mapping or a MeshConfig, or else whatever is found, as for `python -m modelmesh.proxy`. What
     `host`, `port` and `token` say goes before the configuration's `proxy` section, of which
     `workers` is left aside: it serves in this process. `announce` is told, line by line, where the
-    server listens and what it serves.
+    server listens and what it serves. `worker` is its number among those who share the port.
 
     Raises:
         ConfigError: the configuration is wrong, or there is nothing to serve.
@@ -88,6 +76,7 @@ class ProxyServer:
         self._clock = clock or SystemClock()
         self._mesh = mesh or ModelMesh(find_config(config, os.environ), clock=self._clock)
         self._settings = _settings(self._mesh.config.proxy, host, port, token)
+        self.worker = 1
         self._announce = announce or log.info
         self._port = Port(self._settings.host, self._settings.port)
         self._gate = Gate()
@@ -249,7 +238,11 @@ class ProxyServer:
             clock=self._clock,
             ids=request_id,
             status=lambda: asdict(self.get_status()),
+            worker=self._which_worker,
         )
+
+    def _which_worker(self) -> dict[str, int]:
+        return {"number": self.worker, "of": self._settings.workers if self._port.shared else 1}
 
     def _drain(self) -> None:
         """Give requests in flight their last moment, also where another application stops us."""

@@ -17,7 +17,7 @@ EVENT_HEADERS: Final = {
 }
 _DONE: Final = b"data: [DONE]\n\n"
 # One line break: a comment alone must not look like the end of an event to a client.
-_PING: Final = b": ping\n"
+PING: Final = b": ping\n"
 
 
 @define(eq=False)
@@ -42,7 +42,7 @@ class Events:
             self._ended = True
             return error_event(error)
         if not payload:
-            return _PING
+            return PING
         events = [b"data: %b\n\n" % each for each in (payload, *self._stream.at_hand())]
         return events[0] if len(events) == 1 else b"".join(events)
 

@@ -110,7 +110,7 @@ class Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                self.number = number
+                self.number = self._server.worker = number
                 self._be_worker()
             self._workers[pid] = Worker(self._clock.now(), number)
         finally:

@@ -17,7 +17,15 @@ from modelmesh.config.schema.pools import (
     Retry,
     StrategyRateLimit,
 )
-from modelmesh.config.schema.server import ENDPOINTS, MODELS_PATH, PROBES, Auth, Cors, Proxy
+from modelmesh.config.schema.server import (
+    ENDPOINTS,
+    MANAGEMENT,
+    MODELS_PATH,
+    PROBES,
+    Auth,
+    Cors,
+    Proxy,
+)
 from modelmesh.config.schema.services import (
     Content,
     Discovery,
@@ -46,6 +54,7 @@ from modelmesh.config.schema.vendors import (
 
 __all__ = [
     "ENDPOINTS",
+    "MANAGEMENT",
     "MODELS_PATH",
     "PROBES",
     "Auth",

@@ -32,6 +32,15 @@ MODELS_PATH: Final = "/v1/models"
 PROBES: Final = frozenset({"/health", "/livez", "/readyz"})
 """Paths by which others watch the server; they are always there, and are no work of its own."""
 
+MANAGEMENT: Final = (
+    "/v1/mesh/status",
+    "/v1/mesh/events",
+    "/v1/mesh/explain",
+    "/metrics",
+    "/",
+)
+"""Paths by which people and programs look inside, the page's among them."""
+
 
 @frozen(kw_only=True)
 class Auth:
@@ -43,7 +52,7 @@ class Auth:
     method: Literal["bearer"] = "bearer"
     # The tokens which are accepted.
     tokens: tuple[Secret, ...] = ()
-    # The tokens which are accepted for management; `tokens` where absent.
+    # The tokens by which one may look inside, and do everything else; the others where absent.
     admin_tokens: tuple[Secret, ...] = ()
 
 
@@ -70,7 +79,8 @@ class Proxy:
     front: Literal["auto", "direct", "aiohttp"] = "auto"
     # A token which clients must send.
     token: Secret | None = None
-    # The paths which are served; all where empty. `/health`, `/livez` and `/readyz` always are.
+    # The paths which are served; all where empty. `/health`, `/livez` and `/readyz` always are,
+    # and with `/` all files of the page.
     endpoints: tuple[str, ...] = ()
     # Who may use it.
     auth: Auth = field(factory=Auth)

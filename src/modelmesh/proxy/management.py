@@ -1,0 +1,144 @@
+"""What the proxy tells of itself: status, events, why a target is chosen, metrics, and the page."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from modelmesh.clock import Clock
+from modelmesh.config.schema import ENDPOINTS, MANAGEMENT, Proxy
+from modelmesh.connectors.observability import record
+from modelmesh.proxy import bodies
+from modelmesh.proxy.access import Access
+from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
+from modelmesh.proxy.errors import Refused
+from modelmesh.proxy.feed import Feed
+from modelmesh.proxy.gate import Gate
+from modelmesh.proxy.streams import EVENT_HEADERS
+
+if TYPE_CHECKING:
+    from modelmesh.mesh import ModelMesh
+
+STATUS, EVENTS, EXPLAIN, METRICS, PAGE = MANAGEMENT
+_OURS: Final = "/v1/mesh/"
+
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'",
+        "cross-origin-resource-policy": "same-origin",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+)
+"""Headers of all replies here: none of it is for other pages, frames, or a cache."""
+
+_FILES: Final = Path(__file__).with_name("static")
+_FRONT: Final = "page.html"
+_KINDS: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+}
+
+
+class Management:
+    """The endpoints by which people and programs look inside.
+
+    Attributes:
+        routes: what answers at which path, and to which method.
+        files: the page's files by their paths, which hold nothing of what is inside.
+
+    """
+
+    def __init__(
+        self,
+        mesh: "ModelMesh",
+        settings: Proxy,
+        *,
+        access: Access,
+        gate: Gate,
+        clock: Clock,
+        ids: Callable[[], str],
+        standing: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._mesh = mesh
+        self._settings = settings
+        self._access = access
+        self._clock = clock
+        self._standing = standing
+        self._feed = Feed(
+            mesh.audience, record=record, ids=ids, heartbeat=settings.heartbeat or None
+        )
+        gate.at_drain.append(self._feed.close)
+        self.files = _files() if settings.page else {}
+        self.routes: Mapping[str, tuple[str, Answer]] = {
+            STATUS: ("GET", self._status),
+            EVENTS: ("GET", self._events),
+            EXPLAIN: ("POST", self._explain),
+            METRICS: ("GET", self._metrics),
+            **dict.fromkeys(self.files, ("GET", self._file)),
+        }
+
+    def covers(self, path: str) -> bool:
+        """Whether a path is one of ours, also where nothing is at it."""
+        return path in self.routes or path.startswith(_OURS)
+
+    def check(self, call: Incoming) -> None:
+        """Let nobody in who has no right to look inside. Raises Refused."""
+        may = self._access.check_page if call.path in self.files else self._access.check_inside
+        may(call.headers, call.peer())
+
+    async def _status(self, _call: Incoming) -> Outgoing:
+        return json_reply(
+            {
+                "at": self._clock.wall(),
+                **self._standing(),
+                "store": self._mesh.store_status(),
+                "pools": self._mesh.pool_status(),
+            }
+        )
+
+    async def _events(self, call: Incoming) -> Outgoing:
+        if call.method == "HEAD":
+            return Outgoing(headers={**EVENT_HEADERS})
+        listener = self._feed.listen(call.headers.get("last-event-id", ""))
+        return Outgoing(headers={**EVENT_HEADERS}, stream=listener, close=listener.close)
+
+    async def _explain(self, call: Incoming) -> Outgoing:
+        bodies.check_headers(call.headers, self._settings.max_body, (bodies.JSON,))
+        raw = await bodies.read(call.body, call.headers, self._settings.max_body)
+        body = bodies.parse(raw, call.headers)
+        endpoint = body.pop("endpoint", None)
+        if endpoint is not None and endpoint not in ENDPOINTS.values():
+            known = ", ".join(ENDPOINTS.values())
+            raise Refused(400, f"`endpoint` must be one of {known}.", param="endpoint")
+        bodies.check_model(body)
+        pool = self._mesh.pool(body["model"])
+        targets = self._mesh.explain(body["model"], body, endpoint)
+        return json_reply({"pool": pool.id, "targets": targets})
+
+    async def _metrics(self, _call: Incoming) -> Outgoing:
+        raise Refused(
+            404,
+            "There are no metrics: set `connector: modelmesh.prometheus.v1` in a section of "
+            "`observability`.",
+            code="not_found",
+        )
+
+    async def _file(self, call: Incoming) -> Outgoing:
+        kind, content = self.files[call.path]
+        return Outgoing(headers={"content-type": kind}, body=content)
+
+
+@lru_cache
+def _files() -> Mapping[str, tuple[str, bytes]]:
+    """Return the files of the page by their paths, each with its content type."""
+    return {
+        PAGE if file.name == _FRONT else f"/{file.name}": (_KINDS[file.suffix], file.read_bytes())
+        for file in sorted(_FILES.glob("*"))
+        if file.suffix in _KINDS
+    }
