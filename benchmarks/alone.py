@@ -31,7 +31,7 @@ from modelmesh.transport.connection import Connection as Vendor
 
 _ROUNDS: Final = 200
 _REQUESTS: Final = 150
-_COUNTED: Final = 5
+COUNTED: Final = 5
 _SHOWN: Final = 30
 _SOURCE: Final = Path(modelmesh.__file__).parent
 
@@ -73,7 +73,7 @@ class ClientsWire(Wire):
         self.answered.set_result(None)
 
 
-async def _connect(
+async def connect_nowhere(
     origin: Origin,  # noqa: ARG001 - where it leads is nowhere
     tls: SSLContext | None,  # noqa: ARG001 - as above
     connection: Vendor,
@@ -137,25 +137,25 @@ async def opcodes(proxy: Proxy) -> Counter[str]:
         return traced
 
     sys.settrace(traced)
-    for _ in range(_COUNTED):
+    for _ in range(COUNTED):
         await proxy.ask()
     sys.settrace(None)
     return counted
 
 
 async def main(*, counting: bool) -> None:
-    opening.connect = _connect
+    opening.connect = connect_nowhere
     server = ProxyServer(config=configuration("http://127.0.0.1:9"), host="127.0.0.1", port=0)
     async with server:
         proxy = Proxy(server)
-        for _ in range(_COUNTED):
+        for _ in range(COUNTED):
             await proxy.ask()
         if counting:
             counted = await opcodes(proxy)
-            print(f"{counted.total() / _COUNTED:,.0f} instructions for a request")
+            print(f"{counted.total() / COUNTED:,.0f} instructions for a request")
             for file, count in counted.most_common(_SHOWN):
                 place = file.removeprefix(f"{_SOURCE}/")
-                print(f"{count / _COUNTED:8,.0f}  {place}")
+                print(f"{count / COUNTED:8,.0f}  {place}")
         else:
             print(f"{await microseconds(proxy):.1f} µs of CPU for a request")
         proxy.leave()

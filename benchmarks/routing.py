@@ -14,17 +14,16 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from random import Random
 from typing import Any, Final
 
-from attrs import asdict, define, field, frozen
+from attrs import define, field, frozen
 
 from benchmarks import answers
 from benchmarks.figures import Figures, Row, rows_from
-from benchmarks.machine import machine
+from benchmarks.kept import keep
 from benchmarks.programs import GATEWAY_CORE
 from benchmarks.pythons import ROOT
 from benchmarks.words import spread, times
@@ -224,16 +223,6 @@ def _table(figures: Figures, kind: str, title: str) -> Iterator[str]:
         yield f"| {run.name} | {run.looks_at} | {' | '.join(map(spread, found))} | {ratio} |"
 
 
-def _keep(rows: Iterable[Row], rounds: int) -> None:
-    results = {
-        "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "machine": machine(),
-        "rounds": rounds,
-        "rows": [asdict(row) for row in rows],
-    }
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.routing", description=_HELP)
     parser.add_argument("--rounds", type=int, default=15, help="how often each figure is taken")
@@ -242,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not asked.page:
         logging.disable()
         os.sched_setaffinity(0, GATEWAY_CORE)
-        _keep(asyncio.run(measure(asked.rounds)), asked.rounds)
+        keep(RESULTS, asyncio.run(measure(asked.rounds)), asked.rounds)
     PAGE.write_text(page(PAGE.read_text(), json.loads(RESULTS.read_text())))
 
 
