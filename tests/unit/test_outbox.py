@@ -27,7 +27,7 @@ def outbox(
     give_up: float = 900.0,
 ) -> Outbox:
     bounds = Bounds(batch=batch, wait=wait, records=records, size=size, give_up=give_up)
-    return Outbox("box", bounds)
+    return Outbox(bounds, name="box")
 
 
 def filled(box: Outbox, numbers: Sequence[int], now: float = 0.0) -> Outbox:

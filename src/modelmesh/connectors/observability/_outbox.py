@@ -78,8 +78,8 @@ class Outbox:
 
     """
 
-    name: str
     bounds: Bounds
+    name: str = "batch"
     dropped: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
     _waiting: deque[tuple[float, bytes]] = field(factory=deque, init=False, repr=False)

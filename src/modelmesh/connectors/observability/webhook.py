@@ -113,8 +113,7 @@ class Observer:
         self._transport = transport or usual()
         self._host = urlsplit(self._options.url.reveal()).hostname
         self._key = signing_key(self._options.secret) if self._options.secret else None
-        name = f"batch_{self._rng.getrandbits(96):024x}"
-        self._outbox = Outbox(name, self._options.bounds())
+        self._outbox = Outbox(self._options.bounds())
         # Whether records are being dropped, and how many the receiver was told of.
         self._dropping = False
         self._lost = 0
@@ -131,6 +130,8 @@ class Observer:
     async def start(self) -> None:
         """Send from now on. Later calls do nothing."""
         if self._sending is None:
+            # Not before: this may be the fork of a process, and others come of the same one.
+            self._outbox.name = f"batch_{self._rng.getrandbits(96):024x}"
             self._sending = asyncio.create_task(self._send_all())
 
     async def close(self) -> None:
