@@ -1,10 +1,22 @@
 """A mesh to try out without any key or network: three simulated vendors in this very process."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
-from modelmesh.config.schema import MeshConfig, Model, Pool, Provider, Proxy, Recovery, Timeouts
+from modelmesh.config.schema import (
+    Budget,
+    MeshConfig,
+    Model,
+    Pool,
+    Pricing,
+    Provider,
+    Proxy,
+    RateLimits,
+    Recovery,
+    Storage,
+    Timeouts,
+)
 from modelmesh.errors import Attempt
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.server import ProxyServer
@@ -24,7 +36,19 @@ VENDORS: Final = {
 _FAULTS: Final = {
     "limited": "limited~requests=1~window=15~told=0",
     "flaky": "flaky~every=2",
-    "steady": "ok",
+    "steady": "ok~gap=0.15",  # slow enough to see it stream
+}
+
+# Enough for whoever tries it out, and to be seen on the page.
+_LIMITS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "limited": {},
+    "flaky": {"rate_limits": RateLimits(rpm=60)},
+    "steady": {"budget": Budget(daily_limit=0.05)},
+}
+_PRICES: Final = {
+    "limited": Pricing(input=0.0, output=0.0),
+    "flaky": Pricing(input=0.1, output=0.4),
+    "steady": Pricing(input=2.5, output=10.0),
 }
 
 
@@ -37,13 +61,22 @@ async def vendors() -> AsyncIterator[MeshConfig]:
             model = f"{name}-model"
             vendor = FakeProvider(faults={model: select(fault)}, models=[model])
             await stack.enter_async_context(vendor)
-            providers[name] = Provider(connector="openai-compatible", base_url=vendor.url)
-            models[model] = Model(provider=name, capabilities=(POOL,))
+            providers[name] = Provider(
+                connector="openai-compatible", base_url=vendor.url, **_LIMITS[name]
+            )
+            models[model] = Model(provider=name, capabilities=(POOL,), pricing=_PRICES[name])
         pool = Pool(
-            models=tuple(models), recovery=Recovery(cooldown=10.0), timeouts=Timeouts(total=30.0)
+            models=tuple(models),
+            strategy="modelmesh.priority-selection.v1",  # so all of them come back
+            recovery=Recovery(cooldown=10.0),
+            timeouts=Timeouts(total=30.0),
         )
         yield MeshConfig(
-            providers=providers, models=models, pools={POOL: pool}, proxy=Proxy(host="127.0.0.1")
+            providers=providers,
+            models=models,
+            pools={POOL: pool},
+            proxy=Proxy(host="127.0.0.1"),
+            storage=Storage(connector="modelmesh.memory.v1"),  # a demo leaves nothing behind
         )
 
 
