@@ -55,8 +55,7 @@ class Shown:
         body = parameters(event.body)
         if (content := self._told(event.request)) is not None:
             cut = _Cut(self, content.max_chars)
-            said = {name: cut(told) for name, told in event.body.items() if cut.left > 0}
-            body |= said
+            body |= cut.each(event.body)
         headers = {name: event.headers[name] for name in _TRACE if name in event.headers}
         return self._named(evolve(event, body=body, headers=headers))
 
@@ -117,11 +116,19 @@ class _Cut:
         if deep >= _DEEP and isinstance(told, Mapping | list):
             return _CUT
         if isinstance(told, Mapping):
-            pairs = ((self(name), item) for name, item in told.items() if self.left > 0)
-            return {name: self(item, deep + 1) for name, item in pairs}
+            return self.each(told, deep + 1)
         if isinstance(told, list):
             return [self(item, deep + 1) for item in told if self.left > 0]
         return told
+
+    def each(self, told: Mapping[str, Any], deep: int = 0) -> dict[str, Any]:
+        cut: dict[str, Any] = {}
+        for name, item in told.items():
+            if self.left > 0:
+                text = self._shown.text(name, _NAME)
+                self.left -= len(text)
+                cut[text] = self(item, deep)
+        return cut
 
 
 def keys_in(config: schema.MeshConfig) -> Sequence[str]:
