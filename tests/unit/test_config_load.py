@@ -418,7 +418,7 @@ def test_whole_schema_is_accepted_before_all_of_it_is_built(
     assert config.storage.options == {"prefix": "mine"}
     assert config.proxy.max_body == 1 << 30
     assert config.proxy.drain_timeout == 0.5
-    assert caplog.messages == [("this version reads but does not heed: observability, discovery")]
+    assert caplog.messages == [("this version reads but does not heed: discovery")]
 
 
 @pytest.mark.parametrize(

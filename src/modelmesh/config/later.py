@@ -34,22 +34,14 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "modelmesh.memory.v1",
         ),
         "storage": (),
-        "observability": (
-            "modelmesh.null.v1",
-            "modelmesh.console.v1",
-            "modelmesh.local-file.v1",
-            "modelmesh.webhook.v1",
-            "modelmesh.callback.v1",
-            "modelmesh.prometheus.v1",
-            "modelmesh.opentelemetry.v1",
-        ),
+        "observability": (),
         "discovery": ("modelmesh.registry-sync.v1", "modelmesh.health-monitor.v1"),
     }
 )
 
 _IDLE: Final[Settings] = MappingProxyType(
     {
-        schema.MeshConfig: ("observability", "discovery"),
+        schema.MeshConfig: ("discovery",),
         schema.Secrets: ("cache_ttl",),
         schema.Provider: ("discovery",),
         schema.Delivery: ("synchronous",),
