@@ -170,6 +170,8 @@ class OpenAttempt:
         Whose a limit is the vendor's own words decide, before what is known of the vendor.
         """
         standing, cools, per_model = self._standing, error.rule.cools, error.per_model
+        if error.kind is ErrorKind.BAD_KEY:
+            return standing.own
         if cools not in ("limited", "key"):
             return standing.target
         if per_model is None:

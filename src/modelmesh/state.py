@@ -5,6 +5,7 @@ or a vendor; `pool` decides what an outcome means and says so in the words of th
 """
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Final
 
 from attrs import define, field
@@ -38,26 +39,31 @@ class Standing:
     """Everything remembered that concerns one target: its own health, and that of what it shares.
 
     Its `model` is the one at its key, or group of keys, by whatever names it is configured. `left`
-    is what the vendor said is left to that model, and to the key, `guard` is its provider's.
+    is what the vendor said is left to that model, and to the key, `guard` is its provider's. `own`
+    is the key itself, which a vendor may refuse while it takes others of its group.
     """
 
     target: Health
     model: Health
     key: Health
+    own: Health
     provider: Health
     record: Record
     left: tuple[Left, Left] = field(factory=lambda: (Left(), Left()))
     guard: StormGuard = field(factory=StormGuard, repr=False)
-    parts: tuple[Health, Health, Health, Health] = field(init=False, repr=False)
+    parts: tuple[Health, ...] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self.parts = (self.target, self.model, self.key, self.provider)
+        # A target without a key has one health for both.
+        parts = (self.target, self.model, self.key, self.own, self.provider)
+        self.parts = tuple(dict.fromkeys(parts))
 
     def ready(self, now: float) -> bool:
         return (
             self.target.ready(now)
             and self.model.ready(now)
             and self.key.ready(now)
+            and self.own.ready(now)
             and self.provider.ready(now)
         )
 
@@ -101,6 +107,7 @@ class State:
             self._health("target", target.id),
             self._health("model", model),
             self._health("key", target.key_subject),
+            self._health("key", _own(target)),
             self._health("provider", target.provider.id),
             self._records[target.id],
             (
@@ -144,6 +151,14 @@ class State:
 
     def _health(self, of: str, id_: str) -> Health:
         return self._healths.setdefault((of, id_), Health((of, id_), self.audience))
+
+
+def _own(target: Target) -> str:
+    """Name a key so that another one in its place is not taken for it, and nobody can read it."""
+    if target.key is None:
+        return target.key_subject
+    mark = blake2b(target.key.reveal().encode(errors="replace"), digest_size=4, person=b"modelmesh")
+    return f"{target.key_subject} {mark.hexdigest()}"
 
 
 def _told(note: Note, wall: float) -> Told:

@@ -46,7 +46,7 @@ def target(
         model=model,
         upstream=model,
         provider=of or provider(vendor),
-        key=Secret(f"sk-{name}"),
+        key=Secret(f"sk-{key or name}"),
         key_subject=key or f"key of {name}",
         card=card or ModelCard(),
     )

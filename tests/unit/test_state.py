@@ -7,6 +7,7 @@ from scene import target
 from modelmesh.errors import ErrorKind
 from modelmesh.health import Health
 from modelmesh.state import State
+from modelmesh.types import Secret
 
 BUSY = ErrorKind.OVERLOADED
 LIMITED = ErrorKind.RATE_LIMIT
@@ -145,6 +146,17 @@ def test_others_are_told_of_a_model_that_is_left_alone() -> None:
     there.heed(notes, now=500, wall=1000)
     assert (there.standing(one).until(), there.standing(one).told_until()) == (510, 510)
     assert there.standing(two).ready(500)
+
+
+def test_a_key_that_was_corrected_is_another_one_and_none_is_written_down() -> None:
+    here, there = State(), State()
+    wrong, right = (evolve(target("a/m"), key=Secret(key)) for key in ("sk-wrong", "sk-right"))
+    here.standing(wrong).own.leave_alone(0, 3600, ErrorKind.BAD_KEY, told=True)
+    notes = here.untold({}, now=0, wall=1000)
+    assert "sk-wrong" not in str(notes)
+    there.heed(notes, now=0, wall=1000)
+    assert not there.standing(wrong).ready(5)
+    assert there.standing(right).ready(5)
 
 
 def test_the_worst_of_three_is_the_one_that_stands_in_the_way() -> None:

@@ -114,6 +114,8 @@ for pool, all_keys in {"six-keys": [*DEAD_KEYS, "a-good-key"], "dead-keys": OTHE
 FAILING: list[str | Fault] = [refusing(500)] * 5
 POOLS.add("six-vendors", *FAILING, "ok", retry={**TWO, "budget": 0, "initial_delay": 60})
 POOLS.add("failing-vendors", *FAILING[:2], retry={**TWO, "budget": 10, "initial_delay": 0.01})
+GROUP = {"api_keys": ["fault:status~code=401@group", "another-key"], "quota_group": "ours"}
+POOLS.add("one-group", "ok", providers={"a": GROUP})
 POOLS.add("disabled", "ok", "ok", providers={"a": {"enabled": False}})
 
 
@@ -133,6 +135,14 @@ async def test_case_10_the_sixth_key_answers_and_stays_in_front(scene: Scene) ->
         "bad_key (401)",
         "quota_exhausted (429)",
     ]
+
+
+async def test_case_9_a_refused_key_takes_no_other_of_its_group_with_it(scene: Scene) -> None:
+    for attempts in ("2", "1"):
+        came = await scene.ask("one-group")
+        assert (came.status, came.headers["x-modelmesh-attempts"]) == (200, attempts)
+    asked = [request.key for request in scene.requests("one-group")]
+    assert asked == [*GROUP["api_keys"], "another-key"]
 
 
 async def test_case_10_each_dead_key_is_asked_once_and_no_more(scene: Scene) -> None:
