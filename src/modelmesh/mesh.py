@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Any, Final
@@ -14,9 +14,11 @@ from modelmesh.capabilities import UnknownCapability
 from modelmesh.clock import Clock, SystemClock, system_rng
 from modelmesh.config.load import examine
 from modelmesh.config.schema import MeshConfig
+from modelmesh.connectors.observability import Observer
 from modelmesh.errors import ConfigError, RequestError
 from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
+from modelmesh.observing import Observing
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.reply import Reply
@@ -52,8 +54,8 @@ class ModelMesh:
         """Assemble the parts; no socket is opened before `start`.
 
         Raises:
-            ConfigError: the configuration has mistakes, a pool would have no targets, or the
-                transport asked for is not installed.
+            ConfigError: the configuration has mistakes, a pool would have no targets, or what it
+                asks for is not installed.
 
         """
         self.config = examine(config, environ={}).sound()
@@ -68,6 +70,7 @@ class ModelMesh:
         # What servers have said of their models.
         self._found: dict[str, list[str]] = {}
         self._prober = Prober(self._transport, self._clock)
+        self._observing = Observing.of(self, self.pool_status, self._clock)
         self._created = int(self._clock.wall())
         self._ready = False
         self._starting = asyncio.Lock()
@@ -89,6 +92,7 @@ class ModelMesh:
                 return
             if self._failure is not None and self._failure is not known:
                 raise self._failure
+            await self._observing.start()
             if self._keeper:
                 await self._keeper.start()
             try:
@@ -109,6 +113,12 @@ class ModelMesh:
         await self._transport.close()
         if self._keeper:
             await self._keeper.close()
+        await self._observing.close()
+
+    @property
+    def observers(self) -> Sequence[Observer]:
+        """Those that the configuration names."""
+        return self._observing.observers
 
     async def send(self, request: Request, *, heartbeat: float | None = None) -> Reply:
         """Route a request. Whoever gets the reply closes it.

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, Self
 
 from attrs import define, field
@@ -37,17 +37,17 @@ class Mesh(Protocol):
     config: schema.MeshConfig
     audience: Audience
 
-    def stats(self) -> Mapping[str, Any]: ...
-
 
 @define(eq=False)
 class Observing:
     """The observers of one mesh."""
 
     _mesh: Mesh
+    _stats: Callable[[], Mapping[str, Any]]
     _clock: Clock
     _sleep: Callable[[float], Awaitable[None]]
     _members: "list[_Member]"
+    _started: bool = field(default=False, init=False)
     _leave: list[Callable[[], None]] = field(factory=list, init=False)
     _rounds: "asyncio.Task[None] | None" = field(default=None, init=False)
 
@@ -55,10 +55,13 @@ class Observing:
     def of(
         cls,
         mesh: Mesh,
+        stats: Callable[[], Mapping[str, Any]],
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Self:
         """Make the observers that a mesh's configuration names; sections alike share one.
+
+        `stats` gives the sums that are told.
 
         Raises:
             ConfigError: one lacks a setting, or a library.
@@ -76,16 +79,17 @@ class Observing:
                 member = _Member(found(settings), settings, Shown(settings.content, keys))
                 members.append(member)
             member.sections.add(section)
-        return cls(mesh, clock, sleep, members)
+        return cls(mesh, stats, clock, sleep, members)
 
     @property
-    def observers(self) -> list[Observer]:
+    def observers(self) -> Sequence[Observer]:
         return [member.observer for member in self._members]
 
     async def start(self) -> None:
         """Begin to tell. One that cannot begin is left out. Later calls do nothing."""
-        if self._leave:
+        if self._started:
             return
+        self._started = True
         for member in list(self._members):
             if await member.begin(self._mesh):
                 self._leave.append(member.join(self._mesh.audience))
@@ -95,7 +99,10 @@ class Observing:
             self._rounds = asyncio.create_task(self._go_round())
 
     async def close(self) -> None:
-        """Tell the last sums, and end."""
+        """Tell the last sums, and end. Later calls do nothing."""
+        if not self._started:
+            return
+        self._started = False
         if self._rounds:
             self._rounds.cancel()
             await asyncio.wait([self._rounds])
@@ -110,7 +117,7 @@ class Observing:
             self._take_statistics()
 
     def _take_statistics(self) -> None:
-        taken = StatisticsTaken(at=self._clock.wall(), stats=self._mesh.stats())
+        taken = StatisticsTaken(at=self._clock.wall(), stats=self._stats())
         if tell := telling([one for one in self._members if one.wants(StatisticsTaken)]):
             tell(taken)
 

@@ -82,7 +82,7 @@ class Shown:
 
     @property
     def _slack(self) -> int:
-        return max(SLACK, *map(len, self.keys[:1]))
+        return max([SLACK, *map(len, self.keys[:1])])
 
     def _told(self, request: str) -> schema.Content | None:
         """Return how much is told of what a request says: in all of its events, or in none."""

@@ -123,7 +123,7 @@ class Scene:
         }
         self.mesh = Mesh(load(config, environ={}))
         self.clock, self.rounds = FakeClock(), Rounds()
-        self.observing = Observing.of(self.mesh, self.clock, self.rounds)
+        self.observing = Observing.of(self.mesh, self.mesh.stats, self.clock, self.rounds)
         self.listeners = list(Listener.made)
 
     def tell(self) -> None:
@@ -344,8 +344,9 @@ async def test_an_observer_that_does_not_end_is_not_waited_for(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Listener, "close", never)
-    monkeypatch.setattr("modelmesh.observing._PATIENCE", 0.0)
     scene = Scene(routing={"connector": "test.listener.v1"})
+    await scene.observing.start()
+    monkeypatch.setattr("modelmesh.observing._PATIENCE", 0.0)
     with caplog.at_level(logging.ERROR):
         await scene.observing.close()
     assert "test.listener.v1 broke: TimeoutError" in caplog.text
