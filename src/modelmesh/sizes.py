@@ -109,10 +109,19 @@ def characters(body: Mapping[str, Any]) -> int:
     return len(str(body.get("input", "")))
 
 
+def count(given: Any) -> int | None:
+    """Return a number above 0, also of 3.0 and "3", which lenient vendors take for 3; else None."""
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        return None
+    try:
+        return max(0, int(float(given) if isinstance(given, str) else given)) or None
+    except (ValueError, OverflowError):
+        return None
+
+
 def images(body: Mapping[str, Any]) -> int:
     """Return how many images are to be made."""
-    count = body.get("n")
-    return count if type(count) is int and count > 0 else 1
+    return count(body.get("n")) or 1
 
 
 def seconds(content: bytes) -> float:

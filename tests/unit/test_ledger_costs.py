@@ -555,6 +555,13 @@ def test_an_answer_costs_no_more_than_the_worst(
         ({}, ModelCard(max_output=500), 500),
         ({}, ModelCard(), costs.MAX_OUTPUT),
         ({"max_tokens": "many", "n": True}, ModelCard(max_output=7), 7),
+        # A client may write two numbers, or one in an odd way, and the vendor may heed either.
+        ({"max_tokens": 900, "max_completion_tokens": 1}, ModelCard(), 900),
+        ({"max_tokens": "900", "max_completion_tokens": 1.0}, ModelCard(), 900),
+        ({"max_tokens": 10, "n": "4"}, ModelCard(), 40),
+        ({"max_tokens": 10, "n": 4.0, "best_of": 2}, ModelCard(), 40),
+        ({"max_tokens": 10, "n": 1, "best_of": 9}, ModelCard(), 90),
+        ({"max_tokens": "nan", "n": "inf", "best_of": -1}, ModelCard(max_output=7), 7),
     ],
 )
 def test_an_answer_is_as_long_as_it_may_be(

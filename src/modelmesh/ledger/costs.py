@@ -201,13 +201,13 @@ def charge(
 
 def _written(body: Mapping[str, Any], card: ModelCard) -> int:
     most = _longest(body) or card.max_output or MAX_OUTPUT
-    answers = body.get("n")
-    return most * (answers if type(answers) is int and answers > 0 else 1)
+    return most * max(sizes.count(body.get(name)) or 1 for name in ("n", "best_of"))
 
 
 def _longest(body: Mapping[str, Any]) -> int | None:
-    asked = body.get("max_completion_tokens") or body.get("max_tokens")
-    return asked if type(asked) is int and asked > 0 else None
+    """Return what is asked for; of two names nobody knows which one a vendor goes by."""
+    asked = (sizes.count(body.get(name)) for name in ("max_completion_tokens", "max_tokens"))
+    return max(filter(None, asked), default=None)
 
 
 def _of_tokens(request: Request, usage: Usage, price: Price, wall: float | None) -> float | None:
