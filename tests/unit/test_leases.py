@@ -314,6 +314,14 @@ def test_what_is_only_told_of_is_never_refused() -> None:
     assert two.ledger.taken(soft, WALL) == 6
 
 
+def test_what_is_never_refused_may_be_more_than_a_store_can_count() -> None:
+    (one,) = processes(1, [WALL])
+    assert isinstance(one.reserve(limit(2, enforced=False), 10**30), Hold)
+    (lease,) = one.ledger.leases()
+    told = [claim.held for _, claim in lease.tidy(WALL, closing=True)]
+    assert told == [1 << 60]
+
+
 def test_use_that_is_told_later_counts_on_after_it_is_told() -> None:
     one, two = processes(2, [WALL], strict=False)
     whole = limit(10)

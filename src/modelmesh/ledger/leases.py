@@ -36,6 +36,9 @@ _STALE: Final = 5.0
 _MISSED: Final = 10.0
 """Seconds after which places are free again which a process held that is not heard of any more."""
 
+_MOST: Final = 1 << 60
+"""So far stores can count. It is beyond all limits; only what is not refused can be more."""
+
 _SOON: Final = 0.25
 """Seconds after which to look again for a place that is free when a request ends, or at a store."""
 
@@ -83,6 +86,11 @@ class Term:
     used: int = 0
     # What the store was last heard to have; None where that is not sure.
     told: int | None = 0
+
+    @property
+    def counts(self) -> int:
+        """What counts as taken."""
+        return min(max(self.held, self.used), _MOST)
 
 
 @define(eq=False)
@@ -184,7 +192,7 @@ class Leased:
                 term.held = term.used
             if self.limit.unit == "at once" and term.held:
                 term.ends, term.told = wall + _MISSED, None
-            if closing or term.told is None or term.told != max(term.held, term.used):
+            if closing or term.told is None or term.told != term.counts:
                 yield term, self._claim(term, wall, ended=closing and term is self._terms[-1])
 
     def tell_again(self) -> None:
@@ -203,7 +211,7 @@ class Leased:
         term.told = claim.held + grant.granted
         term.held = max(term.held, claim.held) + grant.granted
         self._others, self._heard = grant.others, wall
-        own = sum(max(one.held, one.used) for one in self._terms)
+        own = sum(one.counts for one in self._terms)
         self._left = max(0, self.limit.amount - own - self._held_by_others(wall))
         self._forgotten = grant.forgot
         if grant.forgot:
@@ -218,7 +226,7 @@ class Leased:
             limit=self.name,
             window=term.window,
             ends=term.ends,
-            held=max(term.held, term.used),
+            held=term.counts,
             wanted=max(wanted, least) if least else 0,
             least=least,
             amount=self.limit.amount,
@@ -235,7 +243,7 @@ class Leased:
 
     def _held(self) -> list[tuple[float, int]]:
         """Return what anybody holds, and until when."""
-        own = [(term.ends, max(term.held, term.used)) for term in self._terms]
+        own = [(term.ends, term.counts) for term in self._terms]
         return [*own, *self._others]
 
     def _held_by_others(self, wall: float) -> int:
