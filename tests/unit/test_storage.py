@@ -304,6 +304,14 @@ def test_redis_needs_an_address_and_shows_no_password() -> None:
     assert store.described == "Redis, example.test:7000/3"
 
 
+@pytest.mark.parametrize("url", ["http://:hunter2@h", "redis://:hunter2@h:port/0", "redis://[/"])
+def test_what_is_no_address_of_a_redis_is_a_mistake_which_shows_no_password(url: str) -> None:
+    pytest.importorskip("redis")
+    with pytest.raises(ConfigError, match=r"storage\.url: is no address") as caught:
+        opened(Settings(connector="redis.redis.v1", url=Secret(url)))
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("short", ["memory", "sqlite", "local-file", "redis.redis"])
 def test_a_store_may_be_called_by_a_short_name(short: str) -> None:
     storage = {"connector": short, "url": "redis://h/0"}

@@ -129,17 +129,22 @@ class Storage:
             raise ConfigError([Problem("storage.url", "is missing: redis://host:6379/0")])
         self.timeout = settings.timeout or _TIMEOUT
         url = settings.url.reveal()
-        place = urlsplit(url)
-        self.described = f"Redis, {place.hostname}:{place.port or 6379}{place.path}"
         self._prefix = Options(**settings.options).prefix
-        self._redis = Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_timeout=self.timeout,
-            socket_connect_timeout=self.timeout,
-            protocol=2,  # the other one is not known to Redis 5
-            retry=Retry(NoBackoff(), 0),
-        )
+        try:
+            place = urlsplit(url)
+            self.described = f"Redis, {place.hostname}:{place.port or 6379}{place.path}"
+            self._redis = Redis.from_url(
+                url,
+                decode_responses=True,
+                socket_timeout=self.timeout,
+                socket_connect_timeout=self.timeout,
+                protocol=2,  # the other one is not known to Redis 5
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError:
+            # Without the text, which has a password in it.
+            message = "is no address of a Redis, such as redis://host:6379/0"
+            raise ConfigError([Problem("storage.url", message)]) from None
 
     async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
         pipeline = self._redis.pipeline(transaction=False)
