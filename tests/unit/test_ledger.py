@@ -9,7 +9,8 @@ from attrs import define, evolve, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmesh.ledger import Ask, Hold, Ledger, Limit, Short, Unit
+from modelmesh.config.schema import Deactivation, Recovery
+from modelmesh.ledger import Ask, Hold, Ledger, Limit, Short, Unit, configured
 from modelmesh.ledger.alerts import Alerts
 from modelmesh.ledger.windows import Always, Anchored, Calendar, Daily, Rolling, Window
 
@@ -269,6 +270,35 @@ def test_all_of_a_limit_is_back_when_its_window_is_over() -> None:
     ledger.reserve([Ask(day, 1), Ask(minute, 1)], START)
     assert ledger.renewed_at(day, START) == MIDNIGHT
     assert ledger.renewed_at(minute, START) == pytest.approx(START + 61.0)
+
+
+@pytest.mark.parametrize(
+    ("quota", "recovery", "window", "name"),
+    [
+        ("daily", {}, Calendar("day"), "x: 5 requests a day"),
+        ("hourly", {"quota_reset_schedule": "monthly"}, Calendar("month"), "x: 5 requests a month"),
+        (
+            None,
+            {"quota_reset_schedule": "daily_pacific"},
+            Calendar("day", "America/Los_Angeles"),
+            "x: 5 requests a day",
+        ),
+        ("daily", {"on_quota_reset": False}, Always(), "x: 5 requests"),
+        (
+            "hourly",
+            {"on_quota_reset": False, "quota_reset_schedule": "hourly"},
+            Always(),
+            "x: 5 requests",
+        ),
+        (None, {}, Always(), "x: 5 requests"),
+    ],
+)
+def test_a_quota_is_renewed_as_it_is_configured_and_says_so(
+    quota: Any, recovery: dict[str, Any], window: Window, name: str
+) -> None:
+    rule = Deactivation(request_limit=5, quota_window=quota)
+    (found,) = configured.of_pool(rule, Recovery(**recovery), "x")
+    assert (found.window, found.name) == (window, name)
 
 
 def test_people_are_told_once_in_a_window_at_each_step() -> None:

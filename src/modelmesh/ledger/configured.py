@@ -30,18 +30,13 @@ _QUOTAS: Final[tuple[tuple[str, Unit, str], ...]] = (
     ("token_limit", "tokens", "tokens"),
     ("budget_limit", "dollars", "US dollars"),
 )
-_WINDOWS: Final = {
-    "hourly": Calendar("hour"),
-    "daily": Calendar("day"),
-    "monthly": Calendar("month"),
-}
 _RENEWED: Final[dict[str, Calendar]] = {
     "hourly": Calendar("hour"),
+    "daily": Calendar("day"),
     "daily_utc": Calendar("day"),
     "daily_pacific": Calendar("day", "America/Los_Angeles"),
     "monthly": Calendar("month"),
 }
-_EACH: Final = {None: "", "hourly": " an hour", "daily": " a day", "monthly": " a month"}
 _ROLLING: Final = {
     "second": 1.0,
     "minute": MINUTE,
@@ -104,22 +99,27 @@ def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[
 def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) -> Iterator[Limit]:
     """Give the quotas after which a target, or a provider, is left alone, and its maintenance."""
     yield from _of_maintenance(rule.maintenance_window, subject)
+    renewed = recovery.quota_reset_schedule or rule.quota_window
     window: Window = Always()
-    if rule.quota_window:
-        window = _WINDOWS[rule.quota_window]
-    if recovery.on_quota_reset and recovery.quota_reset_schedule:
-        window = _RENEWED[recovery.quota_reset_schedule]
+    if renewed and recovery.on_quota_reset:
+        window = _RENEWED[renewed]
     for name, unit, words in _QUOTAS:
         amount = getattr(rule, name)
         if amount is not None:
             yield Limit(
-                name=f"{subject}: {amount:,} {words}{_EACH[rule.quota_window]}",
+                name=f"{subject}: {amount:,} {words}{_each(window)}",
                 # Not the subject of a budget, which counts the same and for itself.
                 subject=f"{subject} (quota)",
                 unit=unit,
                 amount=round(amount * NANO) if unit == "dollars" else amount,
                 window=window,
             )
+
+
+def _each(window: Window) -> str:
+    if not isinstance(window, Calendar):
+        return ""
+    return " an hour" if window.unit == "hour" else f" a {window.unit}"
 
 
 def _of_maintenance(window: schema.Maintenance | None, subject: str) -> Iterator[Limit]:
