@@ -48,8 +48,12 @@ class Point:
 
 @define(eq=False)
 class OtlpReceiver:
-    """Listens on a free port of the loopback; `bodies` are what came, `headers` what came along."""
+    """Listens on the loopback, on a free port unless it is given one.
 
+    `bodies` are what came, `headers` what came along.
+    """
+
+    port: int = 0
     spans: list[Span] = field(factory=list, init=False)
     metrics: dict[str, list[Point]] = field(factory=dict, init=False)
     units: dict[str, str] = field(factory=dict, init=False)
@@ -64,8 +68,9 @@ class OtlpReceiver:
         app.router.add_post("/v1/metrics", self._take_metrics)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
