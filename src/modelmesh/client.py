@@ -130,13 +130,13 @@ class MeshClient:
         """Put a pool's next target in front; return its id."""
         return self._asking.tell(ModelMesh.rotate, pool)
 
-    def explain(self, endpoint: Endpoint | None = None, **parameters: Any) -> list[dict[str, Any]]:
-        """Return the targets such a request would be tried at, and why not, asking none.
+    def explain(self, endpoint: Endpoint | None = None, **parameters: Any) -> dict[str, Any]:
+        """Return the targets such a request would be tried at, and why, asking nobody.
 
         Without an `endpoint`, such as "embeddings", it is the one which the pool is for.
         """
-        request = self._asking.terms.sketch(parameters)
-        return self._asking.tell(ModelMesh.explain, request.model, request.body, endpoint)
+        outline = self._asking.terms.outline(parameters, endpoint)
+        return self._asking.tell(ModelMesh.explain, *outline)
 
     def close(self) -> None:
         """Cancel what is under way and end every connection."""
@@ -177,12 +177,10 @@ class AsyncMeshClient:
         """Put a pool's next target in front; return its id."""
         return await self._asking.tell(ModelMesh.rotate, pool)
 
-    async def explain(
-        self, endpoint: Endpoint | None = None, **parameters: Any
-    ) -> list[dict[str, Any]]:
+    async def explain(self, endpoint: Endpoint | None = None, **parameters: Any) -> dict[str, Any]:
         """Return the targets such a request would be tried at: see `MeshClient.explain`."""
-        request = self._asking.terms.sketch(parameters)
-        return await self._asking.tell(ModelMesh.explain, request.model, request.body, endpoint)
+        outline = self._asking.terms.outline(parameters, endpoint)
+        return await self._asking.tell(ModelMesh.explain, *outline)
 
     async def close(self) -> None:
         """End every connection. Streams that are still open break off."""

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from contextlib import AbstractContextManager
+from copy import copy
 from random import Random, SystemRandom, getrandbits
 from typing import Any, Final, Protocol, Self
 
@@ -155,6 +156,11 @@ class _SystemTimer:
 def system_rng() -> Random:
     """Return the chance that production takes."""
     return _CHANCE
+
+
+def twin(rng: Random) -> Random:
+    """Return chance which draws as this one would next; where nobody knows that, the same one."""
+    return rng if isinstance(rng, SystemRandom) else copy(rng)
 
 
 def request_id() -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final
 
 from modelmesh.audience import Audience
@@ -16,6 +17,7 @@ from modelmesh.config.load import examine
 from modelmesh.config.schema import MeshConfig
 from modelmesh.connectors.observability import Observer
 from modelmesh.errors import ConfigError, RequestError
+from modelmesh.explain import asked, explain
 from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
 from modelmesh.observing import Observing
@@ -23,14 +25,11 @@ from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.reply import Reply
 from modelmesh.router import Router
-from modelmesh.sanity import LEAST
-from modelmesh.shape import endpoint_of
 from modelmesh.state import State
 from modelmesh.status import status
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
-from modelmesh.types import Endpoint, Provider, Request, Secret, Upload
-from modelmesh.walk import Walk
+from modelmesh.types import Provider, Request, Secret
 from modelmesh.watch import watched
 
 log: Final = logging.getLogger("modelmesh")
@@ -231,31 +230,22 @@ class ModelMesh:
         return found.rotate().id
 
     def explain(
-        self, model: str, body: Mapping[str, Any], endpoint: Endpoint | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the targets a request would be tried at, in order, and why not, asking none.
+        self,
+        body: Mapping[str, Any],
+        session: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """Return where a request with this body would go, and why, asking nobody.
 
-        Without an endpoint it is the one which the pool is for.
+        Besides what a request says it may name an `endpoint`, such as "embeddings"; else it is the
+        one which the pool is for. `session` and `headers` are those of a `Request`.
 
         Raises:
-            RequestError: there is no such pool.
+            RequestError: there is no such pool or endpoint, or such a body would be refused.
 
         """
-        pool, now = self.pool(model), self._clock.now()
-        endpoint = endpoint or endpoint_of(pool.capabilities)
-        said = {**LEAST[endpoint], **body}
-        none = Upload(name="", content=b"")
-        request = Request(id="", model=model, body=said, endpoint=endpoint, upload=none)
-        walk = Walk(pool, request, now, iter(pool.preview(request, now)))
-        return [
-            {
-                "target": target.id,
-                "place": place,
-                "eligible": obstacle is None,
-                "reason": obstacle.describe(now) if obstacle else None,
-            }
-            for place, (target, obstacle) in enumerate(walk.survey(now), 1)
-        ]
+        pool, request = asked(self.pool, body, session, headers)
+        return explain(pool, request, self._clock.now())
 
     def _by_capability(self, name: str) -> Pool | None:
         """Return the pool of a capability, else of the nearest one which the tree has above it."""

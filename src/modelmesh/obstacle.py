@@ -50,14 +50,18 @@ class Obstacle:
         return self.until
 
     def describe(self, now: float) -> str:
+        return f"{self.target}: {self.why(now)}"
+
+    def why(self, now: float) -> str:
+        """Say it without the target's name."""
         if self.until is None or self.away:
-            return f"{self.target}: {self.reason}"
+            return self.reason
         if self.limited:
-            return f"{self.target}: {self.reason}, for another {ceil(self.until - now)}s"
+            return f"{self.reason}, for another {ceil(self.until - now)}s"
         if self.until <= now:
-            return f"{self.target}: on trial with another request ({self.cause})"
+            return f"on trial with another request ({self.cause})"
         why = f"{self.cause}{_ADVICE.get(self.cause, '')}{self.ended}" if self.cause else ""
-        return f"{self.target}: left alone for {ceil(self.until - now)}s ({why})"
+        return f"left alone for {ceil(self.until - now)}s ({why})"
 
 
 def ended(kind: ErrorKind | None, card: ModelCard) -> str:

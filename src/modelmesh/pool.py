@@ -9,6 +9,7 @@ from typing import Final
 from attrs import define, evolve, field
 
 from modelmesh.audience import Audience
+from modelmesh.clock import twin
 from modelmesh.config import schema
 from modelmesh.errors import ProviderError
 from modelmesh.events import LimitNear, LimitReached, Rotated
@@ -79,23 +80,17 @@ class Pool:
     def order(self, request: Request, now: float) -> Iterable[Target]:
         """Give the targets in the order in which they are to be tried for a request."""
         self.retries.earn()
-        order = self.preview(request, now)
+        turn = self._turn(request, now, self.rng)
         self._requests += 1
-        return order
-
-    def preview(self, request: Request, now: float) -> Iterable[Target]:
-        """Give the order a request would get, without counting it."""
-        turn = Turn(
-            number=self._requests,
-            now=now,
-            current=self._current,
-            request=request,
-            rng=self.rng,
-            record=self._record,
-            cost=_Expected(self, request),
-            room=self._room,
-        )
         return self.strategy.order(self.targets, turn)
+
+    def preview(self, request: Request, now: float) -> tuple[Turn, Targets]:
+        """Return the turn and the order a request would get, without counting it.
+
+        Chance is not used up by it: the next request draws the same.
+        """
+        turn = self._turn(request, now, twin(self.rng))
+        return turn, list(self.strategy.order(self.targets, turn)) if self.targets else []
 
     def rotate(self) -> Target:
         """Go on to the next target; return it."""
@@ -217,6 +212,18 @@ class Pool:
             if tell := self.audience.of_changes:
                 after = self.current.id
                 tell(Rotated(at=self.wall(), pool=self.id, before=before.id, after=after))
+
+    def _turn(self, request: Request, now: float, rng: Random) -> Turn:
+        return Turn(
+            number=self._requests,
+            now=now,
+            current=self._current,
+            request=request,
+            rng=rng,
+            record=self._record,
+            cost=_Expected(self, request),
+            room=self._room,
+        )
 
     def _record(self, target: Target) -> Record:
         return self._standing[target.id].record

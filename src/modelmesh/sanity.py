@@ -19,13 +19,14 @@ LEAST: Final[Mapping[Endpoint, Mapping[str, Any]]] = {
 """What every request says, with nothing said in it."""
 
 
-def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+def check(endpoint: Endpoint, body: Mapping[str, Any], *, whole: bool = True) -> None:
     """Raise RequestError for a body that makes no sense at an endpoint.
 
     Only kinds of values are looked at, and not those of every parameter: a vendor knows better
-    what it takes. Null is as good as nothing, except for what every request says.
+    what it takes. Null is as good as nothing, except for what every request says; what is not
+    `whole` need not say it.
     """
-    least = LEAST[endpoint]
+    least = LEAST[endpoint] if whole else ()
     for name, kind in _KINDS[endpoint].items():
         told = body.get(name)
         if (told is not None or name in least) and not kind.holds(told):

@@ -44,11 +44,14 @@ def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
         "spent": record.spent / NANO,
         "tokens_estimated": record.tokens_estimated,
         "spent_estimated": record.spent_estimated / NANO,
-        "limits": [
-            *(_of_limit(*each) for each in pool.limits(target)),
-            *_by_vendor(target, standing, pool.wall()),
-        ],
+        "limits": limits(pool, target),
     }
+
+
+def limits(pool: Pool, target: Target) -> list[dict[str, Any]]:
+    """Return what is taken and left of each limit of a target, its vendor's own word included."""
+    own = (_of_limit(*each) for each in pool.limits(target))
+    return [*own, *_by_vendor(target, pool.standing(target), pool.wall())]
 
 
 def _of_limit(limit: Limit, taken: int, renewed_in: float | None) -> dict[str, Any]:

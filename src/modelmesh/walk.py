@@ -140,11 +140,6 @@ class Walk:
             here = step.target.provider.id
             self._order = iter(sorted(self._order, key=lambda one: one.provider.id != here))
 
-    def survey(self, now: float) -> Iterator[tuple[Target, obstacle.Obstacle | None]]:
-        """Give the targets in order, and what stands in the way of each, without asking any."""
-        for target in self._order:
-            yield target, self._consider(target, now)[1]
-
     def verdict(self, now: float) -> MeshError:
         """Return what the client is told when no target answered."""
         soonest = self._soonest(now)

@@ -363,7 +363,7 @@ def test_with_a_key_alone_a_capability_is_served(
     monkeypatch.setenv("OPENAI_BASE_URL", vendor.url)
     call, model = USUAL[capability]
     with create(capability, providers=["openai"]) as client:
-        assert client.explain()[0]["eligible"]
+        assert client.explain()["targets"][0]["eligible"]
         CALLS[call](client)
 
     assert [request.model for request in vendor.received] == [model]

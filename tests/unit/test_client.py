@@ -246,8 +246,8 @@ def test_a_client_explains_where_a_request_would_go(
 ) -> None:
     explained = story.do(lambda client: client.explain(model="two", messages=MESSAGES))
 
-    assert [row["target"] for row in explained] == ["a/down", "b/up"]
-    assert story.do(lambda client: client.explain())[0]["target"] == "b/up"
+    assert [row["target"] for row in explained["targets"]] == ["a/down", "b/up"]
+    assert story.do(lambda client: client.explain())["targets"][0]["target"] == "b/up"
     assert vendor.requests == []
 
 
@@ -308,19 +308,19 @@ def test_a_call_without_any_model_is_refused(vendor: ScriptedTransport) -> None:
 
 def test_created_from_a_configuration_it_asks_the_pool_named() -> None:
     with create(config=CONFIG, pool="two") as client:
-        assert [row["target"] for row in client.explain()] == ["a/down", "b/up"]
+        assert [row["target"] for row in client.explain()["targets"]] == ["a/down", "b/up"]
 
 
 def test_created_from_a_configuration_it_asks_the_pool_of_the_capability() -> None:
     pools = {"one": {"models": ["up"]}, "talk": {"capability": "chat-completion"}}
     with create("chat-completion", config={**CONFIG, "pools": pools}) as client:
-        assert client.explain()[0]["target"] == "a/down"
+        assert client.explain()["targets"][0]["target"] == "a/down"
 
 
 def test_created_from_a_configuration_with_one_pool_it_asks_that() -> None:
     config = {**CONFIG, "pools": {"only": {"models": ["up"]}}}
     with create(config=config) as client:
-        assert client.explain()[0]["target"] == "b/up"
+        assert client.explain()["targets"][0]["target"] == "b/up"
 
 
 def test_created_from_keys_it_asks_the_provider_they_are_for(
@@ -328,7 +328,9 @@ def test_created_from_keys_it_asks_the_provider_they_are_for(
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with create("chat-completion", providers=["openai"], api_keys={"openai": "sk-x"}) as client:
-        assert {row["target"].partition("/")[0] for row in client.explain()} == {"openai.llm.v1"}
+        assert {row["target"].partition("/")[0] for row in client.explain()["targets"]} == {
+            "openai.llm.v1"
+        }
 
 
 def test_created_from_the_environment_it_asks_the_providers_found_there(
@@ -341,7 +343,7 @@ def test_created_from_the_environment_it_asks_the_providers_found_there(
 
 async def test_an_asynchronous_client_is_created_alike() -> None:
     async with create_async(config=CONFIG, pool="two") as client:
-        assert [row["target"] for row in await client.explain()] == ["a/down", "b/up"]
+        assert [row["target"] for row in (await client.explain())["targets"]] == ["a/down", "b/up"]
 
 
 def test_creating_with_a_pool_that_does_not_exist_is_an_error() -> None:

@@ -178,24 +178,6 @@ async def test_rotating_puts_the_next_target_in_front() -> None:
         told.mesh.rotate("nowhere")
 
 
-async def test_an_explanation_asks_nobody_and_changes_nothing() -> None:
-    told = Scene([bad(429, headers={"retry-after": "12"}), good()])
-    await told.send()
-    told.mesh.rotate("chat")
-    before = told.mesh.pool_status()
-    assert told.mesh.explain("chat", {}) == [
-        {
-            "target": "a/one",
-            "place": 1,
-            "eligible": False,
-            "reason": "a/one: left alone for 12s (rate_limit)",
-        },
-        {"target": "b/two", "place": 2, "eligible": True, "reason": None},
-    ]
-    assert told.mesh.pool_status() == before
-    assert len(told.transport.requests) == 2
-
-
 def test_the_description_is_for_people_and_has_no_keys() -> None:
     text = Scene().mesh.describe()
     for word in ("chat", "pair", "a/one", "b/two"):
@@ -280,7 +262,7 @@ def test_an_empty_pool_cannot_be_rotated_but_can_be_looked_at() -> None:
     told = Scene(**LOCAL)
     assert told.mesh.pool_status()["chat-completion"]["current"] is None
     assert "chat-completion" in told.mesh.describe()
-    assert told.mesh.explain("chat-completion", {}) == []
+    assert told.mesh.explain({"model": "chat-completion"})["targets"] == []
     with pytest.raises(RequestError, match="has no targets yet"):
         told.mesh.rotate("chat-completion")
 

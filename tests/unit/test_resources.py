@@ -511,13 +511,13 @@ def test_a_request_is_explained_for_the_endpoint_its_pool_is_for(
 ) -> None:
     def reasons(*endpoint: str, **parameters: Any) -> list[str | None]:
         told = story.do(lambda client: client.explain(*endpoint, **parameters))
-        return [row["reason"] for row in told]
+        return [row["reason"] for row in told["targets"]]
 
     served, misfit, *_ = reasons(model="embeddings", input="a")
     assert served is None
-    assert misfit == "b/talker: it does not embed but does chat-completion"
+    assert misfit == "it does not embed but does chat-completion"
     served, misfit, *_ = reasons("chat", model="embeddings")
-    assert served == "b/embedder: it does not chat but does text-embeddings"
+    assert served == "it does not chat but does text-embeddings"
     assert misfit is None
     for endpoint in ("embeddings", "speech", "transcriptions", "images"):
         assert reasons(endpoint, model="all") == [None]

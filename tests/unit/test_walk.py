@@ -475,20 +475,6 @@ def test_a_target_on_trial_is_worth_a_short_wait() -> None:
     assert "a/m: on trial with another request (overloaded)" in str(told)
 
 
-def test_a_survey_asks_nobody_and_says_what_stands_in_the_way() -> None:
-    asked = pool(PICKY, *many("b/m", "c/m"), deactivation=Deactivation(retry_limit=1))
-    cool(asked, 1, K.RATE_LIMIT, retry_after=11)
-    sent = request(logprobs=True)
-    walk = Walk(asked, sent, NOW, iter(asked.preview(sent, NOW)))
-    found = [(each.id, obstacle and obstacle.describe(NOW)) for each, obstacle in walk.survey(NOW)]
-    assert found == [
-        ("picky/m", "picky/m: its vendor does not take logprobs"),
-        ("b/m", "b/m: left alone for 10s (rate_limit)"),
-        ("c/m", None),
-    ]
-    assert asked.standing(asked.targets[2]).record.requests == 0
-
-
 def test_the_first_answer_takes_no_look_at_the_other_targets() -> None:
     looked: list[str] = []
 

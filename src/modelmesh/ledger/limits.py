@@ -1,5 +1,6 @@
 """Limits: of what, for whom, in which time."""
 
+from math import floor, log10
 from typing import Final, Literal
 
 from attrs import frozen
@@ -11,6 +12,12 @@ Unit = Literal["dollars", "requests", "tokens", "at once"]
 
 NANO: Final = 1_000_000_000
 """Nano-dollars in a dollar."""
+
+
+def dollars(amount: float) -> str:
+    """Return US dollars for people: cents, or of less than that two digits."""
+    digits = 2 if amount == 0 or abs(amount) >= 1 else 1 - floor(log10(abs(amount)))
+    return f"${amount:,.{max(2, digits)}f}"
 
 
 @frozen(kw_only=True)

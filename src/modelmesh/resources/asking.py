@@ -37,14 +37,20 @@ class Terms:
         self, endpoint: Endpoint, parameters: Parameters, upload: Upload | None = None
     ) -> Request:
         """Return the request of a call. Raises RequestError where it cannot be sent."""
-        request = self.sketch(parameters, endpoint, upload)
+        request = self._build(parameters, endpoint, upload)
         check(endpoint, request.body)
         return request
 
-    def sketch(
+    def outline(
+        self, parameters: Parameters, endpoint: Endpoint | None
+    ) -> tuple[Parameters, str, Mapping[str, str]]:
+        """Return the body, session and headers of a call that is to be explained and not sent."""
+        request = self._build(parameters)
+        return {**request.body, "endpoint": endpoint}, request.session, request.headers
+
+    def _build(
         self, parameters: Parameters, endpoint: Endpoint = "chat", upload: Upload | None = None
     ) -> Request:
-        """Return a request which need not make sense, for it is to be explained and not sent."""
         return arguments.build(
             parameters,
             id_=request_id(),

@@ -53,3 +53,12 @@ class Strategy(Protocol):
     def order(self, targets: Targets, turn: Turn) -> Iterable[Target]:
         """Give every target once, the best first. Those which cannot serve are passed over."""
         ...
+
+
+def why(strategy: Strategy, order: Targets, place: int, turn: Turn) -> str:
+    """Say in a few words why a target is at a place in the order, 0 being the first.
+
+    A strategy does so itself by a method `why(order, place, turn)`, and need not.
+    """
+    own: Callable[[Targets, int, Turn], str] | None = getattr(strategy, "why", None)
+    return own(order, place, turn) if own else f"so {strategy.connector} has it"

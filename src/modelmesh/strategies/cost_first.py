@@ -8,6 +8,8 @@ from attrs import frozen
 
 from modelmesh import strategies
 from modelmesh.config.schema import Pool
+from modelmesh.ledger import NANO
+from modelmesh.ledger.limits import dollars
 from modelmesh.strategies import Turn
 from modelmesh.strategies._order import in_turn, lowest_first, ranks
 from modelmesh.types import Target, Targets
@@ -30,6 +32,13 @@ class Strategy:
     def order(self, targets: Targets, turn: Turn) -> Iterator[Target]:
         """Go by cost; the other cost decides among equals. What nobody knows comes last."""
         return _by_expected(targets, turn) if self._expected else _by_spent(targets, turn)
+
+    def why(self, order: Targets, place: int, turn: Turn) -> str:
+        cost, spent = turn.cost(order[place]), turn.record(order[place]).spent / NANO
+        if cost is None:
+            return "nobody knows what it costs"
+        costs = (f"expected {dollars(cost)}", f"{dollars(spent)} spent so far")
+        return ", ".join(costs if self._expected else reversed(costs))
 
 
 def _by_expected(targets: Targets, turn: Turn) -> Iterator[Target]:

@@ -43,6 +43,15 @@ class Strategy:
         keys = (self._seconds(turn.record(one), turn.now) for one in targets)
         return lowest_first(targets, keys, turn.number)
 
+    def why(self, order: Targets, place: int, turn: Turn) -> str:
+        record = turn.record(order[place])
+        if not record.begun:
+            return "never asked so far"
+        first, each = record.first_token.value(turn.now), record.per_token.value(turn.now)
+        seen = "no answer seen lately" if first is None else f"first token {first:.2f} s"
+        then = f", then {each * 1000:.0f} ms for each" if each else ""
+        return f"{seen}{then}, last asked {turn.now - record.begun[-1]:.0f} s ago"
+
     def _seconds(self, record: Record, now: float) -> float:
         """Return the seconds for an answer, the fewer the longer ago it was asked.
 

@@ -33,6 +33,12 @@ class Strategy:
             if place not in places:
                 yield targets[place]
 
+    def why(self, order: Targets, place: int, turn: Turn) -> str:
+        one = order[place]
+        left = f", {turn.room(one):.0%} of its limits left" if self._by_room else ""
+        drawn = "" if place else "the less busy of two that were drawn: "
+        return f"{drawn}{turn.record(one).in_flight} under way, weight {one.weight:g}{left}"
+
     def _two(self, targets: Targets, turn: Turn) -> list[int]:
         """Draw two by weight, or one; by weight and the room that is left in relative mode."""
         ends = self._arcs(targets)

@@ -32,13 +32,28 @@ class Strategy:
                 front = bisect_left(places, turn.current) % len(places)
                 yield from self._fallback.order(alike, evolve(turn, current=front))
 
+    def why(self, order: Targets, place: int, turn: Turn) -> str:
+        own = self._rank(order[place])
+        ranks = zip(("model", "provider"), own, (self._models, self._providers), strict=True)
+        told = [
+            f"{kind} {rank + 1} of {len(listed)}" if rank < len(listed) else f"{kind} not listed"
+            for kind, rank, listed in ranks
+            if listed
+        ]
+        alike = [each for each in order if self._rank(each) == own]
+        if self._fallback and len(alike) > 1:
+            told.append(strategies.why(self._fallback, alike, alike.index(order[place]), turn))
+        return ", ".join(told) or "in the pool's order"
+
+    def _rank(self, target: Target) -> tuple[int, int]:
+        model = self._models.get(target.model, len(self._models))
+        return model, self._providers.get(target.provider.id, len(self._providers))
+
     def _grouped(self, targets: Targets) -> Sequence[tuple[Sequence[int], Targets]]:
         """Return the places and the targets of those which are preferred alike, the best first."""
         groups: dict[tuple[int, int], list[int]] = {}
         for place, one in enumerate(targets):
-            model = self._models.get(one.model, len(self._models))
-            provider = self._providers.get(one.provider.id, len(self._providers))
-            groups.setdefault((model, provider), []).append(place)
+            groups.setdefault(self._rank(one), []).append(place)
         return [
             (places, [targets[place] for place in places]) for _, places in sorted(groups.items())
         ]

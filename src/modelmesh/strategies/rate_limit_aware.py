@@ -30,6 +30,16 @@ class Strategy:
                 near.append(one)
         yield from sorted(near, key=lambda one: (-turn.room(one), _last(one, turn)))
 
+    def why(self, order: Targets, place: int, turn: Turn) -> str:
+        one = order[place]
+        if self._may_go_on(one, turn):
+            going = [each for each in order if self._may_go_on(each, turn)]
+            return strategies.why(self._fallback, going, going.index(one), turn)
+        begun = turn.record(one).begun
+        lately = sum(each > turn.now - MINUTE for each in begun)
+        rested = f", last {turn.now - begun[-1]:.1f} s ago" if begun else ""
+        return f"near a limit: {turn.room(one):.0%} left, {lately} requests a minute{rested}"
+
     def _may_go_on(self, target: Target, turn: Turn) -> bool:
         limit, begun = self._limit, turn.record(target).begun
         if begun and turn.now - begun[-1] < limit.min_delta:

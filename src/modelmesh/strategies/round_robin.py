@@ -25,3 +25,8 @@ class Strategy:
         if self._by_weight:
             lap, first = turn.number, place_in_turn(turn.number, self._arcs(targets))
         return (targets[place] for place in around(first, lap, count))
+
+    def why(self, order: Targets, place: int, _turn: Turn) -> str:
+        if place:
+            return "after the one whose turn it is"
+        return f"next in turn, by weight {order[0].weight:g}" if self._by_weight else "next in turn"

@@ -51,6 +51,11 @@ class Strategy:
             return self._fallback.order(targets, turn)
         return self._ranking(targets).order(_hash(words))
 
+    def why(self, order: Targets, place: int, turn: Turn) -> str:
+        if not any(True for _ in session(turn.request, self._header)):
+            return f"no session; {strategies.why(self._fallback, order, place, turn)}"
+        return f"choice {place + 1} of its session" if place else "first choice of its session"
+
 
 class _Ranking:
     """How sessions rank a pool's targets. It remembers whom the latest of them rank first."""

@@ -19,3 +19,6 @@ class Strategy:
         """Begin with the target in front and go round."""
         for step in range(len(targets)):
             yield targets[(turn.current + step) % len(targets)]
+
+    def why(self, _order: Targets, place: int, _turn: Turn) -> str:
+        return "behind the one in front" if place else "in front until it fails"
