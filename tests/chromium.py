@@ -55,18 +55,24 @@ _KEYS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
 )
 
 
+class Moved(Exception):  # noqa: N818 - it reads as what it is
+    """A command was refused: mostly because the page goes elsewhere just now."""
+
+
 @define(eq=False)
 class Tab:
     """A page in the browser.
 
     Attributes:
         complaints: errors and warnings of its console, exceptions and breaches of its policy.
+        refused: the same of what was answered with an error, or not at all.
         asked: the addresses of everything it asked for.
 
     """
 
     _socket: aiohttp.ClientWebSocketResponse
     complaints: list[str] = field(factory=list, init=False)
+    refused: list[str] = field(factory=list, init=False)
     asked: list[str] = field(factory=list, init=False)
     _number: int = field(default=0, init=False)
     _replies: dict[int, "asyncio.Future[Any]"] = field(factory=dict, init=False)
@@ -82,7 +88,7 @@ class Tab:
         await self._socket.close()
 
     async def send(self, method: str, **parameters: Any) -> Any:
-        """Send a command of the protocol; return its result."""
+        """Send a command of the protocol; return its result. Raises Moved."""
         self._number += 1
         self._replies[self._number] = reply = asyncio.get_running_loop().create_future()
         call = {"id": self._number, "method": method, "params": parameters}
@@ -92,24 +98,34 @@ class Tab:
 
     async def go(self, url: str) -> None:
         """Open an address."""
+        await self.run("window.left = true")
         await self.send("Page.navigate", url=url)
-        await self.until("document.readyState === 'complete'")
+        await self.until("!window.left && document.readyState === 'complete'")
 
     async def run(self, script: str) -> Any:
-        """Evaluate an expression in the page; return its value. A promise is awaited."""
-        told = await self.send(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
-        )
+        """Evaluate an expression in the page; return its value, true for an element of the page.
+
+        A promise is awaited.
+        """
+        told = await self.send("Runtime.evaluate", expression=script, awaitPromise=True)
         if "exceptionDetails" in told:
             raise RuntimeError(told["exceptionDetails"]["exception"]["description"])
-        return told["result"].get("value")
+        found = told["result"]
+        if found.get("subtype") == "node" or "objectId" not in found:
+            return found.get("subtype") == "node" or found.get("value")
+        whole = {"functionDeclaration": "function () { return this; }", "returnByValue": True}
+        told = await self.send("Runtime.callFunctionOn", objectId=found["objectId"], **whole)
+        return told["result"]["value"]
 
     async def until(self, condition: str, within: float = _PATIENCE) -> Any:
         """Wait until an expression is true in the page; return its value."""
+        found = None
         try:
             async with asyncio.timeout(within):
-                while not (found := await self.run(condition)):  # noqa: ASYNC110 - it tells of no event
-                    await asyncio.sleep(0.05)
+                while not found:
+                    with suppress(Moved):
+                        found = await self.run(condition)
+                    await asyncio.sleep(0 if found else 0.05)
         except TimeoutError:
             shown = await self.run("document.body.innerText")
             raise AssertionError(f"never: {condition}\nThe page:\n{shown}") from None
@@ -147,13 +163,23 @@ class Tab:
         await self.send("Input.insertText", text=text)
 
     async def look(
-        self, *, width: int = 1280, height: int = 900, dark: bool = False, scale: float = 1
+        self,
+        *,
+        width: int = 1280,
+        height: int = 900,
+        scale: float = 1,
+        dark: bool = False,
+        still: bool = False,
     ) -> None:
-        """Be a screen of so many pixels, in a light or a dark room."""
+        """Be a screen of so many pixels, for somebody who wants it dark, or nothing to move."""
         size = {"width": width, "height": height, "deviceScaleFactor": scale}
         await self.send("Emulation.setDeviceMetricsOverride", mobile=width < 600, **size)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        await self.send("Emulation.setEmulatedMedia", features=[scheme])
+        wanted = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce" if still else "no-preference",
+        }
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        await self.send("Emulation.setEmulatedMedia", features=features)
 
     async def photograph(self) -> bytes:
         """Return what is seen, as a PNG."""
@@ -172,7 +198,7 @@ class Tab:
             if "id" in told:
                 reply = self._replies.pop(told["id"])
                 if "error" in told:
-                    reply.set_exception(RuntimeError(told["error"]["message"]))
+                    reply.set_exception(Moved(told["error"]["message"]))
                 elif not reply.done():
                     reply.set_result(told["result"])
             else:
@@ -194,7 +220,8 @@ class Tab:
             self.complaints.append(" ".join(str(one.get("value", one)) for one in about["args"]))
         elif event == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
             entry = about["entry"]
-            self.complaints.append(f"{entry['source']}: {entry['text']} {entry.get('url', '')}")
+            told = self.refused if entry["source"] == "network" else self.complaints
+            told.append(f"{entry['source']}: {entry['text']} {entry.get('url', '')}")
 
 
 @define(eq=False)

@@ -1,7 +1,8 @@
 /** What limits leave of a target: budgets, rates, quotas, and what its vendor tells itself. */
 
+import { clock, count } from "./clock.js";
 import { element, keyed, measure, say } from "./element.js";
-import { amount, countdown } from "./words.js";
+import { amount } from "./words.js";
 
 const NEAR = 0.8;
 
@@ -9,7 +10,7 @@ const NEAR = 0.8;
 export function limits(list, target, now) {
   list.hidden = !target.limits.length;
   keyed(list, target.limits, ({ limit, source }) => `${source} ${limit}`, make, (item, limit) => {
-    const { label, bar, left, clock } = item.parts;
+    const { label, bar, left, resets } = item.parts;
     const share = limit.amount ? (limit.amount - limit.left) / limit.amount : 0;
     item.title = limit.limit;
     item.dataset.level = limit.left <= 0 ? "empty" : share >= NEAR ? "near" : "fine";
@@ -17,15 +18,15 @@ export function limits(list, target, now) {
     say(left, rest(limit));
     bar.hidden = limit.amount == null;
     measure(bar, "share", `${Math.min(100, 100 * share)}%`);
-    renew(clock, limit.renewed_in, now);
+    count(resets, limit.renewed_in, now);
   });
 }
 
 function make() {
   const of = (className) => element("span", { className });
-  const parts = { label: of("label"), bar: of("bar"), left: of("left"), clock: of("resets") };
-  parts.clock.append("resets in ", (parts.clock.time = of("clock")));
-  const under = element("span", { className: "under" }, parts.left, parts.clock);
+  const resets = clock("resets in", "resets");
+  const parts = { label: of("label"), bar: of("bar"), left: of("rest"), resets };
+  const under = element("span", { className: "under" }, parts.left, resets);
   return Object.assign(element("li", {}, parts.label, parts.bar, under), { parts });
 }
 
@@ -40,16 +41,4 @@ function named({ limit, source, unit }, provider) {
 function rest({ unit, taken, left, amount: all }) {
   if (unit === "dollars") return `${amount(taken, unit)} of ${amount(all, unit)} spent`;
   return all == null ? `${amount(left, unit)} left` : `${amount(left, unit)} of ${amount(all, unit)} left`;
-}
-
-function renew(clock, seconds, now) {
-  clock.hidden = !(seconds > 0);
-  if (clock.hidden) {
-    delete clock.time.dataset.until;
-    return;
-  }
-  const until = now + seconds * 1000;
-  if (Math.abs(until - (clock.time.dataset.until ?? 0)) < 700) return;
-  clock.time.dataset.until = until;
-  say(clock.time, countdown(seconds));
 }

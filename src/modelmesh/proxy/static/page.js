@@ -1,5 +1,6 @@
 /** The page: asks the proxy how it fares, listens to what happens, and has the parts show it. */
 
+import * as clock from "./clock.js";
 import { byId, say } from "./element.js";
 import * as feed from "./feed.js";
 import { ask, listen, Refusal, token } from "./mesh.js";
@@ -107,7 +108,7 @@ function askForToken() {
 
 function tick() {
   if (up) say(byId("uptime"), countdown((Date.now() - up) / 1000));
-  pools.tick(document, Date.now());
+  clock.tick(document, Date.now());
 }
 
 byId("sign-in-form").addEventListener("submit", (submit) => {

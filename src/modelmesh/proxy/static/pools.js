@@ -1,9 +1,10 @@
 /** The pools, each as a card with its targets. */
 
+import * as clock from "./clock.js";
 import { element, keyed, measure, say } from "./element.js";
 import { limits } from "./limits.js";
 import { draw, History, sparkline } from "./sparkline.js";
-import { cause, count, countdown, duration, money, percent, several, strategy, sum } from "./words.js";
+import { cause, count, duration, money, percent, several, strategy, sum } from "./words.js";
 
 const FIGURES = {
   answers: (target) => count(target.answers),
@@ -53,17 +54,6 @@ export function summary({ pools }) {
   ].join(" · ");
 }
 
-/** Let what counts down go on. */
-export function tick(page, now) {
-  for (const clock of page.querySelectorAll("[data-until]"))
-    say(clock, countdown((clock.dataset.until - now) / 1000));
-  for (const drain of page.querySelectorAll("[data-empty-at]"))
-    measure(drain, "share", `${drained(drain.dataset, now)}%`);
-}
-
-const drained = ({ emptyAt, fullFor }, now) =>
-  Math.max(0, Math.min(100, (100 * (emptyAt - now)) / fullFor));
-
 function aboutPool(pool, own) {
   const parts = [strategy(pool.strategy), several(pool.targets.length, "target")];
   if (own.rotations) parts.push(several(own.rotations, "rotation"));
@@ -88,7 +78,7 @@ function makeTarget({ target, provider }) {
     front: element("span", { className: "front", textContent: "in front" }),
     state: of("state"),
     why: of("why"),
-    clock: of("clock"),
+    clock: clock.clock("again in", "clock"),
     drain: of("bar drain"),
     svg: sparkline(),
     latency: of("figure"),
@@ -126,7 +116,7 @@ function fill(item, target, { pool, answers, latency, now }) {
   parts.front.hidden = pool.current !== target.target || !/stick/.test(pool.strategy);
   say(parts.state, target.state);
   say(parts.why, target.state === "on trial" ? "one request tries it next" : cause(target.cause));
-  wait(parts, target.seconds_left, now);
+  clock.count(parts.clock, target.seconds_left, now, parts.drain);
   const share = answers ? target.answers / answers : 0;
   measure(parts.bar, "share", `${100 * share}%`);
   say(parts.share, answers ? `${percent(share)} of the answers` : "no answers yet");
@@ -137,21 +127,4 @@ function fill(item, target, { pool, answers, latency, now }) {
   const told = `median ${duration(latency?.p50)} · p95 ${duration(latency?.p95)}`;
   say(parts.latency, latency?.p50 == null ? "no latency yet" : told);
   limits(parts.limits, target, now);
-}
-
-/** Count down to the moment when a target may be asked again. */
-function wait({ clock, drain }, seconds, now) {
-  drain.hidden = clock.hidden = !(seconds > 0);
-  if (clock.hidden) {
-    delete clock.dataset.until;
-    delete drain.dataset.emptyAt;
-    return;
-  }
-  const until = now + seconds * 1000;
-  // What is asked twice is answered with some milliseconds of difference.
-  if (Math.abs(until - (clock.dataset.until ?? 0)) < 700) return;
-  clock.dataset.until = drain.dataset.emptyAt = until;
-  drain.dataset.fullFor = seconds * 1000;
-  say(clock, countdown(seconds));
-  measure(drain, "share", "100%");
 }
