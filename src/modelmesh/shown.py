@@ -143,7 +143,8 @@ def _keys(part: Any, name: str = "") -> Iterator[str]:
         yield from _password(part.reveal())
     elif isinstance(part, str):
         if any(word in name.lower() for word in _CREDENTIALS):
-            yield part
+            # With and without a word such as Bearer before it.
+            yield from (part, part.rpartition(" ")[2])
     elif isinstance(part, Mapping):
         for inner, value in part.items():
             yield from _keys(value, str(inner))

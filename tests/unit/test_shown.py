@@ -57,6 +57,10 @@ def test_with_content_it_is() -> None:
     assert seen(shown(), ended()).answer == WORDS
 
 
+def test_where_there_are_no_keys_all_else_is_as_usual() -> None:
+    assert seen(Shown(schema.Content(), ()), ended()).answer == WORDS
+
+
 def test_what_has_no_words_passes_as_it_is() -> None:
     event = Recovered(at=0.0, of="key", id="a")
     assert shown()(event) is event
@@ -154,7 +158,11 @@ def test_every_key_of_a_configuration_is_known() -> None:
                 "own": {
                     "connector": "openai-compatible",
                     "base_url": "http://h/v1",
-                    "headers": {"x-api-key": "key-in-a-header", "x-team": "search-team"},
+                    "headers": {
+                        "x-api-key": "key-in-a-header",
+                        "authorization": "Token key-behind-a-word",
+                        "x-team": "search-team",
+                    },
                 },
             },
             "models": {"m": {"provider": "own"}, "n": {"provider": "openai.llm.v1"}},
@@ -169,6 +177,7 @@ def test_every_key_of_a_configuration_is_known() -> None:
         "key-number-one",
         "key-number-two",
         "key-in-a-header",
+        "key-behind-a-word",
         "pass-of-redis",
         "token-of-the-proxy",
         "an-admin-token",
