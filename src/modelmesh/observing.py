@@ -73,7 +73,7 @@ class Observing:
             settings = getattr(mesh.config.observability, section)
             if settings.connector in _NOBODY:
                 continue
-            member = next((one for one in members if one.settings == settings), None)
+            member = next((one for one in members if one.serves(settings)), None)
             if member is None:
                 found = registry.find("observability", settings.connector, mesh.config.connectors)
                 member = _Member(found(settings), settings, Shown(settings.content, keys))
@@ -130,19 +130,27 @@ class _Member:
     settings: schema.Observer
     _shown: Shown
     sections: set[str] = field(factory=set, init=False)
+    _everything: bool = field(init=False)
+    _counts: bool = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._everything = getattr(self.observer, "everything", False)
+        self._counts = getattr(self.observer, "counts", False)
 
     def __call__(self, event: Event) -> None:
         if self.wants(type(event)):
-            self.observer(self._shown(event))
+            self.observer(event if self._counts else self._shown(event))
+
+    def serves(self, settings: schema.Observer) -> bool:
+        """Whether it does for another section, too: one that counts knows no levels."""
+        alike = self._counts and settings.connector == self.settings.connector
+        return alike or settings == self.settings
 
     def wants(self, event: type[Event]) -> bool:
-        if getattr(self.observer, "everything", False):
-            return True
-        return _SECTION_OF.get(event, "routing") in self.sections
+        return self._everything or _SECTION_OF.get(event, "routing") in self.sections
 
     def join(self, audience: Audience) -> Callable[[], None]:
-        everything = getattr(self.observer, "everything", False)
-        if not (everything or self.sections - {"statistics"}):
+        if not (self._everything or self.sections - {"statistics"}):
             return lambda: None
         return audience.join(
             self,

@@ -24,6 +24,7 @@ from modelmesh.testing.transport import Script, ScriptedTransport
 from modelmesh.types import Request
 from modelmesh.usage import Usage
 
+PROMETHEUS = {"connector": "modelmesh.prometheus.v1"}
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 CONFIG: dict[str, Any] = {
@@ -48,6 +49,17 @@ CONFIG: dict[str, Any] = {
 TARGET = {"target": "a/one", "provider": "a"}
 
 
+class Slow:
+    """An observer that loses events."""
+
+    connector = "a slow one"
+
+    def __init__(self, settings: schema.Observer) -> None:
+        self.lost = int(settings.interval)
+
+    def __call__(self, event: events.Event) -> None: ...
+
+
 class Scene:
     """A mesh that plays a script, and is observed."""
 
@@ -65,14 +77,16 @@ class Scene:
         reply = await self.mesh.send(Request(id=id_, model=model, body=body, session=session))
         await reply.close()
 
-    def __getitem__(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
+    async def series(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
         return {
-            labels: value for (of, labels), value in samples(self.observer).items() if of == name
+            labels: value
+            for (of, labels), value in (await samples(self.observer)).items()
+            if of == name
         }
 
 
-def samples(observer: Observer) -> Samples:
-    text, _ = observer.text()
+async def samples(observer: Observer) -> Samples:
+    text, _ = await observer.text()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in plain(text.decode())
@@ -104,32 +118,36 @@ def ended(**more: Any) -> events.RequestEnded:
     return events.RequestEnded(**{**usual, "seconds": 2.0, **more})
 
 
-def value(observer: Observer, name: str, **labels: str) -> float:
-    return samples(observer)[name, frozenset(labels.items())]
+async def value(observer: Observer, name: str, /, **labels: str) -> float:
+    return (await samples(observer))[name, frozenset(labels.items())]
 
 
-def test_a_request_is_in_flight_until_it_ended() -> None:
+async def test_a_request_is_in_flight_until_it_ended() -> None:
     observer = told(began(), began(), ended())
     place = {"pool": "chat", "endpoint": "chat"}
-    assert value(observer, "modelmesh_requests_in_flight", **place) == 1
+    assert await value(observer, "modelmesh_requests_in_flight", **place) == 1
     outcome = {**place, "outcome": "answered"}
-    assert value(observer, "modelmesh_requests_total", **outcome, status="2xx") == 1
-    assert value(observer, "modelmesh_request_duration_seconds_sum", **outcome) == 2.0
-    assert value(observer, "modelmesh_request_duration_seconds_bucket", **outcome, le="1.0") == 0
-    assert value(observer, "modelmesh_request_duration_seconds_bucket", **outcome, le="2.0") == 1
+    assert await value(observer, "modelmesh_requests_total", **outcome, status="2xx") == 1
+    assert await value(observer, "modelmesh_request_duration_seconds_sum", **outcome) == 2.0
+    assert (
+        await value(observer, "modelmesh_request_duration_seconds_bucket", **outcome, le="1.0") == 0
+    )
+    assert (
+        await value(observer, "modelmesh_request_duration_seconds_bucket", **outcome, le="2.0") == 1
+    )
 
 
 @pytest.mark.parametrize(
     ("end", "status", "class_"),
     [("failed", 503, "5xx"), ("failed", 404, "4xx"), ("cancelled", 499, "4xx")],
 )
-def test_a_request_is_counted_by_how_it_ended(end: Any, status: int, class_: str) -> None:
+async def test_a_request_is_counted_by_how_it_ended(end: Any, status: int, class_: str) -> None:
     observer = told(ended(end=end, status=status))
     labels = {"pool": "chat", "endpoint": "chat", "outcome": end, "status": class_}
-    assert value(observer, "modelmesh_requests_total", **labels) == 1
+    assert await value(observer, "modelmesh_requests_total", **labels) == 1
 
 
-def test_an_attempt_is_counted_with_its_cause_its_tokens_and_its_cost() -> None:
+async def test_an_attempt_is_counted_with_its_cause_its_tokens_and_its_cost() -> None:
     usage = Usage(prompt=10, completion=20)
     observer = told(
         attempt(usage=usage, cost=0.25),
@@ -138,35 +156,35 @@ def test_an_attempt_is_counted_with_its_cause_its_tokens_and_its_cost() -> None:
     )
     whom = {"pool": "chat", **TARGET}
     fine = {**whom, "outcome": "answered"}
-    assert value(observer, "modelmesh_attempts_total", **fine, cause="") == 2
+    assert await value(observer, "modelmesh_attempts_total", **fine, cause="") == 2
     limited = {**whom, "outcome": "failed", "cause": "rate_limit"}
-    assert value(observer, "modelmesh_attempts_total", **limited) == 1
-    assert value(observer, "modelmesh_attempt_duration_seconds_sum", **fine) == 3.0
-    assert value(observer, "modelmesh_tokens_total", **whom, direction="in") == 20
-    assert value(observer, "modelmesh_tokens_total", **whom, direction="out") == 40
-    assert value(observer, "modelmesh_cost_dollars_total", **whom) == 0.75
+    assert await value(observer, "modelmesh_attempts_total", **limited) == 1
+    assert await value(observer, "modelmesh_attempt_duration_seconds_sum", **whom) == 3.0
+    assert await value(observer, "modelmesh_tokens_total", **whom, direction="in") == 20
+    assert await value(observer, "modelmesh_tokens_total", **whom, direction="out") == 40
+    assert await value(observer, "modelmesh_cost_dollars_total", **whom) == 0.75
 
 
-def test_the_first_token_counts_from_the_request_and_from_the_attempt_that_gave_it() -> None:
+async def test_the_first_token_counts_from_the_request_and_from_the_attempt_that_gave_it() -> None:
     failed = attempt(end="failed", seconds=1.0, cause=ErrorKind.TIMEOUT)
     last = attempt(seconds=3.0, first_token=0.4)
     observer = told(ended(stream=True, seconds=4.5, attempts=(failed, last)))
     place = {"pool": "chat", "endpoint": "chat"}
-    assert value(observer, "modelmesh_request_first_token_seconds_sum", **place) == 1.9
+    assert await value(observer, "modelmesh_request_first_token_seconds_sum", **place) == 1.9
     whom = {"pool": "chat", **TARGET}
-    assert value(observer, "modelmesh_attempt_first_token_seconds_sum", **whom) == 0.4
+    assert await value(observer, "modelmesh_attempt_first_token_seconds_sum", **whom) == 0.4
 
 
 @pytest.mark.parametrize(
     ("stream", "attempts"),
     [(False, (attempt(first_token=0.4),)), (True, ()), (True, (attempt(end="failed"),))],
 )
-def test_what_was_not_streamed_has_no_first_token(stream: bool, attempts: Any) -> None:
+async def test_what_was_not_streamed_has_no_first_token(stream: bool, attempts: Any) -> None:
     observer = told(ended(stream=stream, attempts=attempts))
-    assert not [name for name, _ in samples(observer) if "first_token" in name]
+    assert not [name for name, _ in await samples(observer) if "first_token" in name]
 
 
-def test_what_changes_is_counted() -> None:
+async def test_what_changes_is_counted() -> None:
     observer = told(
         events.Rotated(at=5.0, pool="chat", before="a/one", after="b/two"),
         events.CooldownBegan(
@@ -174,27 +192,27 @@ def test_what_changes_is_counted() -> None:
         ),
         events.Recovered(at=65.0, of="target", id="a/one"),
     )
-    assert value(observer, "modelmesh_rotations_total", pool="chat") == 1
+    assert await value(observer, "modelmesh_rotations_total", pool="chat") == 1
     which = {"of": "target", "id": "a/one"}
-    assert value(observer, "modelmesh_cooldowns_total", **which, cause="overloaded") == 1
-    assert value(observer, "modelmesh_recoveries_total", **which) == 1
+    assert await value(observer, "modelmesh_cooldowns_total", **which, cause="overloaded") == 1
+    assert await value(observer, "modelmesh_recoveries_total", **which) == 1
 
 
 async def test_a_target_that_is_left_alone_is_not_ready_until_it_may_be_asked() -> None:
     scene = Scene([bad(401), good()])
     name = frozenset(TARGET.items())
-    assert scene["modelmesh_target_ready"][name] == 1
+    assert (await scene.series("modelmesh_target_ready"))[name] == 1
     await scene.send()
-    assert scene["modelmesh_target_ready"][name] == 0
+    assert (await scene.series("modelmesh_target_ready"))[name] == 0
     await scene.clock.sleep(3601.0)
-    assert scene["modelmesh_target_ready"][name] == 1
+    assert (await scene.series("modelmesh_target_ready"))[name] == 1
 
 
 async def test_how_much_of_a_limit_is_taken_is_looked_up_when_somebody_asks() -> None:
     scene = Scene(lambda _: good())
     for _ in range(3):
         await scene.send()
-    taken = scene["modelmesh_limit_taken_ratio"]
+    taken = await scene.series("modelmesh_limit_taken_ratio")
     name = frozenset({("limit", "a: 100,000 requests a minute")})
     assert taken[name] == 3 / 100_000
     assert len(taken) == 2
@@ -209,13 +227,13 @@ async def test_a_limit_counts_what_it_refuses_and_when_it_is_free_again() -> Non
     for _ in range(3):
         await scene.send()
     name = frozenset({("limit", "a: 1 requests a minute")})
-    assert scene["modelmesh_limit_refusals_total"] == {name: 1}
-    assert scene["modelmesh_limit_resets_total"] == {}
+    assert await scene.series("modelmesh_limit_refusals_total") == {name: 1}
+    assert await scene.series("modelmesh_limit_resets_total") == {}
     await scene.clock.sleep(120.0)
-    assert scene["modelmesh_limit_resets_total"] == {name: 1}
+    assert await scene.series("modelmesh_limit_resets_total") == {name: 1}
 
 
-def test_a_limit_that_its_vendor_told_of_has_no_name_of_its_own() -> None:
+async def test_a_limit_that_its_vendor_told_of_has_no_name_of_its_own() -> None:
     observer = told(
         *(
             events.LimitReached(
@@ -225,7 +243,7 @@ def test_a_limit_that_its_vendor_told_of_has_no_name_of_its_own() -> None:
         )
     )
     counted = [
-        labels for name, labels in samples(observer) if name.startswith("modelmesh_limit_re")
+        labels for name, labels in await samples(observer) if name.startswith("modelmesh_limit_re")
     ]
     assert set(counted) == {frozenset({("limit", "told by its vendor")})}
 
@@ -234,12 +252,12 @@ async def test_the_mesh_tells_its_program_its_configuration_and_no_store_where_i
     None
 ):
     scene = Scene()
-    [(build, one)] = scene["modelmesh_build_info"].items()
+    [(build, one)] = (await scene.series("modelmesh_build_info")).items()
     assert (one, {name for name, _ in build}) == (1, {"version", "python"})
-    [(served, one)] = scene["modelmesh_config_info"].items()
+    [(served, one)] = (await scene.series("modelmesh_config_info")).items()
     assert one == 1
     assert re.fullmatch("[0-9a-f]{12}", dict(served)["version"])
-    assert scene["modelmesh_store_up"] == {}
+    assert await scene.series("modelmesh_store_up") == {}
 
 
 async def test_ten_thousand_names_of_clients_make_no_series() -> None:
@@ -248,7 +266,7 @@ async def test_ten_thousand_names_of_clients_make_no_series() -> None:
     await scene.send()
     with pytest.raises(RequestError):
         await scene.send(model="nothing like it")
-    before = set(samples(scene.observer))
+    before = set(await samples(scene.observer))
     for _ in range(10_000):
         model, id_, session = (f"{rng.getrandbits(64):x}" for _ in range(3))
         if rng.random() < 0.9:
@@ -256,32 +274,32 @@ async def test_ten_thousand_names_of_clients_make_no_series() -> None:
                 await scene.send(model, id_, session)
         else:
             await scene.send("chat", id_, session)
-    assert set(samples(scene.observer)) == before
+    assert set(await samples(scene.observer)) == before
     labels = {"pool": "unknown", "endpoint": "chat", "outcome": "failed", "status": "4xx"}
-    assert value(scene.observer, "modelmesh_requests_total", **labels) > 8_000
+    assert await value(scene.observer, "modelmesh_requests_total", **labels) > 8_000
 
 
-def test_whoever_accepts_openmetrics_gets_it() -> None:
+async def test_whoever_accepts_openmetrics_gets_it() -> None:
     observer = told(began(), ended(stream=True, attempts=(attempt(first_token=0.1),)), attempt())
     accept = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3"
-    text, kind = observer.text(accept)
+    text, kind = await observer.text(accept)
     assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     assert list(openmetrics(text.decode()))
     for other in ("", "*/*", "text/plain", "text/html"):
-        text, kind = observer.text(other)
+        text, kind = await observer.text(other)
         assert kind == "text/plain; version=0.0.4; charset=utf-8"
         assert list(plain(text.decode()))
 
 
-def test_both_formats_tell_the_same() -> None:
+async def test_both_formats_tell_the_same() -> None:
     observer = told(began(), ended(), attempt(usage=Usage(prompt=1, completion=2), cost=0.5))
-    text, _ = observer.text("application/openmetrics-text")
+    text, _ = await observer.text("application/openmetrics-text")
     other = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in openmetrics(text.decode())
         for sample in family.samples
     }
-    assert other == samples(observer)
+    assert other == await samples(observer)
 
 
 _ABBREVIATED = re.compile(r"_(s|ms|us|ns|sec|secs|min|hours|b|kb|mb|pct|percent|usd|count)(_|$)")
@@ -308,8 +326,8 @@ def test_a_metric_is_called_as_prometheus_wants_it(name: str) -> None:
     assert bool(metric.buckets) == (metric.kind == "histogram")
 
 
-def test_every_metric_is_there_with_its_help_its_type_and_its_unit() -> None:
-    text, _ = told().text("application/openmetrics-text")
+async def test_every_metric_is_there_with_its_help_its_type_and_its_unit() -> None:
+    text, _ = await told().text("application/openmetrics-text")
     families = {family.name: family for family in openmetrics(text.decode())}
     assert set(families) == {metric.family(name) for name, metric in METRICS.items()}
     for name, metric in METRICS.items():
@@ -318,11 +336,41 @@ def test_every_metric_is_there_with_its_help_its_type_and_its_unit() -> None:
         assert family.unit == metric.unit
 
 
-def test_meshes_in_one_process_do_not_mix() -> None:
+def observing(**sections: Any) -> ModelMesh:
+    return ModelMesh(load({**CONFIG, "observability": sections}, environ={}), clock=FakeClock())
+
+
+async def test_sections_that_name_it_share_one_whatever_else_they_say() -> None:
+    mesh = observing(
+        routing=PROMETHEUS,
+        logging={**PROMETHEUS, "level": "full"},
+        statistics={**PROMETHEUS, "interval": 5},
+    )
+    [observer] = mesh.observers
+    assert isinstance(observer, Observer)
+
+
+async def test_what_other_observers_lose_is_counted_as_it_grows() -> None:
+    slow = {"connector": f"{__name__}:Slow"}
+    mesh = observing(
+        routing=PROMETHEUS, logging={**slow, "interval": 3}, statistics={**slow, "interval": 4}
+    )
+    observer, one, _ = mesh.observers
+    assert isinstance(observer, Observer)
+    assert isinstance(one, Slow)
+    observer.meet(mesh)
+    name = "modelmesh_observer_dropped_events_total"
+    for _ in range(2):
+        assert await value(observer, name, observer="a slow one") == 7
+    one.lost += 5
+    assert await value(observer, name, observer="a slow one") == 12
+
+
+async def test_meshes_in_one_process_do_not_mix() -> None:
     one, other = told(began()), told()
     place = {"pool": "chat", "endpoint": "chat"}
-    assert value(one, "modelmesh_requests_in_flight", **place) == 1
-    assert not [name for name, _ in samples(other) if "in_flight" in name]
+    assert await value(one, "modelmesh_requests_in_flight", **place) == 1
+    assert not [name for name, _ in await samples(other) if "in_flight" in name]
 
 
 def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

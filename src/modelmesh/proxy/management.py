@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from modelmesh.clock import Clock
-from modelmesh.config.schema import ENDPOINTS, MANAGEMENT, Proxy
+from modelmesh.config.schema import MANAGEMENT, Proxy
 from modelmesh.connectors.observability import record
+from modelmesh.connectors.observability.prometheus import Observer as Metrics
 from modelmesh.proxy import bodies
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
@@ -16,6 +17,7 @@ from modelmesh.proxy.errors import Refused
 from modelmesh.proxy.feed import Feed
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.streams import EVENT_HEADERS
+from modelmesh.types import SESSION_HEADER
 
 if TYPE_CHECKING:
     from modelmesh.mesh import ModelMesh
@@ -36,7 +38,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Headers of all replies here: none of it is for other pages, frames, or a cache."""
 
-_FILES: Final = Path(__file__).with_name("static")
+FILES: Final = Path(__file__).with_name("static")
 _FRONT: Final = "page.html"
 _KINDS: Final = {
     ".html": "text/html; charset=utf-8",
@@ -111,17 +113,14 @@ class Management:
     async def _explain(self, call: Incoming) -> Outgoing:
         bodies.check_headers(call.headers, self._settings.max_body, (bodies.JSON,))
         raw = await bodies.read(call.body, call.headers, self._settings.max_body)
-        body = bodies.parse(raw, call.headers)
-        endpoint = body.pop("endpoint", None)
-        if endpoint is not None and endpoint not in ENDPOINTS.values():
-            known = ", ".join(ENDPOINTS.values())
-            raise Refused(400, f"`endpoint` must be one of {known}.", param="endpoint")
-        bodies.check_model(body)
-        pool = self._mesh.pool(body["model"])
-        targets = self._mesh.explain(body["model"], body, endpoint)
-        return json_reply({"pool": pool.id, "targets": targets})
+        session = call.headers.get(SESSION_HEADER, "")
+        return json_reply(self._mesh.explain(bodies.parse(raw, call.headers), session))
 
-    async def _metrics(self, _call: Incoming) -> Outgoing:
+    async def _metrics(self, call: Incoming) -> Outgoing:
+        for observer in self._mesh.observers:
+            if isinstance(observer, Metrics):
+                text, kind = await observer.text(call.headers.get("accept", ""))
+                return Outgoing(headers={"content-type": kind}, body=text)
         raise Refused(
             404,
             "There are no metrics: set `connector: modelmesh.prometheus.v1` in a section of "
@@ -139,6 +138,6 @@ def _files() -> Mapping[str, tuple[str, bytes]]:
     """Return the files of the page by their paths, each with its content type."""
     return {
         PAGE if file.name == _FRONT else f"/{file.name}": (_KINDS[file.suffix], file.read_bytes())
-        for file in sorted(_FILES.glob("*"))
+        for file in sorted(FILES.glob("*"))
         if file.suffix in _KINDS
     }

@@ -77,7 +77,7 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
         "attempt_duration": Metric(
             "histogram",
             "From asking a target to the end of its answer.",
-            (*_ATTEMPT, "outcome"),
+            _ATTEMPT,
             "seconds",
             _DURATIONS,
         ),

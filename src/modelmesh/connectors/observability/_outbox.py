@@ -74,6 +74,7 @@ class Outbox:
     Attributes:
         name: what the ids of its batches begin with; no other outbox has it.
         dropped: records that were dropped, and nobody was told of it yet.
+        lost: all that ever were.
         failures: tries without success, since the last one with.
 
     """
@@ -81,6 +82,7 @@ class Outbox:
     bounds: Bounds
     name: str = "batch"
     dropped: int = field(default=0, init=False)
+    lost: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
     _waiting: deque[tuple[float, bytes]] = field(factory=deque, init=False, repr=False)
     _size: int = field(default=0, init=False)
@@ -96,14 +98,14 @@ class Outbox:
     def put(self, record: bytes, now: float) -> bool:
         """Take a record in. Return whether something is due earlier for it."""
         if len(record) > self.bounds.size:
-            self.dropped += 1
+            self._drop(1)
             return False
         due = self.due()
         self._waiting.append((now, record))
         self._size += len(record)
         while len(self._waiting) > self.bounds.records or self._size > self.bounds.size:
             self._pop()
-            self.dropped += 1
+            self._drop(1)
         return self.due() < due
 
     def due(self) -> float:
@@ -150,8 +152,13 @@ class Outbox:
         self.failures += 1
         batch = self._trying
         if batch and not (again and self._not_before - batch.since <= self.bounds.give_up):
-            self.dropped += len(batch.records) + batch.dropped
+            self.dropped += batch.dropped
+            self._drop(len(batch.records))
             self._trying = None
+
+    def _drop(self, count: int) -> None:
+        self.dropped += count
+        self.lost += count
 
     def _pop(self) -> bytes:
         _, record = self._waiting.popleft()

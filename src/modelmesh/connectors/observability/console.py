@@ -45,6 +45,11 @@ class Observer:
         self._writer = Writer("the console", self._write)
         self.start, self.close = self._writer.start, self._writer.close
 
+    @property
+    def lost(self) -> int:
+        """How many events could not be written."""
+        return self._writer.lost
+
     def __call__(self, event: Event) -> None:
         self._writer.put(event)
 

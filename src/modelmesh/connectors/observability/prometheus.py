@@ -6,7 +6,8 @@ Where several processes serve one port, each writes its metrics to a folder and 
 import asyncio
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -36,12 +37,20 @@ _TOLD: Final = "told by its vendor"
 _NOT_READY: Final = ("left alone", "in maintenance")
 
 
+class Named(Protocol):
+    """Another observer."""
+
+    connector: ClassVar[str]
+
+
 class Mesh(Protocol):
     """What is looked at for what no event tells."""
 
     config: schema.MeshConfig
     audience: Audience
 
+    @property
+    def observers(self) -> Sequence[Named]: ...
     def pool_status(self) -> dict[str, Any]: ...
     def store_status(self) -> dict[str, Any] | None: ...
 
@@ -51,6 +60,7 @@ class Observer:
 
     connector: ClassVar = "modelmesh.prometheus.v1"
     everything: ClassVar = True
+    counts: ClassVar = True
 
     def __init__(self, settings: schema.Observer) -> None:  # noqa: ARG002 - there is none to heed
         """Make sure of the library.
@@ -65,6 +75,8 @@ class Observer:
         self._mesh: Mesh | None = None
         self._rounds: asyncio.Task[None] | None = None
         self._config_version = ""
+        # By observer: how many events it is known to have lost.
+        self._lost: dict[str, int] = {}
         # Those which the configuration names.
         self._limits: set[str] = set()
         # By limit that refuses: when it is free again, in seconds since 1970.
@@ -85,6 +97,7 @@ class Observer:
         self._config_version = version_of(mesh.config)
 
     async def start(self) -> None:
+        _ = self._metrics  # no request shall wait until the library is loaded
         if _folder():
             self._rounds = asyncio.create_task(self._go_round())
 
@@ -97,10 +110,13 @@ class Observer:
         if take := self._takes.get(type(event)):
             take(event)
 
-    def text(self, accept: str = "") -> tuple[bytes, str]:
-        """Return the metrics of all processes, and their content type by what is accepted."""
+    async def text(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the metrics of all processes, and their content type by what is accepted.
+
+        They are written in a thread: that may take a second where there are very many.
+        """
         self._look()
-        return self._metrics.text(accept)
+        return await asyncio.to_thread(self._metrics.text, accept)
 
     @cached_property
     def _metrics(self) -> "Metrics":
@@ -128,7 +144,8 @@ class Observer:
     def _attempt_ended(self, event: events.AttemptEnded) -> None:
         metrics, whom = self._metrics, _whom(event)
         metrics["attempts"][*whom, event.end, event.cause or ""].inc()
-        metrics["attempt_duration"][*whom, event.end].observe(max(0.0, event.seconds))
+        if event.end == "answered":
+            metrics["attempt_duration"][whom].observe(max(0.0, event.seconds))
         if event.usage:
             metrics["tokens"][*whom, "in"].inc(event.usage.prompt)
             metrics["tokens"][*whom, "out"].inc(event.usage.completion)
@@ -177,7 +194,17 @@ class Observer:
                 ready = target["state"] not in _NOT_READY
                 metrics["target_ready"][target["target"], target["provider"]].set(ready)
                 self._look_at_limits(target["limits"])
+        self._note_losses(mesh.observers)
         self._note_resets(mesh.audience.wall())
+
+    def _note_losses(self, observers: Iterable[Named]) -> None:
+        lost: Counter[str] = Counter()
+        for each in observers:
+            lost[each.connector] += getattr(each, "lost", 0)
+        for name, count in lost.items():
+            if count > self._lost.get(name, 0):
+                self._metrics["observer_dropped_events"][name,].inc(count - self._lost.get(name, 0))
+                self._lost[name] = count
 
     def _look_at_limits(self, limits: Iterable[Mapping[str, Any]]) -> None:
         for limit in limits:

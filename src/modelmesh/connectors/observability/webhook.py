@@ -121,6 +121,11 @@ class Observer:
         self._closing = False
         self._sending: asyncio.Task[None] | None = None
 
+    @property
+    def lost(self) -> int:
+        """How many records were dropped by now."""
+        return self._outbox.lost
+
     def __call__(self, event: Event) -> None:
         """Put a record of an event among those to be sent."""
         if self._outbox.put(dumps(self._record(event)), self._clock.now()):
