@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 from otlp_receiver import OtlpReceiver
 from proxy_process import MESSAGES, POOL, ProxyProcess, one_vendor, running_proxy, until
 
+import modelmesh
 from modelmesh.testing.fake_provider import FakeProvider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,7 +63,7 @@ async def test_a_request_is_a_span_of_its_clients_trace_and_vendors_go_on_from_i
         "gen_ai.request.model": POOL,
         "gen_ai.response.model": "ok",
         "http.response.status_code": 200,
-        "modelmesh.attempts": 1,
+        "modelmesh.request.attempts": 1,
         "modelmesh.end": "answered",
         "modelmesh.pool": POOL,
         "modelmesh.request.id": "mine",
@@ -114,7 +117,7 @@ async def test_a_failover_is_two_attempts_of_which_the_second_names_the_first(
         assert (await proxy.chat()).status == 200
         await arrived(receiver, 3)
     whole = receiver.span(f"chat {POOL}")
-    assert (whole.status, whole.attributes["modelmesh.attempts"]) == ("UNSET", 2)
+    assert (whole.status, whole.attributes["modelmesh.request.attempts"]) == ("UNSET", 2)
     failed, answered = receiver.within(whole)
     assert (failed.status, answered.status) == ("ERROR", "UNSET")
     assert failed.attributes["error.type"] == "server_error"
@@ -339,3 +342,27 @@ async def test_a_collector_that_comes_back_is_told_again(vendor: FakeProvider) -
             await proxy.chat()
             await proxy.says("OpenTelemetry: spans are sent again")
             await arrived(receiver, 2)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["async", "sync"])
+async def test_in_process_a_request_is_within_the_span_of_who_asks(
+    vendor: FakeProvider, receiver: OtlpReceiver, *, waits: bool
+) -> None:
+    config = traced(one_vendor(vendor, "ok"), receiver.url)
+    around = TracerProvider(shutdown_on_exit=False).get_tracer("app").start_span("app")
+    with trace.use_span(around):
+        if waits:
+            await asyncio.to_thread(ask_and_wait, config)
+        else:
+            async with modelmesh.create_async(config=config) as client:
+                await client.chat.completions.create(model=POOL, messages=MESSAGES)
+    whole = receiver.span(f"chat {POOL}")
+    assert whole.parent == f"{around.get_span_context().span_id:016x}"
+    assert whole.kind == "INTERNAL"
+    assert len(receiver.within(whole)) == 1
+    assert vendor.received[-1].headers["traceparent"].split("-")[2] == whole.id
+
+
+def ask_and_wait(config: dict[str, Any]) -> None:
+    with modelmesh.create(config=config) as client:
+        client.chat.completions.create(model=POOL, messages=MESSAGES)

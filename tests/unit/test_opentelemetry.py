@@ -1,10 +1,11 @@
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import context, trace
@@ -17,6 +18,7 @@ from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode
 from modelmesh.connectors import registry
 from modelmesh.connectors.observability.opentelemetry import attributes, measures, messages
 from modelmesh.connectors.observability.opentelemetry.measures import Measure
+from modelmesh.connectors.observability.opentelemetry.options import Options
 from modelmesh.connectors.observability.opentelemetry.spans import Spans
 from modelmesh.events import (
     AttemptEnded,
@@ -187,8 +189,8 @@ def test_a_request_tells_who_answered_and_what_all_of_it_cost() -> None:
     assert attributes.ended(ENDED) == {
         "http.response.status_code": 200,
         "modelmesh.end": "answered",
-        "modelmesh.attempts": 2,
-        "modelmesh.cost": 0.25,
+        "modelmesh.request.attempts": 2,
+        "modelmesh.request.cost": 0.25,
         "gen_ai.response.model": "gpt-x",
     }
 
@@ -498,6 +500,13 @@ def test_every_measure_has_an_instrument() -> None:
     rare = {"cache_read.input_tokens", "cache_write.input_tokens", "reasoning.output_tokens"}
     rare = {f"gen_ai.client.inference.usage.{name}" for name in rare}
     assert found | changes | rare == set(measures.INSTRUMENTS)
+
+
+def test_the_page_has_every_setting_and_every_metric() -> None:
+    page = (Path(__file__).parents[2] / "docs/traces.md").read_text()
+    settings = {each.name for each in fields(Options)}
+    assert {name for name in settings if f"    {name}: " not in page} == set()
+    assert {name for name in measures.INSTRUMENTS if f"`{name}`" not in page} == set()
 
 
 def test_without_its_libraries_it_says_what_to_install() -> None:

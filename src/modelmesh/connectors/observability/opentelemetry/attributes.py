@@ -120,13 +120,13 @@ def ended(event: RequestEnded) -> Attributes:
     told: Attributes = {
         "http.response.status_code": event.status,
         "modelmesh.end": event.end,
-        "modelmesh.attempts": len(event.attempts),
+        "modelmesh.request.attempts": len(event.attempts),
     }
     last = event.attempts[-1] if event.attempts else None
     if last and last.end == "answered":
         told["gen_ai.response.model"] = last.model
     if any(attempt.cost is not None for attempt in event.attempts):
-        told["modelmesh.cost"] = event.cost
+        told["modelmesh.request.cost"] = event.cost
     return told | error(event)
 
 
