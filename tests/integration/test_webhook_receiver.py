@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pytest
 from aiohttp import web
-from proxy_process import until
+from proxy_process import one_vendor, running_proxy, until
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
@@ -23,6 +23,7 @@ from modelmesh.connectors.observability.webhook import Observer
 from modelmesh.events import Event, LimitNear
 from modelmesh.mesh import ModelMesh
 from modelmesh.testing.clock import FakeClock
+from modelmesh.testing.fake_provider import FakeProvider
 from modelmesh.testing.transport import ScriptedTransport, reply
 from modelmesh.transport.aiohttp import AiohttpTransport
 from modelmesh.transport.direct import DirectTransport
@@ -419,3 +420,38 @@ async def test_words_are_told_to_who_asks_for_them_and_keys_not_even_then() -> N
         assert "canary-of-a-prompt" in json.dumps(batch)
         assert "canary-of-a-vendor" not in json.dumps(batch)
         assert "canary-of-the-url" not in json.dumps(batch)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_server_tells_all_of_its_requests_before_it_ends(workers: int) -> None:
+    asked = 30
+    async with Receiver() as receiver, FakeProvider() as vendor:
+        settings = {
+            "connector": "modelmesh.webhook.v1",
+            "level": "full",
+            "url": receiver.url,
+            "secret": "${secrets:HOOK}",
+            "headers": {"authorization": "Bearer ${secrets:BEARER}"},
+            "wait": "1h",
+        }
+        sections = dict.fromkeys(("routing", "logging", "statistics"), settings)
+        config = one_vendor(vendor, "ok", workers=workers) | {"observability": sections}
+        env = {"HOOK": "canary-that-signs", "BEARER": "canary-of-the-receiver"}
+        async with running_proxy(config, env=env) as proxy:
+            said = [{"role": "user", "content": "canary-of-a-prompt"}]
+            for answer in await asyncio.gather(*(proxy.chat(messages=said) for _ in range(asked))):
+                assert answer.status == 200
+            assert receiver.asked == []
+            proxy.signal()
+            assert await proxy.exit_code() == 0
+            assert "canary" not in proxy.logs
+    told = [one for batch in receiver.batches for one in batch["records"]]
+    names = [one["event"] for one in told]
+    assert names.count("request.ended") == names.count("attempt.ended") == asked
+    assert names.count("statistics.taken") == workers
+    assert len({one["request"] for one in told if one["event"] == "request.ended"}) == asked
+    ids = [request.headers["webhook-id"] for _, request, _ in receiver.asked]
+    assert len({id_.rpartition("_")[0] for id_ in ids}) == workers
+    assert not [body for _, _, body in receiver.asked if b"canary" in body]
+    signers = {request.headers["authorization"] for _, request, _ in receiver.asked}
+    assert signers == {"Bearer canary-of-the-receiver"}
