@@ -1,6 +1,9 @@
 """Observers of a real proxy: its workers write one file, and lose nothing on a clean stop."""
 
+import asyncio
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -102,3 +105,33 @@ async def test_the_console_tells_people_on_stderr(vendor: FakeProvider) -> None:
     assert "200 in" in told
     assert PROMPT not in told
     assert "\x1b" not in told
+
+
+PROGRAM = """
+import modelmesh
+
+client = modelmesh.create("chat", config="mesh.json")
+client.chat.completions.create(messages=[{"role": "user", "content": "hi"}])
+"""
+
+
+async def test_a_program_that_ends_without_a_close_has_told_everything(
+    vendor: FakeProvider, tmp_path: Path
+) -> None:
+    section = {"connector": "local-file", "path": "events.jsonl"}
+    config = observed(vendor, routing=section, logging=section, statistics=section)
+    (tmp_path / "mesh.json").write_text(json.dumps(config))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PROGRAM,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await process.communicate()
+    assert process.returncode == 0, complaint.decode()
+    assert "broke" not in complaint.decode()
+    names = [line["event"] for line in lines(tmp_path / "events.jsonl")]
+    assert names[0] == "request.began"
+    assert names[-2:] == ["request.ended", "statistics.taken"]

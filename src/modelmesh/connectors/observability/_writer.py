@@ -4,7 +4,9 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from queue import Empty, Full, Queue
+from contextlib import suppress
+from functools import partial
+from queue import Empty, Queue
 from typing import Final
 
 from attrs import define, field
@@ -23,6 +25,10 @@ _PATIENCE: Final = 3.0
 """Seconds to write the last events in."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @define(eq=False)
 class Writer:
     """Writes events, many at once. What cannot be written is lost: `lost` counts it.
@@ -32,17 +38,21 @@ class Writer:
 
     _what: str
     _write: Callable[[Sequence[Event]], None]
-    _waiting: "Queue[Event | None]" = field(factory=lambda: Queue(_WAITING), init=False)
+    # Is called in the end, where no more is written.
+    _finish: Callable[[], None] = _nothing
+    # What ends it, which is None, always finds a place.
+    _waiting: "Queue[Event | None]" = field(factory=lambda: Queue(_WAITING + 1), init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
+    _tell_of_end: Callable[[], object] = field(default=_nothing, init=False)
     lost: int = field(default=0, init=False)
     # What the log was told, and how many were lost when it was told that all is well.
     _failing: bool = field(default=False, init=False)
     _told: int = field(default=0, init=False)
 
     def put(self, event: Event) -> None:
-        try:
+        if self._waiting.qsize() < _WAITING:
             self._waiting.put_nowait(event)
-        except Full:
+        else:
             self.lost += 1
             self._tell_of_loss("it is too slow")
 
@@ -52,29 +62,35 @@ class Writer:
 
     async def close(self) -> None:
         """Write what is left, for a few seconds at most."""
-        if self._thread:
-            await asyncio.to_thread(self._end, self._thread)
-            self._thread = None
-
-    def _end(self, thread: threading.Thread) -> None:
-        try:
-            self._waiting.put(None, timeout=_PATIENCE)
-        except Full:
+        if self._thread is None:
             return
-        thread.join(_PATIENCE)
+        # A thread that waits for the other one cannot be had when the interpreter ends.
+        over = asyncio.Event()
+        self._tell_of_end = partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)
+        self._thread = None
+        self._waiting.put_nowait(None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await over.wait()
 
     def _run(self) -> None:
         while events := self._next():
-            told = [event for event in events if event]
-            try:
-                self._write(told)
-            except Exception as failure:  # noqa: BLE001 - a full disk, a closed terminal, a bug
-                self.lost += len(told)
-                self._tell_of_loss(getattr(failure, "strerror", None) or type(failure).__name__)
-            else:
-                self._tell_of_success()
+            if told := [event for event in events if event]:
+                self._write_down(told)
             if None in events:
-                return
+                break
+        self._finish()
+        with suppress(RuntimeError):  # nobody waits any more
+            self._tell_of_end()
+
+    def _write_down(self, told: Sequence[Event]) -> None:
+        try:
+            self._write(told)
+        except Exception as failure:  # noqa: BLE001 - a full disk, a closed terminal, a bug
+            self.lost += len(told)
+            self._tell_of_loss(getattr(failure, "strerror", None) or type(failure).__name__)
+        else:
+            self._tell_of_success()
 
     def _next(self) -> list[Event | None]:
         """Wait for an event; return those that have come. None ends it."""

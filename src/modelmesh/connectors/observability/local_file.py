@@ -44,15 +44,11 @@ class Observer:
         options = Options(**settings.options)
         self._file = _File(Path(options.path).expanduser(), options.max_size, options.max_files)
         self._record = partial(record, level=settings.level, content=settings.content)
-        self._writer = Writer(f"the file {options.path}", self._write)
-        self.start = self._writer.start
+        self._writer = Writer(f"the file {options.path}", self._write, self._file.close)
+        self.start, self.close = self._writer.start, self._writer.close
 
     def __call__(self, event: Event) -> None:
         self._writer.put(event)
-
-    async def close(self) -> None:
-        await self._writer.close()
-        self._file.close()
 
     @property
     def lost(self) -> int:
