@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from attrs import evolve
 
 from modelmesh.build import Parts, build
-from modelmesh.clock import system_rng
+from modelmesh.clock import SystemClock, system_rng
 from modelmesh.config.load import Examined, examine
 from modelmesh.errors import ConfigError
+from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
 from modelmesh.state import State
 
@@ -32,7 +33,9 @@ def check(
     except ConfigError as error:
         return _MISTAKES, str(error)
     try:
-        parts = build(config, state=State(), rng=system_rng(), wall=lambda: wall)
+        state = State()
+        parts = build(config, state=state, rng=system_rng(), wall=lambda: wall)
+        Keeper.of(config, state, SystemClock())  # nothing is opened before it is used
     except ConfigError as error:
         problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
         told = ConfigError(problems, examined.source)

@@ -53,6 +53,19 @@ def test_a_pool_nothing_serves_is_a_mistake_with_its_line(file: Path) -> None:
     assert text.splitlines()[1].startswith("  line 9: pools.chat: ")
 
 
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [("", ""), (", url: 'http://:hunter2@host'", "line 11: ")],
+)
+def test_a_store_that_could_not_be_used_is_a_mistake(file: Path, address: str, line: str) -> None:
+    pytest.importorskip("redis")
+    file.write_text(f"{GOOD}storage: {{connector: redis.redis.v1{address}}}\n")
+    code, text = check(file, {"KEY": "sk-canary-1"}, wall=NOVEMBER)
+    assert code == 1
+    assert text.splitlines()[1].startswith(f"  {line}storage.url: is ")
+    assert "hunter2" not in text
+
+
 def test_why_a_pool_is_empty_is_noted_beside_it(file: Path) -> None:
     file.write_text("providers: {aws.bedrock.v1: {api_key: k}}")
     code, text = check(file, {}, wall=NOVEMBER)
