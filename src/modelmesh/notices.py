@@ -21,7 +21,9 @@ def notices(config: MeshConfig, targets: Iterable[Target], *, wall: float) -> It
             yield _ending(target, end, today)
     for id_, provider in config.providers.items():
         connector = provider.connector or id_
-        if provider.tier == "free" and free_tier(connector) is None:
+        if provider.tier not in (None, "free"):
+            yield f"provider {id_!r} has `tier: {provider.tier}`, which says nothing; `free` does"
+        elif provider.tier and free_tier(connector) is None:
             yield f"provider {id_!r} has `tier: free`, but no free tier of {connector} is known"
 
 

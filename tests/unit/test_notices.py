@@ -93,6 +93,12 @@ def test_a_free_tier_that_nobody_knows_is_told() -> None:
     assert told(configured({"m": "openai/gpt-oss-20b"}, tier="free"), 0) == []
 
 
+def test_a_tier_that_says_nothing_is_told() -> None:
+    assert told(configured({"m": "openai/gpt-oss-20b"}, tier="fre"), 0) == [
+        "provider 'groq.api.v1' has `tier: fre`, which says nothing; `free` does"
+    ]
+
+
 def mesh(script: Script, models: Mapping[str, str], day: str) -> ModelMesh:
     clock = FakeClock(now=1000.0, wall=at(day))
     transport = ScriptedTransport(script, clock)
