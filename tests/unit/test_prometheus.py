@@ -227,10 +227,21 @@ async def test_a_limit_counts_what_it_refuses_and_when_it_is_free_again() -> Non
     for _ in range(3):
         await scene.send()
     name = frozenset({("limit", "a: 1 requests a minute")})
-    assert await scene.series("modelmesh_limit_refusals_total") == {name: 1}
-    assert await scene.series("modelmesh_limit_resets_total") == {}
+    assert (await scene.series("modelmesh_limit_refusals_total"))[name] == 1
+    assert (await scene.series("modelmesh_limit_resets_total"))[name] == 0
     await scene.clock.sleep(120.0)
-    assert await scene.series("modelmesh_limit_resets_total") == {name: 1}
+    assert (await scene.series("modelmesh_limit_refusals_total"))[name] == 1
+    assert (await scene.series("modelmesh_limit_resets_total"))[name] == 1
+
+
+async def test_counters_are_at_zero_before_there_is_anything_to_count() -> None:
+    """Else Prometheus takes their first value for where they began, and no increase is seen."""
+    scene = Scene()
+    for name, count in (("tokens_total", 4), ("cost_dollars_total", 2), ("attempts_total", 2)):
+        assert list((await scene.series(f"modelmesh_{name}")).values()) == [0] * count
+    assert await scene.series("modelmesh_rotations_total") == {frozenset({("pool", "chat")}): 0}
+    for name in ("refusals", "resets"):
+        assert list((await scene.series(f"modelmesh_limit_{name}_total")).values()) == [0, 0]
 
 
 async def test_a_limit_that_its_vendor_told_of_has_no_name_of_its_own() -> None:

@@ -23,8 +23,12 @@ class Series(dict[tuple[str, ...], Any]):
         self._made = made
 
     def __missing__(self, labels: tuple[str, ...]) -> Any:
-        one = self[labels] = self._made.labels(*labels) if labels else self._made
+        one = self[labels] = self._made.labels(*labels)
         return one
+
+    def begin(self, *labels: str) -> None:
+        """Have a counter at 0, so that a step to its first value is seen as one."""
+        _ = self[labels]
 
 
 class Metrics(dict[str, Series], Collector):

@@ -189,11 +189,10 @@ class Observer:
         metrics["config_info"][self._config_version,].set(1)
         if store := mesh.store_status():
             metrics["store_up"][store["kept_in"],].set(store["answers"])
-        for pool in mesh.pool_status().values():
+        for id_, pool in mesh.pool_status().items():
+            metrics["rotations"].begin(id_)
             for target in pool["targets"]:
-                ready = target["state"] not in _NOT_READY
-                metrics["target_ready"][target["target"], target["provider"]].set(ready)
-                self._look_at_limits(target["limits"])
+                self._look_at_target(id_, target)
         self._note_losses(mesh.observers)
         self._note_resets(mesh.audience.wall())
 
@@ -206,13 +205,22 @@ class Observer:
                 self._metrics["observer_dropped_events"][name,].inc(count - self._lost.get(name, 0))
                 self._lost[name] = count
 
-    def _look_at_limits(self, limits: Iterable[Mapping[str, Any]]) -> None:
-        for limit in limits:
-            if limit["source"] == "vendor" or not limit["amount"]:
-                continue
-            name = limit["limit"]
-            self._limits.add(name)
-            self._metrics["limit_taken"][name,].set(limit["taken"] / limit["amount"])
+    def _look_at_target(self, pool: str, target: Mapping[str, Any]) -> None:
+        metrics, which = self._metrics, (target["target"], target["provider"])
+        metrics["target_ready"][which].set(target["state"] not in _NOT_READY)
+        metrics["attempts"].begin(pool, *which, "answered", "")
+        metrics["tokens"].begin(pool, *which, "in")
+        metrics["tokens"].begin(pool, *which, "out")
+        metrics["cost"].begin(pool, *which)
+        for limit in target["limits"]:
+            if limit["source"] != "vendor" and limit["amount"]:
+                self._look_at_limit(limit["limit"], limit["taken"] / limit["amount"])
+
+    def _look_at_limit(self, name: str, taken: float) -> None:
+        self._limits.add(name)
+        self._metrics["limit_taken"][name,].set(taken)
+        self._metrics["limit_refusals"].begin(name)
+        self._metrics["limit_resets"].begin(name)
 
 
 def _whom(attempt: events.AttemptEnded) -> tuple[str, str, str]:
