@@ -363,6 +363,19 @@ async def test_in_process_a_request_is_within_the_span_of_who_asks(
     assert vendor.received[-1].headers["traceparent"].split("-")[2] == whole.id
 
 
+async def test_spans_that_cannot_be_sent_are_counted(
+    vendor: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        endpoint = f"http://127.0.0.1:{place.getsockname()[1]}"
+    config = traced(one_vendor(vendor, "ok"), endpoint)
+    async with modelmesh.create_async(config=config) as client:
+        await client.chat.completions.create(model=POOL, messages=MESSAGES)
+        (observer,) = client.mesh._observing.observers
+    assert getattr(observer, "lost", 0) == 2
+
+
 def ask_and_wait(config: dict[str, Any]) -> None:
     with modelmesh.create(config=config) as client:
         client.chat.completions.create(model=POOL, messages=MESSAGES)

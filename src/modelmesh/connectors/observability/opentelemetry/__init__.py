@@ -49,6 +49,11 @@ class Observer:
         self._level = settings.level
         self._libraries = otlp, spans
 
+    @property
+    def lost(self) -> int:
+        """How many spans could not be sent. Those a full queue had no place for are not counted."""
+        return self._sdk.lost
+
     async def start(self) -> None:
         """Begin to send, in threads of this process."""
         otlp, spans = self._libraries

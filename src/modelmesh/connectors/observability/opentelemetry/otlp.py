@@ -58,8 +58,8 @@ class Sdk:
             resource,
             shutdown_on_exit=False,
         )
-        spans = _Spans(_at(options, "traces"), headers=options.headers)
-        self._traces.add_span_processor(BatchSpanProcessor(spans))
+        self._spans = _Spans(_at(options, "traces"), headers=options.headers)
+        self._traces.add_span_processor(BatchSpanProcessor(self._spans))
         interval = options.metrics_interval
         metrics = _Metrics(_at(options, "metrics"), headers=dict(options.headers))
         reader = PeriodicExportingMetricReader(metrics, interval and interval * 1000)
@@ -68,6 +68,11 @@ class Sdk:
         self.tracer = self._traces.get_tracer(_NAME, ours)
         meter = self._meters.get_meter(_NAME, ours)
         self._instruments = {name: _made(meter, name, it) for name, it in INSTRUMENTS.items()}
+
+    @property
+    def lost(self) -> int:
+        """How many spans were in batches that could not be sent."""
+        return self._spans.lost
 
     def measure(self, measure: Measure) -> None:
         """Count a measure in."""
@@ -155,10 +160,14 @@ class _Spans(OTLPSpanExporter):
         super().__init__(endpoint, headers=headers)
         logging.getLogger(OTLPSpanExporter.__module__).addFilter(_others)
         self._receiver = _Receiver("spans")
+        self.lost = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         send = super().export
-        return self._receiver.sent(lambda: send(spans), SpanExportResult.SUCCESS)
+        result = self._receiver.sent(lambda: send(spans), SpanExportResult.SUCCESS)
+        if result is not SpanExportResult.SUCCESS:
+            self.lost += len(spans)
+        return result
 
 
 class _Metrics(OTLPMetricExporter):
