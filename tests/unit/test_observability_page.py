@@ -26,7 +26,8 @@ SAID = {"body", "headers", "answer", "usage", "at"}
 def test_an_example_is_taken_and_all_of_it_heeded(
     number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load({**yaml.safe_load(EXAMPLES[number]), "providers": {"openai.llm.v1": {}}}, environ={})
+    config = {**yaml.safe_load(EXAMPLES[number]), "providers": {"openai.llm.v1": {}}}
+    load(config, environ={"EVENTS_SECRET": "any"})
     assert [told for told in caplog.messages if "heed" in told] == []
 
 

@@ -212,4 +212,4 @@ def test_whatever_happens_every_record_arrives_or_is_counted_and_nothing_grows(
         assert box.left <= 6 + 4
     trying = box.take(now) if box.left else None
     pending = box.left + box.dropped + (trying.dropped if trying else 0)
-    assert put == arrived + known + pending
+    assert put == arrived + known + pending == arrived + box.left + box.lost

@@ -5,10 +5,13 @@ import base64
 import hmac
 import json
 import logging
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 
 from modelmesh.config import schema
@@ -285,3 +288,35 @@ def test_a_wrong_setting_is_named_and_no_secret_shown(settings: dict[str, Any], 
 def test_settings_are_written_as_everywhere() -> None:
     made = Structure({})({**GOOD, "wait": "500ms", "queue_size": "1MiB", "give_up": "1h"}, Options)
     assert (made.wait, made.queue_size, made.give_up) == (0.5, 1 << 20, 3600.0)
+
+
+PAGE = (Path(__file__).parents[2] / "docs/observability.md").read_text()
+SECTION = PAGE.partition("\n## Webhooks\n")[2].partition("\n## ")[0]
+
+
+def test_the_page_has_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| (`.+?) \| ([^|]+) \|", SECTION, re.MULTILINE)
+    told = {
+        name: default
+        for names, defaults in rows
+        for name, default in zip(re.findall(r"`(\w+)`", names), defaults.split(", "), strict=True)
+    }
+    assert list(told) == [one.name for one in attrs.fields(Options)]
+    written = {name: told[name] for name in ("wait", "queue_size", "timeout", "give_up")}
+    counted = {name: int(told[name].replace(",", "")) for name in ("batch", "queue")}
+    assert Structure({})({**GOOD, **written, **counted}, Options) == Structure({})(GOOD, Options)
+
+
+@pytest.mark.parametrize("secret", ["any words", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+async def test_what_the_page_has_for_receivers_takes_what_is_ours_and_nothing_else(
+    secret: str,
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    (request,) = (await sent([reply()], secret=Secret(secret))).requests
+    headers = dict(request.headers)
+    assert names["is_ours"](headers, request.body, secret)
+    assert not names["is_ours"](headers, request.body + b" ", secret)
+    assert not names["is_ours"](headers, request.body, "another")
+    assert not names["is_ours"]({**headers, "webhook-timestamp": "1"}, request.body, secret)

@@ -116,7 +116,7 @@ class Observer:
         self._outbox = Outbox(self._options.bounds())
         # Whether records are being dropped, and how many the receiver was told of.
         self._dropping = False
-        self._lost = 0
+        self._told = 0
         self._news = asyncio.Event()
         self._closing = False
         self._sending: asyncio.Task[None] | None = None
@@ -221,11 +221,11 @@ class Observer:
     def _note_arrival(self, batch: Batch) -> None:
         recovered = self._outbox.failures > 0
         self._outbox.arrived()
-        self._lost += batch.dropped
-        if (recovered or self._lost) and not self._outbox.dropped:
+        self._told += batch.dropped
+        if (recovered or self._told) and not self._outbox.dropped:
             said = "the webhook at %s takes records again (dropped meanwhile: %d)"
-            log.warning(said, self._host, self._lost)
-            self._lost, self._dropping = 0, False
+            log.warning(said, self._host, self._told)
+            self._told, self._dropping = 0, False
 
     def _note_drops(self) -> None:
         """Say in the log that records are dropped, once until all arrive again."""
