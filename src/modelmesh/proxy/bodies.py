@@ -78,12 +78,6 @@ def parse(
 
 def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
     """Refuse a body that makes no sense at an endpoint. Raises RequestError."""
-    check_model(body)
-    sanity.check(endpoint, body)
-
-
-def check_model(body: Mapping[str, Any]) -> None:
-    """Refuse a body without a model, or with what no request may set. Raises RequestError."""
     if not _NOT_THE_CLIENTS.isdisjoint(body):
         name = next(name for name in body if name in _NOT_THE_CLIENTS)
         raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
@@ -91,6 +85,7 @@ def check_model(body: Mapping[str, Any]) -> None:
     if not isinstance(model, str) or not model:
         message = f"`model` must be the name of a pool, as a string; {MODELS_PATH} lists them."
         raise Refused(400, message, param="model")
+    sanity.check(endpoint, body)
 
 
 def _unreadable(
