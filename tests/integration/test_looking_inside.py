@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
@@ -302,6 +304,48 @@ async def test_case_46_keys_are_in_nothing_that_is_told(vendor: FakeProvider, fr
         explained = await proxy.send("POST", EXPLAIN, headers=headers, json={"model": "chat"})
         status = await proxy.get(STATUS, headers=headers)
         assert "canary" not in json.dumps(feed.events) + explained.text + status.text + proxy.logs
+
+
+# What the page says
+
+
+def commands() -> list[str]:
+    """Return the page's commands for looking inside."""
+    text = (Path(__file__).parents[2] / "docs/proxy.md").read_text()
+    section = re.search(r"^## Looking inside\n(.*?)^## ", text, re.DOTALL | re.MULTILINE)
+    assert section
+    (block,) = re.findall(r"^```console\n(.*?)^```", section[1], re.DOTALL | re.MULTILINE)
+    return [f"curl {command.strip()}" for command in block.split("curl ")[1:]]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+@pytest.mark.parametrize("command", commands())
+async def test_a_command_on_the_page_works_as_written(
+    vendor: FakeProvider, front: str, command: str
+) -> None:
+    config = one_vendor(vendor, "ok", front=front)
+    config["pools"] = {"chat-completion": config["pools"]["chat"]}
+    flags = ["--token", "my-secret"] if "my-secret" in command else []
+    async with running_proxy(config, flags=flags) as proxy:
+        there = command.replace("http://localhost:8080", f"http://localhost:{proxy.port}")
+        # The feed has no end of its own.
+        ended = await asyncio.create_subprocess_shell(
+            f"{there} -sS --max-time 1 -w '\n%{{http_code}}'",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, complaint = await ended.communicate()
+    body, _, status = said.decode().rpartition("\n")
+    assert status == "200", (body, complaint)
+    assert body.startswith(": ping" if EVENTS in command else "{")
+
+
+async def test_every_path_inside_that_answers_by_itself_has_its_command() -> None:
+    assert {path for path in INSIDE if any(path in command for command in commands())} == {
+        STATUS,
+        EVENTS,
+        EXPLAIN,
+    }
 
 
 # How it ends

@@ -73,7 +73,10 @@ class Management:
         self._clock = clock
         self._standing = standing
         self._feed = Feed(
-            mesh.audience, record=record, ids=ids, heartbeat=settings.heartbeat or None
+            mesh.audience,
+            record=record,
+            ids=lambda: ids().removeprefix("req_"),
+            heartbeat=settings.heartbeat or None,
         )
         gate.at_drain.append(self._feed.close)
         self.files = _files() if settings.page else {}
