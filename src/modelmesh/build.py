@@ -78,7 +78,8 @@ def build(
     pool = partial(
         _pool, tree=tree, own=config.connectors, granted=granted, state=state, rng=rng, wall=wall
     )
-    singles = _by_name(targets) if config.proxy.expose_models else {}
+    named = _by_name(targets) if config.proxy.expose_models else {}
+    singles = {id_: one for id_, one in named.items() if id_ not in settings}
     return Parts(
         providers=providers,
         pools={id_: pool(id_, chosen, settings[id_]) for id_, chosen in members.items()},

@@ -118,6 +118,10 @@ class MeshClient:
         """Return, by pool, the strategy, the target in front and how each target fares."""
         return self._asking.tell(ModelMesh.pool_status)
 
+    def stats(self) -> dict[str, Any]:
+        """Return what became of all requests so far, by pool, by provider and by target."""
+        return self._asking.tell(ModelMesh.stats)
+
     def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""
         return self._asking.tell(ModelMesh.active_providers)
@@ -164,6 +168,10 @@ class AsyncMeshClient:
     async def pool_status(self) -> dict[str, Any]:
         """Return, by pool, the strategy, the target in front and how each target fares."""
         return await self._asking.tell(ModelMesh.pool_status)
+
+    async def stats(self) -> dict[str, Any]:
+        """Return what became of all requests so far, by pool, by provider and by target."""
+        return await self._asking.tell(ModelMesh.stats)
 
     async def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""

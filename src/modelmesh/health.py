@@ -1,6 +1,7 @@
 """Whether something may be asked, and what failures and answers mean for that."""
 
 from collections import deque
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -14,6 +15,26 @@ def _recent() -> "deque[tuple[float, bool]]":
 
 
 @define(eq=False)
+class Downtime:
+    """For how long something was left alone.
+
+    `again` tells when it may be asked again. It is looked at whenever that may have changed.
+    """
+
+    again: Callable[[], float]
+    _before: float = field(default=0.0, init=False)
+    _since: float = field(default=0.0, init=False)
+    _until: float = field(default=0.0, init=False)
+
+    def look(self, now: float) -> None:
+        self._before, self._since, self._until = self.seconds(now), now, self.again()
+
+    def seconds(self, now: float) -> float:
+        """Return the seconds that are over by now."""
+        return self._before + max(0.0, min(now, self._until) - self._since)
+
+
+@define(eq=False)
 class Health:
     """Whether a target, a model at a key, a key or a provider may be asked.
 
@@ -21,13 +42,15 @@ class Health:
 
     Attributes:
         subject: what it is the health of: `target`, `model`, `key` or `provider`, and which one.
-        downtime: seconds for which it was left alone, or will have been.
+        downtime: for how long it was left alone.
+        others: the downtimes of what may be left alone when it is, by name.
 
     """
 
     subject: tuple[str, str] = ("", "")
     audience: Audience | None = field(default=None, repr=False)
-    downtime: float = 0.0
+    downtime: Downtime = field(init=False, repr=False)
+    others: dict[str, Downtime] = field(factory=dict, init=False, repr=False)
     until: float = 0.0
     cause: ErrorKind | None = None
     # Until then on the vendor's own word, or for a failure that speaks for itself; what goes beyond
@@ -37,6 +60,9 @@ class Health:
     trial_running: bool = False
     failures_in_a_row: int = 0
     _recent: deque[tuple[float, bool]] = field(factory=_recent, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.downtime = Downtime(lambda: self.until)
 
     def ready(self, now: float) -> bool:
         return now >= self.until and not (self.on_trial and self.trial_running)
@@ -70,8 +96,8 @@ class Health:
     def leave_alone(self, now: float, until: float, cause: ErrorKind, *, told: bool) -> None:
         """Ask it nothing until then. A later time stands against an earlier one."""
         if until > self.until:
-            self.downtime += until - max(now, self.until)
             self.until, self.cause = until, cause
+            self._look(now)
             if self.audience and (tell := self.audience.of_changes):
                 (of, id_), at = self.subject, self.audience.wall()
                 tell(CooldownBegan(at=at, of=of, id=id_, cause=cause, seconds=until - now))
@@ -79,11 +105,16 @@ class Health:
             self.told_until = max(self.told_until, until)
         self.on_trial = True
 
-    def recover(self) -> None:
+    def recover(self, now: float) -> None:
         """Forget that it was left alone."""
         self.until, self.told_until, self.cause = 0.0, 0.0, None
         self.on_trial, self.failures_in_a_row = False, 0
         self._recent.clear()
+        self._look(now)
+
+    def _look(self, now: float) -> None:
+        for downtime in (self.downtime, *self.others.values()):
+            downtime.look(now)
 
     def failure_rate(self, now: float, window: float) -> tuple[float, int]:
         """Return the share of failures in the last `window` seconds, and of how many requests."""

@@ -26,6 +26,7 @@ from modelmesh.probe import Asked, Prober
 from modelmesh.reply import Reply
 from modelmesh.router import Router
 from modelmesh.state import State
+from modelmesh.stats import stats
 from modelmesh.status import status
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
@@ -69,7 +70,7 @@ class ModelMesh:
         # What servers have said of their models.
         self._found: dict[str, list[str]] = {}
         self._prober = Prober(self._transport, self._clock)
-        self._observing = Observing.of(self, self.pool_status, self._clock)
+        self._observing = Observing.of(self, self.stats, self._clock)
         self._created = int(self._clock.wall())
         self._ready = False
         self._starting = asyncio.Lock()
@@ -193,6 +194,12 @@ class ModelMesh:
         """Return where state is kept, and whether that answers; None where it is kept nowhere."""
         keeper = self._keeper
         return {"kept_in": keeper.described, "answers": keeper.answers} if keeper else None
+
+    def stats(self) -> dict[str, Any]:
+        """Return what became of all requests so far, by pool, by provider and by target."""
+        resets = partial(self._state.alerts.resets, wall=self._clock.wall())
+        parts = self._parts
+        return stats(parts.pools, parts.models.values(), resets, self._clock.now())
 
     def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""

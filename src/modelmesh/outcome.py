@@ -60,20 +60,20 @@ class OpenAttempt:
             if health.on_trial:
                 health.alive(now)
         waited = now - self._begun
-        record = self._standing.record
-        record.first_token.add(waited, now)
-        record.waits.append(waited)
+        self._standing.record.first_token.add(waited, now)
+        for tally in self._standing.tallies:
+            tally.waits.append(waited)
         self._answering = now
         self._pool.stay_with(self._target, now)
 
     def succeed(self, now: float, usage: Usage | None = None) -> None:
         """Note that the target answered, and whole."""
         if self._end(usage or self._unknown()):
-            record = self._standing.record
-            record.answers += 1
-            record.took.append(now - self._begun)
+            for tally in self._standing.tallies:
+                tally.answers += 1
+                tally.took.append(now - self._begun)
             if usage and usage.completion and now > self._answering:
-                record.per_token.add((now - self._answering) / usage.completion, now)
+                self._standing.record.per_token.add((now - self._answering) / usage.completion, now)
             for health in self._standing.parts:
                 health.answered(now)
             self._tell("answered")
@@ -84,7 +84,8 @@ class OpenAttempt:
         What was not `sent` counts for no limit.
         """
         if self._end(usage, sent=sent):
-            self._standing.record.cancelled += 1
+            for tally in self._standing.tallies:
+                tally.cancelled += 1
             log.info("request %s: %s: cancelled", self._request.id, self._target.id)
             self._tell("cancelled")
 
@@ -100,7 +101,8 @@ class OpenAttempt:
             self.cancel(usage)
         if not self._end(usage):
             return
-        self._standing.record.failures[error.kind] += 1
+        for tally in self._standing.tallies:
+            tally.failures[error.kind] += 1
         end = ended(error.kind, self._target.card)
         error.add(end)
         # Never the message: a vendor may quote the prompt in it.
@@ -201,10 +203,11 @@ class OpenAttempt:
             nano = nano or 0
             tokens = usage.prompt + usage.completion
             took = {"tokens": tokens, "dollars": nano}
+            for tally in self._standing.tallies:
+                tally.tokens_in += usage.prompt
+                tally.tokens_out += usage.completion
+                tally.spent += nano
             record = self._standing.record
-            record.tokens_in += usage.prompt
-            record.tokens_out += usage.completion
-            record.spent += nano
             record.tokens_estimated += tokens if usage.estimated else 0
             record.spent_estimated += nano if estimated else 0
         if self._hold:

@@ -13,16 +13,17 @@ from modelmesh.clock import twin
 from modelmesh.config import schema
 from modelmesh.errors import ProviderError
 from modelmesh.events import LimitNear, LimitReached, Rotated
-from modelmesh.ledger import NANO, Ask, Limit, Short, Unit, configured, costs, maintenance
+from modelmesh.expected import Expected
+from modelmesh.health import Downtime
+from modelmesh.ledger import Ask, Limit, Short, Unit, configured, costs, maintenance
 from modelmesh.ledger.told import Left, has_room, room, used_up
 from modelmesh.line import Line
 from modelmesh.outcome import OpenAttempt
-from modelmesh.record import Record
+from modelmesh.record import Record, Tally
 from modelmesh.retrying import RetryBudget
 from modelmesh.state import Standing, State
 from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target, Targets
-from modelmesh.usage import Usage
 
 log: Final = logging.getLogger("modelmesh")
 
@@ -52,13 +53,17 @@ class Pool:
     _maintenance: maintenance.Limits = field(init=False, repr=False)
     # The targets which have something of a free tier.
     _free: frozenset[str] = field(init=False, repr=False)
-    rotations: int = field(default=0, init=False)
+    tally: Tally = field(init=False, repr=False)
+    downtime: Downtime = field(init=False, repr=False)
     _requests: int = field(default=0, init=False)
     _current: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.retries = RetryBudget(self.settings.retry.budget)
-        self._standing = {target.id: self._state.standing(target) for target in self.targets}
+        self.tally = self._state.tally(self.id)
+        self._standing = {one.id: self._state.standing(one, self.tally) for one in self.targets}
+        parts = (part for standing in self._standing.values() for part in standing.parts)
+        self.downtime = self._state.downtime(f"pool {self.id}", parts, self._until)
         self._places = {target.id: place for place, target in enumerate(self.targets)}
         limits = {target.id: self._limits_of(target) for target in self.targets}
         self._limits, self._maintenance = maintenance.apart(limits)
@@ -142,6 +147,7 @@ class Pool:
             if ask.amount is None and ask.limit.unknown == "warn":
                 log.warning("request %s: %s: %s", request.id, target.id, _uncounted(ask.limit))
         standing.record.begin(now)
+        self.tally.requests += 1
         if heard:
             for left in standing.left:
                 left.take()
@@ -205,10 +211,14 @@ class Pool:
         if failed and self._standing[target.id].until() <= now:
             self._put_in_front(self._places[target.id])
 
+    def _until(self) -> float:
+        """Return when the first of the targets may be asked again."""
+        return min((one.until() for one in self._standing.values()), default=0.0)
+
     def _put_in_front(self, place: int) -> None:
         before, self._current = self.current, place
         if before is not self.current:
-            self.rotations += 1
+            self.tally.rotations += 1
             if tell := self.audience.of_changes:
                 after = self.current.id
                 tell(Rotated(at=self.wall(), pool=self.id, before=before.id, after=after))
@@ -221,7 +231,7 @@ class Pool:
             request=request,
             rng=rng,
             record=self._record,
-            cost=_Expected(self, request),
+            cost=Expected(request, self._record, self.wall),
             room=self._room,
         )
 
@@ -258,24 +268,6 @@ class Pool:
                 settings.provider_deactivation, settings.provider_recovery, target.provider.id
             ),
         )
-
-
-@define(eq=False)
-class _Expected:
-    """What a request is expected to cost at a target, by the answers that it gave so far."""
-
-    _pool: Pool
-    _request: Request
-
-    def __call__(self, target: Target) -> float | None:
-        """Return US dollars; None where nobody knows."""
-        if target.card.price is None:
-            return None
-        record = self._pool.standing(target).record
-        written = costs.likely_answer(self._request, record.answers, record.tokens_out, target.card)
-        usage = Usage(prompt=costs.likely_prompt(self._request), completion=written)
-        nano = costs.cost(self._request, usage, target.card.price, self._pool.wall())
-        return None if nano is None else nano / NANO
 
 
 def _is_free(limit: Limit) -> bool:

@@ -98,7 +98,7 @@ class Prober:
                 health.leave_alone(now, now + cooldown, kind, told=False)
         else:
             if listed is not None and health.told_until <= self._clock.now():
-                health.recover()
+                health.recover(self._clock.now())
 
     async def _list(self, id_: str, provider: Provider, key: Secret | None) -> list[str]:
         try:

@@ -46,33 +46,45 @@ def _lately() -> "deque[float]":
 
 
 @define(eq=False)
-class Record:
-    """What became of the requests to one target.
+class Tally:
+    """What became of requests, in numbers: of those to one target, or those of one pool.
 
     Attributes:
-        begun: when requests began, of the last minute.
-        first_token: seconds to the first content of an answer.
+        rotations: how often a pool put another target in front.
         waits, took: seconds to the first content of the last answers, and to their end.
-        per_token: seconds for each token after it.
         spent: nano-dollars.
-        tokens_estimated, spent_estimated: what of all tokens, and of what is spent, is no vendor's
-            word but our own estimate.
 
     """
 
     requests: int = 0
     answers: int = 0
     cancelled: int = 0
-    in_flight: int = 0
     failures: Counter[ErrorKind] = field(factory=Counter)
-    begun: deque[float] = field(factory=deque, repr=False)
-    first_token: Average = field(factory=Average, repr=False)
-    per_token: Average = field(factory=Average, repr=False)
+    rotations: int = 0
     waits: deque[float] = field(factory=_lately, repr=False)
     took: deque[float] = field(factory=_lately, repr=False)
     tokens_in: int = 0
     tokens_out: int = 0
     spent: int = 0
+
+
+@define(eq=False)
+class Record(Tally):
+    """What became of the requests to one target, and what may be expected of the next one.
+
+    Attributes:
+        begun: when requests began, of the last minute.
+        first_token: seconds to the first content of an answer.
+        per_token: seconds for each token after it.
+        tokens_estimated, spent_estimated: what of all tokens, and of what is spent, is no vendor's
+            word but our own estimate.
+
+    """
+
+    in_flight: int = 0
+    begun: deque[float] = field(factory=deque, repr=False)
+    first_token: Average = field(factory=Average, repr=False)
+    per_token: Average = field(factory=Average, repr=False)
     tokens_estimated: int = 0
     spent_estimated: int = 0
 

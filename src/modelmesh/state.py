@@ -4,7 +4,7 @@ Every change takes `now`, seconds on a clock that never jumps. Nothing here know
 or a vendor; `pool` decides what an outcome means and says so in the words of this module.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -12,10 +12,10 @@ from attrs import define, field
 
 from modelmesh.audience import Audience
 from modelmesh.errors import ErrorKind
-from modelmesh.health import Health
+from modelmesh.health import Downtime, Health
 from modelmesh.ledger import Alerts, Ledger
 from modelmesh.ledger.told import Left, Told, used_up
-from modelmesh.record import Record
+from modelmesh.record import Record, Tally
 from modelmesh.retrying import StormGuard
 from modelmesh.types import Target
 from modelmesh.values import value
@@ -40,7 +40,8 @@ class Standing:
 
     Its `model` is the one at its key, or group of keys, by whatever names it is configured. `left`
     is what the vendor said is left to that model, and to the key, `guard` is its provider's. `own`
-    is the key itself, which a vendor may refuse while it takes others of its group.
+    is the key itself, which a vendor may refuse while it takes others of its group. `tallies` count
+    its requests, `downtime` is the time in which any of all that was left alone.
     """
 
     target: Health
@@ -51,6 +52,8 @@ class Standing:
     record: Record
     left: tuple[Left, Left] = field(factory=lambda: (Left(), Left()))
     guard: StormGuard = field(factory=StormGuard, repr=False)
+    tallies: tuple[Tally, ...] = field(default=(), repr=False)
+    downtime: Downtime = field(init=False, repr=False)
     parts: tuple[Health, ...] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -93,29 +96,51 @@ class State:
     _records: dict[str, Record] = field(factory=dict)
     _left: dict[str, Left] = field(factory=dict)
     _guards: dict[str, StormGuard] = field(factory=dict)
+    # By what it is of, and by pool.
+    _downtimes: dict[str, Downtime] = field(factory=dict)
+    _tallies: dict[str, Tally] = field(factory=dict)
     ledger: Ledger = field(factory=Ledger)
     alerts: Alerts = field(factory=Alerts)
 
-    def standing(self, target: Target) -> Standing:
-        """Return what is remembered of a target, the same whenever it is asked for."""
+    def tally(self, pool: str) -> Tally:
+        """Return what is counted of a pool."""
+        return self._tallies.setdefault(pool, Tally())
+
+    def downtime(self, of: str, healths: Iterable[Health], again: Callable[[], float]) -> Downtime:
+        """Return for how long something was left alone, which these healths decide."""
+        downtime = self._downtimes.setdefault(of, Downtime(again))
+        downtime.again = again
+        for health in healths:
+            health.others[of] = downtime
+        return downtime
+
+    def standing(self, target: Target, *tallies: Tally) -> Standing:
+        """Return what is remembered of a target, the same whenever it is asked for.
+
+        `tallies` count its requests besides its own record.
+        """
         model = f"{target.key_subject}/{target.upstream}"
         guard = self._guards.setdefault(target.provider.id, StormGuard())
         if target.id not in self._records:
             self._records[target.id] = Record()
             guard.records.append(self._records[target.id])
-        return Standing(
+        record = self._records[target.id]
+        standing = Standing(
             self._health("target", target.id),
             self._health("model", model),
             self._health("key", target.key_subject),
             self._health("key", _own(target)),
             self._health("provider", target.provider.id),
-            self._records[target.id],
+            record,
             (
                 self._left.setdefault(model, Left()),
                 self._left.setdefault(target.key_subject, Left()),
             ),
             guard,
+            (record, *tallies),
         )
+        standing.downtime = self.downtime(f"target {target.id}", standing.parts, standing.until)
+        return standing
 
     def untold(self, known: Mapping[str, Note], now: float, wall: float) -> dict[str, Note]:
         """Return notes of what is left alone, as far as those that are known do not say it."""

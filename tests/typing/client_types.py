@@ -48,6 +48,8 @@ def synchronous(stream: bool) -> None:
         assert_type(client.models.list().data, list[Model])
         assert_type(client.models.retrieve("chat").owned_by, str)
         assert_type(client.pool_status(), dict[str, Any])
+        assert_type(client.stats(), dict[str, Any])
+        assert_type(client.explain("speech", model="any"), dict[str, Any])
         assert_type(client.active_providers(), list[str])
         assert_type(client.describe(), str)
         assert_type(client.rotate("chat"), str)
@@ -139,6 +141,8 @@ async def asynchronous() -> None:
         async for model in await client.models.list():
             assert_type(model, Model)
         assert_type(await client.describe(), str)
+        assert_type(await client.stats(), dict[str, Any])
+        assert_type(await client.explain(), dict[str, Any])
 
 
 def mistakes(client: modelmesh.MeshClient) -> None:

@@ -241,6 +241,14 @@ def test_a_client_tells_of_its_pools(story: Story) -> None:
     assert isinstance(story.client.mesh, ModelMesh)
 
 
+def test_a_client_tells_what_became_of_its_requests(story: Story) -> None:
+    story.do(_ask(model="two"))
+    told = story.do(lambda client: client.stats())
+    assert told["pools"]["two"]["requests"] == 2
+    assert told["providers"]["b"]["answers"] == 1
+    assert sum(told["targets"]["a/down"]["failures"].values()) == 1
+
+
 def test_a_client_explains_where_a_request_would_go(
     story: Story, vendor: ScriptedTransport
 ) -> None:

@@ -89,7 +89,7 @@ async def test_what_one_leaves_alone_others_do_by_their_own_clocks() -> None:
     assert two.health.cause is ErrorKind.RATE_LIMIT
     assert two.health.on_trial
     # What has recovered is not left alone again for old news.
-    two.health.recover()
+    two.health.recover(two.clock.now())
     await one.exchange()
     await two.exchange()
     assert two.health.until == 0.0

@@ -78,7 +78,7 @@ def test_an_answer_that_began_before_it_was_left_alone_does_not_end_that() -> No
 def test_it_may_be_asked_at_once_after_it_recovered() -> None:
     health = cooled((10, LIMITED, True))
     health.failed(5)
-    health.recover()
+    health.recover(5)
     assert (health.until, health.told_until, health.cause, health.on_trial) == (0, 0, None, False)
     assert health.failures_in_a_row == 0
     assert health.failure_rate(5, window=60) == (0, 0)
