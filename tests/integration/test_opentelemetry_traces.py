@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -379,3 +380,17 @@ async def test_spans_that_cannot_be_sent_are_counted(
 def ask_and_wait(config: dict[str, Any]) -> None:
     with modelmesh.create(config=config) as client:
         client.chat.completions.create(model=POOL, messages=MESSAGES)
+
+
+async def test_a_program_that_ends_without_closing_its_client_has_sent_everything(
+    vendor: FakeProvider, receiver: OtlpReceiver
+) -> None:
+    program = f"""
+import modelmesh
+client = modelmesh.create(config={traced(one_vendor(vendor, "ok"), receiver.url)!r})
+client.chat.completions.create(model={POOL!r}, messages={MESSAGES!r})
+"""
+    ended = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    assert await ended.wait() == 0
+    assert {span.name for span in receiver.spans} == {f"chat {POOL}", "chat ok"}
+    assert "gen_ai.server.request.duration" in receiver.metrics

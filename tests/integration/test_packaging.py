@@ -65,7 +65,8 @@ def test_the_extras_the_guide_names_are_valid(environment: Path) -> None:
         "from importlib.metadata import metadata\n"
         "print(metadata('modelmesh-lite').get_all('Provides-Extra'))"
     )
-    assert run(environment / "python", "-c", code).strip() == "['proxy', 'redis', 'yaml']"
+    extras = "['opentelemetry', 'prometheus', 'proxy', 'redis', 'yaml']"
+    assert run(environment / "python", "-c", code).strip() == extras
 
 
 def test_an_installed_package_has_its_types_and_facts(environment: Path) -> None:

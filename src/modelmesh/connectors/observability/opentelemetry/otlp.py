@@ -7,11 +7,11 @@ variables `OTEL_*`: https://opentelemetry.io/docs/specs/otel/configuration/sdk-e
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from importlib.metadata import version
-from threading import Thread
 from typing import Any, Final, TypeVar
 
 from attrs import define
@@ -50,7 +50,7 @@ class Sdk:
     """Where spans are begun and measures are taken, until it is closed."""
 
     def __init__(self, options: Options) -> None:
-        """Begin to send: two threads do it, one for spans and one for measures."""
+        """Begin to send: a thread does it for spans, and one for measures."""
         resource = _resource(options.service_name)
         sample = options.sample
         self._traces = TracerProvider(
@@ -68,6 +68,10 @@ class Sdk:
         self.tracer = self._traces.get_tracer(_NAME, ours)
         meter = self._meters.get_meter(_NAME, ours)
         self._instruments = {name: _made(meter, name, it) for name, it in INSTRUMENTS.items()}
+        self._closing = threading.Event()
+        self._to_tell: Callable[[], None] = lambda: None
+        # It waits from the start: a program that ends can begin no thread any more.
+        threading.Thread(target=self._send_the_rest, daemon=True).start()
 
     @property
     def lost(self) -> int:
@@ -80,20 +84,25 @@ class Sdk:
 
     async def close(self) -> None:
         """Send what is left, as far as that goes in a few seconds."""
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop, sent = asyncio.get_running_loop(), asyncio.Event()
 
-        def end() -> None:
-            self._traces.shutdown()
-            self._meters.shutdown()
+        def tell() -> None:
             with suppress(RuntimeError):  # nobody waits any more, and the loop is gone
-                loop.call_soon_threadsafe(ended.set)
+                loop.call_soon_threadsafe(sent.set)
 
-        Thread(target=end, daemon=True).start()
+        self._to_tell = tell
+        self._closing.set()
         try:
             async with asyncio.timeout(_CLOSING):
-                await ended.wait()
+                await sent.wait()
         except TimeoutError:
-            log.warning("not all spans and metrics could be sent before the end")
+            log.warning("OpenTelemetry: not all spans and metrics could be sent before the end")
+
+    def _send_the_rest(self) -> None:
+        self._closing.wait()
+        self._traces.shutdown()
+        self._meters.shutdown()
+        self._to_tell()
 
 
 def _resource(service_name: str | None) -> Resource:
