@@ -57,12 +57,15 @@ async def test_workers_write_one_file_and_nothing_is_lost_on_a_clean_stop(
     told = lines(path)
     names = Counter(line["event"] for line in told)
     assert (names["request.began"], names["request.ended"]) == (20, 20)
-    assert 1 <= names["statistics.taken"] <= 2
     ended = [line for line in told if line["event"] == "request.ended"]
     assert {line["status"] for line in ended} == {200}
     assert sum(line["stream"] for line in ended) == 10
     attempts = [line for line in told if line["event"] == "attempt.ended"]
     assert len(attempts) == sum(len(line["attempts"]) for line in ended)
+    sums = [line["stats"] for line in told if line["event"] == "statistics.taken"]
+    assert 1 <= len(sums) <= 2
+    assert sum(one["pools"][POOL]["requests"] for one in sums) == len(attempts)
+    assert sum(one["targets"]["fake/ok"]["answers"] for one in sums) == 20
     assert PROMPT not in path.read_text()
 
 
