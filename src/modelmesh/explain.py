@@ -1,11 +1,13 @@
 """Where a request would go, and why. Nobody is asked, nothing is counted, and nothing changes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any, Final, cast
 
 from attrs import define
 
 from modelmesh.errors import RequestError
+from modelmesh.ledger import Short
 from modelmesh.obstacle import Obstacle
 from modelmesh.pool import Pool
 from modelmesh.sanity import LEAST, check
@@ -93,6 +95,20 @@ class _Survey(Walk):
             first = first or step
             obstacles.append(found)
         return obstacles, first or self._otherwise(now)
+
+    def _unready(self, target: Target, now: float) -> Obstacle | None:
+        return super()._unready(target, now) or self._used_up(target, now)
+
+    def _used_up(self, target: Target, now: float) -> Obstacle | None:
+        """Believe what was last heard of limits that a store shares; a request would ask it."""
+        wall = self.pool.wall()
+        asks, limits = self.pool.asks(target, self.request, wall), self.pool.limits(target)
+        for ask, (limit, taken, renewed_in) in zip(asks, limits, strict=True):
+            too_little = limit.amount - taken < (ask.amount or 0)
+            if ask.limit.enforced and too_little and limit.unit != "at once":
+                until = inf if renewed_in is None else wall + renewed_in
+                return self._limited(target, Short(limit, until), now)
+        return None
 
     def _otherwise(self, now: float) -> Step | None:
         """Return what comes first where no target is eligible."""

@@ -112,7 +112,7 @@ class Pool:
         wall = self.wall()
         if told := used_up(left, wall):
             return Short(told.limit(target.provider.id), told.until)
-        return self._state.ledger.short(self._asks(target, request, wall), wall) if limits else None
+        return self._state.ledger.short(self.asks(target, request, wall), wall) if limits else None
 
     def in_maintenance(self, target: Target) -> Short | None:
         """Return the maintenance a target is in now, and until when by the wall."""
@@ -139,7 +139,7 @@ class Pool:
         heard = standing.left[0].told or standing.left[1].told
         if heard and (told := used_up(standing.left, wall)):
             return Short(told.limit(target.provider.id), told.until)
-        asks = self._asks(target, request, wall) if self._limits[target.id] else ()
+        asks = self.asks(target, request, wall) if self._limits[target.id] else ()
         hold = self._state.ledger.reserve(asks, wall) if asks else None
         if isinstance(hold, Short):
             return hold
@@ -243,7 +243,7 @@ class Pool:
         share = self._state.ledger.room(self._limits[target.id], wall)
         return min(share, room(left, wall)) if any(left) else share
 
-    def _asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
+    def asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
         """Return what a request may take of each limit of a target at worst.
 
         Of a free tier, which is only known indicatively, that is with an answer as long as usual

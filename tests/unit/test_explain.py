@@ -1,6 +1,7 @@
 """Where a request would go, and why."""
 
 import json
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
@@ -35,7 +36,9 @@ HELLO = [{"role": "user", "content": "hi"}]
 class Scene:
     """A mesh of three vendors, whose pool `chat` has these settings."""
 
-    def __init__(self, script: Script = (), providers: Any = None, **pool: Any) -> None:
+    def __init__(
+        self, script: Script = (), providers: Any = None, storage: Any = None, **pool: Any
+    ) -> None:
         self.clock = FakeClock(now=1000.0)
         self.transport = ScriptedTransport(script, self.clock)
         own = providers or {}
@@ -58,7 +61,7 @@ class Scene:
                 for model, weight, price in (("a1", 1, 1.0), ("b1", 2, 0.1), ("c1", 1, 10.0))
             },
             "pools": {"chat": {"capability": "chat-completion", **pool}},
-            "storage": {"connector": "modelmesh.memory.v1"},
+            "storage": storage or {"connector": "modelmesh.memory.v1"},
         }
         self.mesh = ModelMesh(
             load(config, environ={}),
@@ -150,6 +153,27 @@ async def test_where_a_limit_is_free_again_soon_a_request_waits_for_it() -> None
     assert scene.explain() == told
     assert await scene.send() == "a/a1"
     assert scene.clock.now() - began == pytest.approx(SPAN)
+
+
+@pytest.mark.parametrize(
+    "limited",
+    [
+        {"rate_limits": {"rpd": 2}},
+        {"budget": {"daily_limit": 0.04}},
+        {"rate_limits": {"tpd": 9_000}},
+    ],
+)
+async def test_what_a_store_was_last_heard_to_have_left_is_believed(
+    tmp_path: Path, limited: dict[str, Any]
+) -> None:
+    storage = {"connector": "modelmesh.sqlite.v1", "path": str(tmp_path / "state.db")}
+    scene = Scene([good()] * 9, {"a": limited}, storage, max_wait=0)
+    assert [await scene.send() for _ in range(9)] == ["a/a1"] * 2 + ["b/b1"] * 7
+    scene.clock.advance(5)
+    told = scene.explain()
+    assert told["targets"][0]["reason"].startswith("it has reached its limit, a: ")
+    assert told["next"]["target"] == "b/b1"
+    await scene.mesh.close()
 
 
 async def test_nobody_is_next_where_a_request_would_be_refused() -> None:
