@@ -25,12 +25,11 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from benchmarks import alone
-from benchmarks.figures import Figures, Row, rows_from
+from benchmarks.figures import Figures, Row, Spread, rows_from
 from benchmarks.gateways.modelmesh import configuration
 from benchmarks.kept import keep
 from benchmarks.programs import GATEWAY_CORE, OTHER_CORES, free_port
 from benchmarks.pythons import ROOT, module
-from benchmarks.words import number, spread
 from modelmesh.config.load import load
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.server import ProxyServer
@@ -158,39 +157,33 @@ def page(written: str, results: Mapping[str, Any]) -> str:
 
 
 def _lines(results: Mapping[str, Any]) -> Iterator[str]:
-    rows, on = list(_beside_none(rows_from(results["rows"]))), results["machine"]
-    found = Figures.of(rows)
+    found, on = Figures.of(rows_from(results["rows"])), results["machine"]
     (case,) = found.cases(_KIND)
     yield (
-        f"Measured {results['when']} on one core of {on['processor']}, Python {on['python']}: the "
-        f"median of {results['rounds']} interleaved rounds of {case}, the least and the most in "
-        "brackets."
+        f"Measured {results['when']} on one core of {on['processor']}, Python {on['python']}, in "
+        f"{results['rounds']} interleaved rounds of {case}. The least of them says what it takes "
+        "where nobody else uses the machine; the median is beside it."
     )
     yield ""
-    yield "| observer | does its work | CPU per request, µs | more than none, µs | instructions |"
-    yield "|---|---|--:|--:|--:|"
+    yield (
+        "| observer | does its work | CPU per request, µs | median | more than none, µs | "
+        "instructions |"
+    )
+    yield "|---|---|--:|--:|--:|--:|"
+    usual = _spread(found, case, NONE, "cpu_us")
     for run in runs(0, ""):
         if run.name in found.gateways(_KIND, case):
-            yield _row(found, case, run)
+            cpu = _spread(found, case, run.name, "cpu_us")
+            counted = _spread(found, case, run.name, "instructions").median
+            more = "" if run.name == NONE else f"{cpu.least - usual.least:+.0f}"
+            took = f"{cpu.least:.0f} | {cpu.median:.0f} | {more}"
+            yield f"| {run.name} | {run.place} | {took} | {counted:,.0f} |"
 
 
-def _row(found: Figures, case: str, run: Run) -> str:
-    cpu, more, instructions = (
-        found.spread(_KIND, case, run.name, figure)
-        for figure in ("cpu_us", "more_us", "instructions")
-    )
-    assert instructions
-    counted = number(round(instructions.median))
-    beside = "" if run.name == NONE else spread(more)
-    return f"| {run.name} | {run.place} | {spread(cpu)} | {beside} | {counted} |"
-
-
-def _beside_none(rows: Sequence[Row]) -> Iterator[Row]:
-    """Give the rows with what they took beyond the one without an observer in the same round."""
-    usual = {row.round: row.figures["cpu_us"] for row in rows if row.gateway == NONE}
-    for row in rows:
-        more = {"more_us": row.figures["cpu_us"] - usual[row.round]}
-        yield Row(row.experiment, row.case, row.gateway, row.round, {**row.figures, **more})
+def _spread(found: Figures, case: str, name: str, figure: str) -> Spread:
+    taken = found.spread(_KIND, case, name, figure)
+    assert taken, f"{figure} was not measured for {name}"
+    return taken
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
