@@ -198,6 +198,18 @@ async def test_what_changes_is_counted() -> None:
     assert await value(observer, "modelmesh_recoveries_total", **which) == 1
 
 
+async def test_a_key_is_told_by_its_name_however_often_it_is_another_one() -> None:
+    keys = CONFIG["providers"]["a"]
+    for key in ("sk-one-of-them", "sk-another-one"):
+        providers = {**CONFIG["providers"], "a": {**keys, "api_key": key}}
+        scene = Scene([bad(401), good()], {**CONFIG, "providers": providers})
+        await scene.send()
+        labels = frozenset({("of", "key"), ("id", "a"), ("cause", "bad_key")})
+        assert await scene.series("modelmesh_cooldowns_total") == {labels: 1}
+        text, _ = await scene.observer.text()
+        assert key.encode() not in text
+
+
 async def test_a_target_that_is_left_alone_is_not_ready_until_it_may_be_asked() -> None:
     scene = Scene([bad(401), good()])
     name = frozenset(TARGET.items())
