@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from modelmesh.errors import ErrorKind
-from modelmesh.ledger import Always, Daily, Limit, Short
+from modelmesh.ledger import Daily, Limit, Short
 from modelmesh.shape import WITHIN
 from modelmesh.state import Standing
 from modelmesh.types import ModelCard, Target
@@ -122,11 +122,11 @@ def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
         )
     if short.unknown:
         return _unpriced(target, limit)
-    if short.away:
-        return _unshared(target, limit, now + wait)
-    if wait == inf and not isinstance(limit.window, Always):
+    if short.excessive:
         reason = f"this request may take more than all of {limit.name}: ask for fewer `max_tokens`"
         return Obstacle(target=target.id, reason=reason, code="insufficient_quota")
+    if short.away:
+        return _unshared(target, limit, now + wait)
     spent = limit.unit == "dollars" or wait > _LONG
     return Obstacle(
         target=target.id,

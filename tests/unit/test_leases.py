@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from scene import target
 
+from modelmesh import obstacle
 from modelmesh.connectors.storage.memory import Tables
 from modelmesh.ledger import Ask, Hold, Ledger, Limit, Short
 from modelmesh.ledger.claims import LIFE, NOBODY
@@ -281,6 +283,19 @@ def test_while_the_store_is_away_the_rule_says_what_is_granted(
         # By itself a process still keeps the limit.
         admitted = [isinstance(process.reserve(limit(5, unit=unit)), Hold) for _ in range(9)]
         assert sum(admitted) == 4
+
+
+@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_who_asks_for_more_than_there_ever_is_need_not_come_again(
+    window: Window, away: bool
+) -> None:
+    (process,) = processes(1, [WALL])
+    process.sharing.away = away
+    got = process.reserve(limit(5, unit="dollars", window=window), 6)
+    assert isinstance(got, Short)
+    told = obstacle.limited(target("a/m"), got, 0.0, WALL)
+    assert (told.code, told.until, told.limited) == ("insufficient_quota", None, False)
 
 
 def test_a_limit_is_renewed_when_the_last_of_it_is_free() -> None:

@@ -24,14 +24,15 @@ class Ask:
 class Short:
     """Why nothing was granted: the limit that is free again the latest, and when; inf: never.
 
-    `unknown` means that nobody knows how much would be taken of it, `away` that the store which
-    shares it does not answer, and that it is not granted meanwhile. After `refill` it is worth it
-    to ask again at once.
+    `unknown` means that nobody knows how much would be taken of it, `excessive` that it would be
+    more than there ever is, `away` that the store which shares it does not answer, and that it is
+    not granted meanwhile. After `refill` it is worth it to ask again at once.
     """
 
     limit: Limit
     until: float
     unknown: bool = False
+    excessive: bool = False
     away: bool = False
     refill: Callable[[], Awaitable[None]] | None = None
 
@@ -89,7 +90,8 @@ class Ledger:
             free = self._free_at(ask, wall)
             if free > wall and (found is None or free > found.until):
                 away = self._sharing is not None and self._sharing.refuses(ask.limit)
-                found = Short(ask.limit, free, ask.amount is None, away)
+                excessive = (ask.amount or 0) > ask.limit.amount
+                found = Short(ask.limit, free, ask.amount is None, excessive, away)
         return found
 
     def _free_at(self, ask: Ask, wall: float) -> float:
