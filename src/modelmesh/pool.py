@@ -263,9 +263,12 @@ class Pool:
         settings = self.settings
         return (
             *self.granted.get(target.id, ()),
-            *configured.of_pool(settings.deactivation, settings.recovery, target.id),
+            *configured.of_pool(self.id, settings.deactivation, settings.recovery, target.id),
             *configured.of_pool(
-                settings.provider_deactivation, settings.provider_recovery, target.provider.id
+                self.id,
+                settings.provider_deactivation,
+                settings.provider_recovery,
+                target.provider.id,
             ),
         )
 

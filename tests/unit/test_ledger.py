@@ -297,8 +297,18 @@ def test_a_quota_is_renewed_as_it_is_configured_and_says_so(
     quota: Any, recovery: dict[str, Any], window: Window, name: str
 ) -> None:
     rule = Deactivation(request_limit=5, quota_window=quota)
-    (found,) = configured.of_pool(rule, Recovery(**recovery), "x")
+    (found,) = configured.of_pool("chat", rule, Recovery(**recovery), "x")
     assert (found.window, found.name) == (window, name)
+
+
+def test_each_pool_counts_its_own_quota_of_a_target() -> None:
+    ledger, rule = Ledger(), Deactivation(request_limit=1, quota_window="daily")
+    one, two = (
+        [Ask(each, 1) for each in configured.of_pool(pool, rule, Recovery(), "x")]
+        for pool in ("one", "two")
+    )
+    came = [ledger.reserve(asks, START) for asks in (one, one, two)]
+    assert [isinstance(each, Hold) for each in came] == [True, False, True]
 
 
 def test_people_are_told_once_in_a_window_at_each_step() -> None:

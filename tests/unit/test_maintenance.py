@@ -36,7 +36,7 @@ def daily(begins: str, ends: str, zone: str = "UTC") -> Daily:
 def granted(begins: str, ends: str, zone: str = "UTC") -> tuple[Limit, ...]:
     window = schema.Maintenance(start=begins, end=ends, timezone=zone)
     rule = schema.Deactivation(maintenance_window=window)
-    return tuple(configured.of_pool(rule, schema.Recovery(), "a/m"))
+    return tuple(configured.of_pool("chat", rule, schema.Recovery(), "a/m"))
 
 
 # A window; when it begins and ends; a moment before it, and one after it, that are outside.

@@ -96,8 +96,10 @@ def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[
             )
 
 
-def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) -> Iterator[Limit]:
-    """Give the quotas after which a target, or a provider, is left alone, and its maintenance."""
+def of_pool(
+    pool: str, rule: schema.Deactivation, recovery: schema.Recovery, subject: str
+) -> Iterator[Limit]:
+    """Give the quotas after which a pool leaves a target, or a provider, alone, and maintenance."""
     yield from _of_maintenance(rule.maintenance_window, subject)
     renewed = recovery.quota_reset_schedule or rule.quota_window
     window: Window = Always()
@@ -108,8 +110,8 @@ def of_pool(rule: schema.Deactivation, recovery: schema.Recovery, subject: str) 
         if amount is not None:
             yield Limit(
                 name=f"{subject}: {amount:,} {words}{_each(window)}",
-                # Not the subject of a budget, which counts the same and for itself.
-                subject=f"{subject} (quota)",
+                # Not the subject of a budget, nor of another pool's quota, which count the same.
+                subject=f"{subject} (quota of {pool})",
                 unit=unit,
                 amount=round(amount * NANO) if unit == "dollars" else amount,
                 window=window,
