@@ -4,6 +4,7 @@ Every change takes `now`, seconds on a clock that never jumps. Nothing here know
 or a vendor; `pool` decides what an outcome means and says so in the words of this module.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
@@ -175,7 +176,12 @@ class State:
                 health.told_until = max(health.told_until, told_until)
 
     def _health(self, of: str, id_: str) -> Health:
-        return self._healths.setdefault((of, id_), Health((of, id_), self.audience))
+        shown = _MARK.sub("", id_) if of == "key" else id_
+        return self._healths.setdefault((of, id_), Health((of, shown), self.audience))
+
+
+_MARK: Final = re.compile(r" [0-9a-f]{8}$")
+"""What tells one key from others of its group, and from the one before it."""
 
 
 def _own(target: Target) -> str:

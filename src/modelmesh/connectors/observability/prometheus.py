@@ -6,7 +6,6 @@ Where several processes serve one port, each writes its metrics to a folder and 
 import asyncio
 import os
 import platform
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -34,9 +33,6 @@ _UNKNOWN: Final = "unknown"
 
 _TOLD: Final = "told by its vendor"
 """A limit that is in no configuration, by whatever name and amount."""
-
-_MARK: Final = re.compile(r" [0-9a-f]{8}$")
-"""What tells one key of a group from another, and from the one before it; no name has it."""
 
 _NOT_READY: Final = ("left alone", "in maintenance")
 
@@ -160,10 +156,10 @@ class Observer:
         self._metrics["rotations"][event.pool,].inc()
 
     def _cooldown_began(self, event: events.CooldownBegan) -> None:
-        self._metrics["cooldowns"][*_subject(event), event.cause].inc()
+        self._metrics["cooldowns"][event.of, event.id, event.cause].inc()
 
     def _recovered(self, event: events.Recovered) -> None:
-        self._metrics["recoveries"][_subject(event)].inc()
+        self._metrics["recoveries"][event.of, event.id].inc()
 
     def _limit_reached(self, event: events.LimitReached) -> None:
         self._note_resets(event.at)
@@ -229,10 +225,6 @@ class Observer:
 
 def _whom(attempt: events.AttemptEnded) -> tuple[str, str, str]:
     return attempt.pool, attempt.target, attempt.provider
-
-
-def _subject(event: events.CooldownBegan | events.Recovered) -> tuple[str, str]:
-    return event.of, _MARK.sub("", event.id) if event.of == "key" else event.id
 
 
 def _folder() -> str | None:
