@@ -4,8 +4,10 @@ import asyncio
 import base64
 import hmac
 import json
+import os
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
@@ -455,3 +457,35 @@ async def test_a_server_tells_all_of_its_requests_before_it_ends(workers: int) -
     assert not [body for _, _, body in receiver.asked if b"canary" in body]
     signers = {request.headers["authorization"] for _, request, _ in receiver.asked}
     assert signers == {"Bearer canary-of-the-receiver"}
+
+
+PROGRAM = """
+import modelmesh
+
+client = modelmesh.create("chat", config="mesh.json")
+client.chat.completions.create(messages=[{"role": "user", "content": "hi"}])
+"""
+
+
+@pytest.mark.parametrize("ending", ["client.close()", ""], ids=["closed", "just ended"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_program_that_ends_has_told_everything(
+    ending: str, host: str, tmp_path: Path
+) -> None:
+    async with Receiver() as receiver, FakeProvider() as vendor:
+        url = receiver.url.replace("127.0.0.1", host)
+        settings = {"connector": "webhook", "url": url, "wait": "1h"}
+        sections = dict.fromkeys(("routing", "logging", "statistics"), settings)
+        config = one_vendor(vendor, "ok") | {"observability": sections}
+        (tmp_path / "mesh.json").write_text(json.dumps(config))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", PROGRAM + ending),
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"]},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, complaint = await process.communicate()
+        assert (process.returncode, complaint) == (0, b"")
+        (batch,) = receiver.batches
+    names = [one["event"] for one in batch["records"]]
+    assert names == ["request.began", "attempt.ended", "request.ended", "statistics.taken"]

@@ -7,9 +7,10 @@ uvloop cannot do it otherwise, so aiohappyeyeballs does it everywhere, as in aio
 import asyncio
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import Final
 
-from aiohappyeyeballs import start_connection
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 from modelmesh.errors import TransportError
 from modelmesh.transport.address import Origin
@@ -39,7 +40,7 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, connection: Connec
 
 async def _connect(origin: Origin, tls: ssl.SSLContext | None, connection: Connection) -> None:
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    addresses = await _addresses(origin)
     connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS, loop=loop)
     name = origin.host.rstrip(".") if tls else None
     try:
@@ -49,3 +50,13 @@ async def _connect(origin: Origin, tls: ssl.SSLContext | None, connection: Conne
     except BaseException:
         connected.close()
         raise
+
+
+async def _addresses(origin: Origin) -> Sequence[AddrInfoType]:
+    loop = asyncio.get_running_loop()
+    place = (origin.host, origin.port)
+    try:
+        return await loop.getaddrinfo(*place, type=socket.SOCK_STREAM)
+    except RuntimeError:
+        # No thread is to be had while the interpreter ends, and nobody is kept waiting then.
+        return socket.getaddrinfo(*place, type=socket.SOCK_STREAM)

@@ -144,6 +144,8 @@ class Observer:
         if self._sending:
             self._closing = True
             self._news.set()
+            if self._sending.done():  # who ends a loop may have ended all of its tasks
+                self._sending = asyncio.create_task(self._send_all())
             await asyncio.wait([self._sending], timeout=_CLOSING)
             self._sending.cancel()
             await asyncio.wait([self._sending])
