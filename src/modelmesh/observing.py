@@ -68,7 +68,6 @@ class Observing:
 
         """
         members: list[_Member] = []
-        keys = keys_in(mesh.config)
         for section in _SECTIONS:
             settings = getattr(mesh.config.observability, section)
             if settings.connector in _NOBODY:
@@ -76,7 +75,7 @@ class Observing:
             member = next((one for one in members if one.serves(settings)), None)
             if member is None:
                 found = registry.find("observability", settings.connector, mesh.config.connectors)
-                member = _Member(found(settings), settings, Shown(settings.content, keys))
+                member = _Member(found(settings), settings)
                 members.append(member)
             member.sections.add(section)
         return cls(mesh, stats, clock, sleep, members)
@@ -128,8 +127,8 @@ class _Member:
 
     observer: Observer
     settings: schema.Observer
-    _shown: Shown
     sections: set[str] = field(factory=set, init=False)
+    _shown: Shown = field(init=False)
     _everything: bool = field(init=False)
     _counts: bool = field(init=False)
 
@@ -161,6 +160,7 @@ class _Member:
     async def begin(self, mesh: Mesh) -> bool:
         """Whether the observer could begin."""
         try:
+            self._shown = Shown(self.settings.content, keys_in(mesh.config))
             if meet := getattr(self.observer, "meet", None):
                 meet(mesh)
             await self._within("start")

@@ -18,6 +18,7 @@ from modelmesh.config.load import load
 from modelmesh.errors import MeshError
 from modelmesh.events import Event
 from modelmesh.mesh import ModelMesh
+from modelmesh.proxy.server import ProxyServer
 from modelmesh.rules import ErrorKind
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import ScriptedTransport, cut, fail, reply, stream
@@ -218,3 +219,15 @@ def _is_a_name(word: str, level: str, sink: str) -> bool:
     of_an_event = sink in ("callback", "collector")
     shown = word.startswith((NAME, "canary-error-code"))
     return shown and (level != "metadata" or of_an_event)
+
+
+async def test_a_token_that_a_server_is_given_is_not_told_either(tmp_path: Path) -> None:
+    token = "canary-token-of-an-argument"
+    section = {**sinks(tmp_path)["local-file"], "content": {}}
+    mesh = _mesh([reply(body=answer(f"{ANSWER} {token}"))], section)
+    ProxyServer(mesh, token=token)
+    await _ask(mesh)
+    await mesh.close()
+    everything = (tmp_path / "events.jsonl").read_text()
+    assert ANSWER in everything
+    assert token not in everything

@@ -76,6 +76,8 @@ class ProxyServer:
         self._clock = clock or SystemClock()
         self._mesh = mesh or ModelMesh(find_config(config, os.environ), clock=self._clock)
         self._settings = _settings(self._mesh.config.proxy, host, port, token)
+        # So that a token which came as an argument is hidden from observers as well.
+        self._mesh.config = evolve(self._mesh.config, proxy=self._settings)
         self.worker = 1
         self._announce = announce or log.info
         self._port = Port(self._settings.host, self._settings.port)
