@@ -109,6 +109,10 @@ class Keeper:
         if self._settings.sync_policy != "sync-on-boundary":
             self._rounds = asyncio.create_task(self._go_round())
 
+    async def learn(self) -> None:
+        """Hear what the store has by now, also of limits that are counted only since a moment."""
+        await self._exchange(_PATIENCE)
+
     async def close(self) -> None:
         """Give back what is left of leases, and leave the store."""
         if not self._holder:

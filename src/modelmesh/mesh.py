@@ -27,7 +27,7 @@ from modelmesh.reply import Reply
 from modelmesh.router import Router
 from modelmesh.state import State
 from modelmesh.stats import stats
-from modelmesh.status import status
+from modelmesh.status import described, status
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
 from modelmesh.types import Provider, Request, Secret
@@ -106,6 +106,13 @@ class ModelMesh:
             for notice in notices(self.config, self._parts.targets, wall=self._clock.wall()):
                 log.warning(notice)
             self._ready = True
+
+    async def look(self) -> None:
+        """Take in what the store of state has, without asking a vendor or telling an observer."""
+        if self._keeper:
+            await self._keeper.start()
+            self.pool_status()  # from now on all limits are counted, so the store is asked for them
+            await self._keeper.learn()
 
     async def close(self) -> None:
         """End probes and connections. Streams that are still open break off."""
@@ -214,15 +221,8 @@ class ModelMesh:
 
     def describe(self) -> str:
         """Return the pools with their targets, and where state is kept, for people to read."""
-        lines = []
-        for id_, pool in self.pool_status().items():
-            lines.append(f"{id_}  ({pool['strategy']})")
-            for target in pool["targets"]:
-                mark = ">" if target["target"] == pool["current"] else " "
-                lines.append(f"  {mark} {target['target']}  {target['state']}")
-        if self._keeper:
-            lines.append(f"state is kept in {self._keeper.described}")
-        return "\n".join(lines)
+        kept = [f"state is kept in {self._keeper.described}"] if self._keeper else []
+        return "\n".join([*described(self.pool_status()), *kept])
 
     def rotate(self, pool: str) -> str:
         """Put a pool's next target in front; return its id.

@@ -1,6 +1,6 @@
 """How a pool and its targets fare, for people and programs to read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelmesh.ledger import NANO, Limit
@@ -17,6 +17,15 @@ def status(pool: Pool, now: float) -> dict[str, Any]:
         "current": pool.current.id if pool.targets else None,
         "targets": [_fares(pool, target, now) for target in pool.targets],
     }
+
+
+def described(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Give the status of pools in lines, for people to read."""
+    for id_, pool in pools.items():
+        yield f"{id_}  ({pool['strategy']})"
+        for target in pool["targets"]:
+            mark = ">" if target["target"] == pool["current"] else " "
+            yield f"  {mark} {target['target']}  {target['state']}"
 
 
 def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""The command line: `python -m modelmesh.proxy`, `modelmesh proxy`, `modelmesh check`."""
+"""The command line: `python -m modelmesh.proxy`, `modelmesh proxy`, `check` and `explain`."""
 
 import argparse
 import asyncio
 import errno
 import gc
+import json
 import logging
 import os
 import sys
@@ -16,9 +17,10 @@ from modelmesh.check import check
 from modelmesh.clock import SystemClock
 from modelmesh.config.detect import detect
 from modelmesh.config.schema import MeshConfig
-from modelmesh.errors import ConfigError
+from modelmesh.errors import ConfigError, RequestError
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.demo import serve_demo
+from modelmesh.proxy.explained import body_of, explained, table
 from modelmesh.proxy.server import ProxyServer
 from modelmesh.proxy.sources import find_config, find_file
 from modelmesh.proxy.worker_metrics import shared_metrics
@@ -29,6 +31,8 @@ _NOTHING_TO_SERVE: Final = 2
 _LAST_PORT: Final = 65535
 # Objects made between two looks at the youngest; thousands belong to requests in flight.
 _ALLOCATIONS: Final = 20_000
+
+_FOUND: Final = "modelmesh.yaml in this folder, or else the keys in the environment"
 
 T = TypeVar("T")
 
@@ -44,8 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_flags(serving)
     checking = commands.add_parser("check", help="list every mistake in a configuration file")
     checking.add_argument("file", metavar="FILE")
+    explaining = commands.add_parser("explain", help="tell where a request would go, and why")
+    _add_explain_flags(explaining)
     arguments = parser.parse_args(argv)
-    return _check(arguments.file) if arguments.command == "check" else _proxy(serving, arguments)
+    if arguments.command == "check":
+        return _check(arguments.file)
+    if arguments.command == "explain":
+        return _attempt(partial(_explain, arguments))
+    return _proxy(serving, arguments)
 
 
 def proxy(argv: Sequence[str] | None = None) -> int:
@@ -59,8 +69,7 @@ def proxy(argv: Sequence[str] | None = None) -> int:
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
-    found = "modelmesh.yaml in this folder, or else the keys in the environment"
-    parser.add_argument("--config", metavar="PATH", help=f"configuration file (default: {found})")
+    parser.add_argument("--config", metavar="PATH", help=f"configuration file (default: {_FOUND})")
     parser.add_argument("--host", help="address to listen at (default: 0.0.0.0)")
     parser.add_argument("--port", type=_port, help="port to listen at; 0 is any (default: 8080)")
     parser.add_argument("--token", type=_token, help="ask clients for this token (default: none)")
@@ -79,6 +88,15 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--check", action="store_true", help="check the configuration and end")
     parser.add_argument("--version", action="version", version=_version())
+
+
+def _add_explain_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", metavar="POOL", help="what a client would send as `model`")
+    said = parser.add_mutually_exclusive_group()
+    said.add_argument("--message", metavar="TEXT", help="what a chat would say")
+    said.add_argument("--body", metavar="FILE", help="the body of a request, as JSON")
+    parser.add_argument("--config", metavar="FILE", help=f"configuration file (default: {_FOUND})")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _proxy(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
@@ -100,7 +118,7 @@ def _attempt(action: Callable[[], int]) -> int:
     """Return the exit code of what is done, or say why it failed."""
     try:
         return action()
-    except ConfigError as error:
+    except (ConfigError, RequestError) as error:
         _complain(str(error))
     except OSError as error:
         hint = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
@@ -194,6 +212,15 @@ def _check(path: str | None, workers: int | None = None) -> int:
         _say(error)
         return _NOTHING_TO_SERVE
     _say(f"No configuration file; found in the environment: {', '.join(found.providers)}.")
+    return _OK
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    """Tell where a request would go, and why."""
+    request = body_of(arguments.pool, arguments.message, arguments.body)
+    config = find_config(arguments.config, os.environ)
+    told = asyncio.run(explained(config, request))
+    _say(json.dumps(told, indent=2, ensure_ascii=False) if arguments.json else table(told))
     return _OK
 
 
