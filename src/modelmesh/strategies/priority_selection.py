@@ -40,9 +40,10 @@ class Strategy:
             for kind, rank, listed in ranks
             if listed
         ]
-        alike = [each for each in order if self._rank(each) == own]
-        if self._fallback and len(alike) > 1:
-            told.append(strategies.why(self._fallback, alike, alike.index(order[place]), turn))
+        first = bisect_left(order, own, hi=place, key=self._rank)
+        alike = sum(self._rank(one) == own for one in order[first : first + 2])
+        if self._fallback and alike > 1:
+            told.append(strategies.why(self._fallback, order[first:], place - first, turn))
         return ", ".join(told) or "in the pool's order"
 
     def _rank(self, target: Target) -> tuple[int, int]:

@@ -33,8 +33,7 @@ class Strategy:
     def why(self, order: Targets, place: int, turn: Turn) -> str:
         one = order[place]
         if self._may_go_on(one, turn):
-            going = [each for each in order if self._may_go_on(each, turn)]
-            return strategies.why(self._fallback, going, going.index(one), turn)
+            return strategies.why(self._fallback, order, place, turn)
         begun = turn.record(one).begun
         lately = sum(each > turn.now - MINUTE for each in begun)
         rested = f", last {turn.now - begun[-1]:.1f} s ago" if begun else ""
