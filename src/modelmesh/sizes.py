@@ -128,3 +128,9 @@ def seconds(content: bytes) -> float:
     """Return the seconds that a file sounds at most."""
     rate = int.from_bytes(content[_RATE], "little") if content.startswith(b"RIFF") else 0
     return len(content) / (rate if 0 < rate <= _FASTEST else _BYTES_A_SECOND)
+
+
+def longest(body: Mapping[str, Any]) -> int | None:
+    """Return what is asked for; of two names nobody knows which one a vendor goes by."""
+    asked = (count(body.get(name)) for name in ("max_completion_tokens", "max_tokens"))
+    return max(filter(None, asked), default=None)

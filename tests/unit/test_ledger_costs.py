@@ -671,3 +671,17 @@ def test_an_answer_may_be_spoken_where_sound_is_asked_for(modalities: Any) -> No
     worst = costs.worst(asked, ModelCard(price=AUDIO)).nano
     assert worst is not None
     assert (worst > 100 * 64_000) is ("audio" in str(modalities))
+
+
+def test_who_asks_to_be_served_before_others_is_reckoned_with_the_dearest_of_such_prices() -> None:
+    first = asking(messages=[{"role": "user", "content": "hi"}], service_tier="priority")
+    card = ModelCard(price=MINI, max_output=100)
+    usual, dearer = costs.worst(CHAT, card).nano, costs.worst(first, card).nano
+    assert usual
+    assert dearer
+    assert dearer > 2.4 * usual
+    used = tokens(1000, 100)
+    nano, estimated = costs.charge(CHAT, used, MINI, NOON)
+    assert nano
+    assert not estimated
+    assert costs.charge(first, used, MINI, NOON) == (round(2.5 * nano), True)

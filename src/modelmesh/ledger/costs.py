@@ -53,6 +53,12 @@ _KINDS: Final = (
 
 _TOLD: Final = attrgetter(*(kind for kind, _, _ in _KINDS))
 
+_PRIORITY: Final = 2.5
+"""How many times its usual price a request costs at most that asks to be served before others.
+
+https://openai.com/api-priority-processing, where it is 1.7 to 2 times, and 2.5 for GPT-5.5.
+"""
+
 _OTHERWISE: Final[Mapping[str, str]] = {
     "cached_input": "input",
     "cache_write": "input",
@@ -151,7 +157,7 @@ def filled(usage: Usage, request: Request) -> Usage:
 
 def names_longest(request: Request) -> bool:
     """Whether a request itself says how long its answer may be."""
-    return request.endpoint != "chat" or _longest(request.body) is not None
+    return request.endpoint != "chat" or sizes.longest(request.body) is not None
 
 
 def output_tokens(request: Request, card: ModelCard) -> int:
@@ -195,19 +201,16 @@ def charge(
         dollars, estimated = units, request.endpoint == "transcriptions" and not usage.seconds
     if dollars is None and price.per_request is None:
         return None, False
+    if dollars is not None and request.body.get("service_tier") == "priority":
+        # Nobody knows which tier served it in the end.
+        dollars, estimated = dollars * _PRIORITY, True
     nano = round(((dollars or 0.0) + (price.per_request or 0.0)) * NANO)
     return nano, estimated and dollars is not None
 
 
 def _written(body: Mapping[str, Any], card: ModelCard) -> int:
-    most = _longest(body) or card.max_output or MAX_OUTPUT
+    most = sizes.longest(body) or card.max_output or MAX_OUTPUT
     return most * max(sizes.count(body.get(name)) or 1 for name in ("n", "best_of"))
-
-
-def _longest(body: Mapping[str, Any]) -> int | None:
-    """Return what is asked for; of two names nobody knows which one a vendor goes by."""
-    asked = (sizes.count(body.get(name)) for name in ("max_completion_tokens", "max_tokens"))
-    return max(filter(None, asked), default=None)
 
 
 def _of_tokens(request: Request, usage: Usage, price: Price, wall: float | None) -> float | None:
