@@ -301,6 +301,18 @@ def test_a_quota_is_renewed_as_it_is_configured_and_says_so(
     assert (found.window, found.name) == (window, name)
 
 
+def test_a_quota_may_last_from_its_first_request_on() -> None:
+    rule = Deactivation(request_limit=1, quota_duration=18_000.0)
+    (found,) = configured.of_pool("chat", rule, Recovery(), "x")
+    assert found.name == "x: 1 requests in 18000 seconds from the first"
+    ledger, ask = Ledger(), [Ask(found, 1)]
+    assert isinstance(ledger.reserve(ask, START), Hold)
+    short = ledger.short(ask, START + 17_999)
+    assert short
+    assert short.until == START + 18_000
+    assert isinstance(ledger.reserve(ask, START + 18_001), Hold)
+
+
 def test_each_pool_counts_its_own_quota_of_a_target() -> None:
     ledger, rule = Ledger(), Deactivation(request_limit=1, quota_window="daily")
     one, two = (

@@ -8,7 +8,7 @@ from modelmesh.catalogue.free_tiers import Cap, FreeTier, free_tier
 from modelmesh.clock import MINUTE
 from modelmesh.config import schema
 from modelmesh.ledger.limits import NANO, Limit, Unit
-from modelmesh.ledger.windows import Always, Calendar, Daily, Rolling, Window
+from modelmesh.ledger.windows import Always, Anchored, Calendar, Daily, Rolling, Window
 from modelmesh.types import Target
 
 _DAY: Final = 86_400.0
@@ -101,10 +101,7 @@ def of_pool(
 ) -> Iterator[Limit]:
     """Give the quotas after which a pool leaves a target, or a provider, alone, and maintenance."""
     yield from _of_maintenance(rule.maintenance_window, subject)
-    renewed = recovery.quota_reset_schedule or rule.quota_window
-    window: Window = Always()
-    if renewed and recovery.on_quota_reset:
-        window = _RENEWED[renewed]
+    window = _quota_window(rule, recovery)
     for name, unit, words in _QUOTAS:
         amount = getattr(rule, name)
         if amount is not None:
@@ -118,7 +115,18 @@ def of_pool(
             )
 
 
+def _quota_window(rule: schema.Deactivation, recovery: schema.Recovery) -> Window:
+    renewed = recovery.quota_reset_schedule or rule.quota_window
+    if not recovery.on_quota_reset:
+        return Always()
+    if rule.quota_duration:
+        return Anchored(rule.quota_duration)
+    return _RENEWED[renewed] if renewed else Always()
+
+
 def _each(window: Window) -> str:
+    if isinstance(window, Anchored):
+        return f" in {window.seconds:g} seconds from the first"
     if not isinstance(window, Calendar):
         return ""
     return " an hour" if window.unit == "hour" else f" a {window.unit}"

@@ -39,6 +39,8 @@ class Deactivation:
     budget_limit: float | None = field(default=None, validator=positive)
     # The window these three limits count in.
     quota_window: Literal["hourly", "daily", "monthly"] | None = None
+    # How long such a window lasts instead; it begins with the first request after the one before.
+    quota_duration: Duration | None = field(default=None, validator=positive)
     # The part of each day in which it is in any case.
     maintenance_window: Maintenance | None = None
 
