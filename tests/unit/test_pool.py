@@ -10,7 +10,8 @@ from modelmesh.errors import RULES, ErrorKind, ProviderError
 from modelmesh.ledger import Always, Limit
 from modelmesh.ledger.windows import Rolling
 from modelmesh.outcome import OpenAttempt
-from modelmesh.pool import Pool, RetryBudget
+from modelmesh.pool import Pool
+from modelmesh.retrying import RetryBudget
 from modelmesh.state import State
 from modelmesh.types import ModelCard, Request, Secret, Target
 from modelmesh.usage import Usage

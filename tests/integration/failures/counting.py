@@ -11,7 +11,8 @@ import sys
 from collections import Counter
 
 from modelmesh.connectors.providers.openai_compatible import Provider
-from modelmesh.state import Health, Record
+from modelmesh.health import Health
+from modelmesh.record import Record
 
 __all__ = ["Provider"]
 
