@@ -121,6 +121,7 @@ async def test_the_status_tells_how_the_mesh_fares(proxy: ProxyProcess) -> None:
     assert told["config_version"] == reply.headers["x-modelmesh-config"]
     assert told["uptime_seconds"] > 0
     assert told["pools"]["chat"]["targets"][0]["answers"] >= 1
+    assert told["stats"]["targets"]["fake/ok"]["latency"]["p95"] > 0
 
 
 async def test_looking_inside_is_no_request_of_the_servers_own(proxy: ProxyProcess) -> None:
@@ -374,21 +375,21 @@ async def test_a_slow_listener_holds_up_nobody_and_is_told_what_it_lost(
                     assert {reply.status for reply in replies} == {200}
                 await until(lambda: quick.names().count("request.ended") == count)
                 assert "lost" not in quick.names()
-            told = await asyncio.to_thread(read_until_lost, slow)
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            told = await read_until_lost(slow)
     lost = json.loads(told[-1].removeprefix("data: "))["count"]
     assert 0 < lost < 3 * count
     assert 0 < told.count("event: request.ended") < count
 
 
-def read_until_lost(slow: socket.socket) -> list[str]:
+async def read_until_lost(slow: socket.socket) -> list[str]:
     """Return the lines up to the one that says how much was lost."""
-    slow.settimeout(5)
-    lines = []
-    with slow.makefile(encoding="utf-8") as received:
-        for line in received:
-            lines.append(line.rstrip())
-            if lines[-2:-1] == ["event: lost"]:
-                break
+    reader, writer = await asyncio.open_connection(sock=slow)
+    lines: list[str] = []
+    with closing(writer):
+        async with asyncio.timeout(20):
+            while lines[-2:-1] != ["event: lost"]:
+                lines.append((await reader.readline()).decode().rstrip())
     return lines
 
 

@@ -175,6 +175,22 @@ async def test_it_is_mounted_in_another_application(config: dict[str, Any]) -> N
             assert (await response.json())["id"] == POOL
 
 
+async def test_who_mounts_it_can_look_inside_and_stops_in_spite_of_who_does(
+    config: dict[str, Any],
+) -> None:
+    host = web.Application()
+    host.add_subapp("/ai", ProxyServer(config=config).app)
+    async with aiohttp.ClientSession() as client:
+        async with hosted(host) as url:
+            for path, kind in (("/ai/", "text/html"), ("/ai/v1/mesh/status", "application/json")):
+                async with client.get(url + path) as response:
+                    assert (response.status, response.content_type) == (200, kind)
+                async with client.get(url + path, headers={"host": "evil.example"}) as response:
+                    assert response.status == 403
+            feed = await client.get(f"{url}/ai/v1/mesh/events")
+        assert b": ping" in await feed.read()
+
+
 async def test_a_body_which_the_host_application_decompressed_is_taken(
     config: dict[str, Any],
 ) -> None:

@@ -230,6 +230,16 @@ async def test_the_status_tells_of_the_worker_the_store_and_the_pools() -> None:
     assert [target["target"] for target in told["pools"]["chat"]["targets"]] == ["fake/org/real"]
 
 
+async def test_the_status_has_the_sums_of_what_became_of_requests() -> None:
+    served = endpoints()
+    for _ in range(3):
+        await (await ask(served)).close()
+    sums = json.loads((await ask(served, "GET", STATUS, headers=LOCAL)).body)["stats"]
+    for of, id_ in (("pools", "chat"), ("providers", "fake"), ("targets", "fake/org/real")):
+        assert (sums[of][id_]["requests"], sums[of][id_]["answers"]) == (3, 3)
+        assert sums[of][id_]["latency"]["p50"] >= 0
+
+
 async def test_the_feed_tells_of_requests_while_somebody_listens() -> None:
     served = endpoints()
     came = await ask(served, "GET", EVENTS, headers=LOCAL)

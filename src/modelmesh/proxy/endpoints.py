@@ -120,7 +120,7 @@ class Endpoints:
 
     async def _answer(self, call: Incoming) -> Outgoing:
         """Pass a request on to its endpoint, unless something forbids it."""
-        inside = self._management.covers(call.path)
+        inside = self._is_inside(call.path)
         if call.method == "OPTIONS":
             headers = {} if inside else self._access.preflight_headers(call.headers)
             return Outgoing(status=204, headers=headers)
@@ -231,6 +231,10 @@ class Endpoints:
             raise ShuttingDown
         return json_reply({"status": "ok"})
 
+    def _is_inside(self, path: str) -> bool:
+        """Whether a path is one to look inside by. What most requests are about costs nothing."""
+        return path not in ENDPOINTS and self._management.covers(path)
+
     def _standing(self) -> dict[str, Any]:
         return {
             "config_version": self._version,
@@ -255,7 +259,7 @@ class Endpoints:
         return not enabled or route in PROBES or listed in enabled
 
     def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
-        if self._management.covers(call.path):
+        if self._is_inside(call.path):
             outgoing.headers = {**HEADERS, **outgoing.headers}
         else:
             outgoing.headers |= self._access.cors_headers(call.headers.get("origin"))

@@ -104,6 +104,7 @@ class Management:
                 **self._standing(),
                 "store": self._mesh.store_status(),
                 "pools": self._mesh.pool_status(),
+                "stats": self._mesh.stats(),
             }
         )
 
