@@ -43,7 +43,7 @@ _FAULTS: Final = {
 _LIMITS: Final[Mapping[str, Mapping[str, Any]]] = {
     "limited": {},
     "flaky": {"rate_limits": RateLimits(rpm=60)},
-    "steady": {"budget": Budget(daily_limit=0.05)},
+    "steady": {"budget": Budget(daily_limit=1.0)},
 }
 _PRICES: Final = {
     "limited": Pricing(input=0.0, output=0.0),
@@ -113,7 +113,8 @@ def _invitation(url: str, *, locked: bool) -> str:
 Three simulated vendors serve the pool {POOL!r}:
 {who}
 
-Paste these into another terminal, the chats several times:
+Open {url}/ in a browser to watch them, or paste these into another terminal, the chats
+several times:
 
   curl {url}/v1/models{key}
 

@@ -53,6 +53,9 @@ export function note(record) {
   return entry.event === "request" ? entry : null;
 }
 
+/** Return what is known of a request, if anything is. */
+export const known = (id) => requests.get(id);
+
 /** Put the records about one request together. */
 function ofRequest(record) {
   const entry = requests.get(record.request) ?? { attempts: [] };
@@ -101,7 +104,8 @@ function show() {
   byId("no-events").hidden = chosen.length > 0;
   const news = paused && kept.length && kept[0].key - (paused[0]?.key ?? 0);
   say(byId("pause"), paused ? `Go on${news ? ` (${count(news)} new)` : ""}` : "Pause");
-  for (const entry of requests.values()) if (panel.shows(entry.request)) look(entry);
+  for (const entry of requests.values())
+    if (panel.shows(entry.request) && entry.looked !== stage(entry)) look(entry);
 }
 
 function make(entry) {
@@ -145,8 +149,12 @@ function ofARequest({ pool, model, end, status, attempts, seconds, cost }) {
   return [texts[end] ?? "Under way", parts.join(" · ")];
 }
 
+/** What changes of a request while it is looked at. */
+const stage = ({ end, attempts }) => `${end} ${attempts.length}`;
+
 /** Show a request's trail in the panel. */
 function look(entry) {
+  entry.looked = stage(entry);
   const list = element("ol", { className: "trail" });
   trail.show(list, entry.attempts);
   const [text, more] = ofARequest(entry);

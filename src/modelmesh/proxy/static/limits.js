@@ -39,6 +39,6 @@ function named({ limit, source, unit }, provider) {
 }
 
 function rest({ unit, taken, left, amount: all }) {
-  if (unit === "dollars") return `${amount(taken, unit)} of ${amount(all, unit)} spent`;
+  if (unit === "dollars") return `${amount(taken, unit)} spent`;
   return all == null ? `${amount(left, unit)} left` : `${amount(left, unit)} of ${amount(all, unit)} left`;
 }

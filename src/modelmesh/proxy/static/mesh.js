@@ -1,6 +1,9 @@
 /** Speaks with the proxy that serves this page. Keeps the token, which goes into no other place. */
 
 const KEPT = "modelmesh.token";
+const PATIENCE = 10_000;
+
+let known = new Set();
 
 /** Why the proxy did not answer as asked. `status` is 0 where nobody answered at all. */
 export class Refusal extends Error {
@@ -20,6 +23,12 @@ export const token = {
 /** Return the address of a path, wherever the proxy is mounted. */
 export const address = (path) => new URL(path, document.baseURI).href;
 
+/** Ask how everything fares. Throws Refusal. */
+export async function status() {
+  const reply = await ask("v1/mesh/status", { signal: AbortSignal.timeout(PATIENCE) });
+  return reply.json();
+}
+
 /** Ask the proxy; return its reply. Throws Refusal, or AbortError where `signal` ended it. */
 export async function ask(path, { body, signal } = {}) {
   const headers = {};
@@ -31,7 +40,7 @@ export async function ask(path, { body, signal } = {}) {
   try {
     reply = await fetch(address(path), options);
   } catch (failure) {
-    if (signal?.aborted) throw failure;
+    if (failure.name === "AbortError") throw failure;
     throw new Refusal("The proxy does not answer.", 0);
   }
   if (!reply.ok) throw await refusal(reply);
@@ -81,7 +90,6 @@ function parsed(block) {
  * `changed(state, seconds)` is told "live", or "broken" with the time to the next try.
  */
 export async function listen({ tell, changed, signal }) {
-  let known = new Set();
   let pause = 0.5;
   while (!signal.aborted) {
     try {

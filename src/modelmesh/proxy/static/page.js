@@ -3,30 +3,37 @@
 import * as clock from "./clock.js";
 import { byId, say } from "./element.js";
 import * as feed from "./feed.js";
-import { ask, listen, Refusal, token } from "./mesh.js";
+import { listen, Refusal, status, token } from "./mesh.js";
 import * as playground from "./playground.js";
 import * as pools from "./pools.js";
 import { countdown, duration } from "./words.js";
 
 const EVERY = 2000;
 const SOON = 250;
+const FORGOTTEN = 60_000;
 
 let up = null;
 let listening = null;
 let timer = null;
+let looking = false;
+let leaving = null;
 
 const seen = () => document.visibilityState === "visible";
 
 /** Ask how everything fares, show it, and do so again in a while, as long as somebody looks. */
 async function look() {
   clearTimeout(timer);
+  if (looking) return;
+  looking = true;
   try {
-    show(await (await ask("v1/mesh/status")).json());
+    show(await status());
     if (!listening) hear();
   } catch (failure) {
     if (!(failure instanceof Refusal)) throw failure;
     if (failure.status === 401) return askForToken();
     troubled(failure);
+  } finally {
+    looking = false;
   }
   lookIn(EVERY);
 }
@@ -36,9 +43,9 @@ function lookIn(milliseconds) {
   if (seen()) timer = setTimeout(look, milliseconds);
 }
 
-function show(status) {
+function show(told) {
   const now = Date.now();
-  const { worker, store, config_version: version, uptime_seconds: uptime } = status;
+  const { worker, store, config_version: version, uptime_seconds: uptime } = told;
   for (const id of ["board", "facts"]) byId(id).hidden = false;
   byId("sign-in").hidden = byId("notice").hidden = true;
   byId("sign-out").hidden = !token.get();
@@ -47,10 +54,10 @@ function show(status) {
   say(byId("worker"), `${worker.number} of ${worker.of}`);
   byId("store-fact").hidden = !store;
   say(byId("store"), store ? `${store.kept_in}${store.answers ? "" : " (away)"}` : "");
-  say(byId("summary"), pools.summary(status));
-  pools.show(byId("cards"), status, now);
-  feed.know(status.pools);
-  playground.know(status.pools);
+  say(byId("summary"), pools.summary(told));
+  pools.show(byId("cards"), told, now);
+  feed.know(told.pools);
+  playground.know(told.pools);
   tick();
 }
 
@@ -84,9 +91,9 @@ function connection(state, text) {
   say(byId("connection-text"), text);
 }
 
-function troubled({ status, message }) {
-  connection("broken", status ? "refused" : "no connection");
-  say(byId("notice"), status ? message : "The proxy does not answer. This page tries again.");
+function troubled({ status: code, message }) {
+  connection("broken", code ? "refused" : "no connection");
+  say(byId("notice"), code ? message : "The proxy does not answer. This page tries again.");
   byId("notice").hidden = false;
 }
 
@@ -113,15 +120,22 @@ function tick() {
 
 byId("sign-in-form").addEventListener("submit", (submit) => {
   submit.preventDefault();
-  say(byId("token-wrong"), "");
-  token.keep(byId("token").value.trim());
+  const given = byId("token").value.trim();
   byId("token").value = "";
-  look();
+  token.keep(given);
+  if (/^[!-~]+$/.test(given)) look();
+  else askForToken();
 });
 byId("sign-out").addEventListener("click", () => {
   token.forget();
   location.reload();
 });
-document.addEventListener("visibilitychange", () => (seen() ? look() : clearTimeout(timer)));
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(leaving);
+  if (seen()) return look();
+  clearTimeout(timer);
+  // The proxy tells of requests only while somebody listens: nobody who went away does.
+  leaving = setTimeout(quiet, FORGOTTEN);
+});
 setInterval(() => seen() && tick(), 500);
 look();

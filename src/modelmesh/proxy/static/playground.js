@@ -1,6 +1,7 @@
 /** Sends a chat, shows how it is answered and by whom, and the same call as code. */
 
 import { byId, element, offer, say } from "./element.js";
+import * as feed from "./feed.js";
 import { ask, events, Refusal, token } from "./mesh.js";
 import * as panel from "./panel.js";
 import * as snippets from "./snippets.js";
@@ -54,7 +55,7 @@ async function send() {
     if (body.stream) await follow(reply);
     else say(byId("said"), (await reply.json()).choices?.[0]?.message?.content ?? "");
   } catch (failure) {
-    fail(failure, call.signal);
+    if (running === call) fail(failure, call.signal);
   } finally {
     if (running === call) busy(false);
   }
@@ -82,6 +83,7 @@ function meet(headers) {
   };
   trail.show(byId("chat-trail"), trail.parse(get("trail")));
   tell();
+  ended(feed.known(last.id)); // which may have been told of its end before
 }
 
 function tell() {
@@ -127,18 +129,19 @@ async function explain() {
 }
 
 function explained({ pool, strategy, next, targets }) {
-  const cell = (textContent, tag = "td") => element(tag, { textContent });
+  const names = ["place", "target", "can be asked", "why here", "expected cost", "left"];
   const rows = targets.map((target) => {
     const { place, target: id, why, eligible, reason, expected_cost: cost, limits = [] } = target;
     const verdict = eligible ? "yes" : `no: ${reason}`;
-    const texts = [place, id, verdict, why ?? "–", cost == null ? "–" : money(cost)];
-    const row = element("tr", {}, ...texts.map((text) => cell(text)));
-    row.append(cell(limits.map(left).join(", ") || "–"));
+    const price = cost == null ? "–" : money(cost);
+    const texts = [place, id, verdict, why, price, limits.map(left).join(", ") || "–"];
+    const row = element("tr", {}, ...texts.map((textContent) => element("td", { textContent })));
+    // On a phone each cell stands below the last one, with its name.
+    names.forEach((name, at) => (row.children[at].dataset.of = name));
     row.dataset.eligible = eligible;
     return row;
   });
-  const names = ["", "target", "can be asked", "why at this place", "expected cost", "left"];
-  const head = element("tr", {}, ...names.map((name) => cell(name, "th")));
+  const head = element("tr", {}, ...names.map((textContent) => element("th", { textContent })));
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   const wait = next?.seconds ? ` after ${duration(next.seconds)}` : "";
   const first = next ? `${next.target} would be asked first${wait}` : "Nobody would be asked";
