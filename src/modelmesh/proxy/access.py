@@ -27,7 +27,7 @@ _EXPOSED: Final = (
 
 
 class Access:
-    """Decides from the request's headers alone, before anything else of it is looked at."""
+    """Decides from a request's headers and its sender, before anything else of it is looked at."""
 
     def __init__(self, settings: Proxy) -> None:
         auth, cors = settings.auth, settings.cors
