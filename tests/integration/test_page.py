@@ -8,7 +8,7 @@ import sys
 
 from chromium import chromium, needs_chromium
 from page_in_browser import opened, sign_in, target
-from proxy_process import one_vendor, running_proxy
+from proxy_process import one_vendor, running_proxy, until
 
 from modelmesh.testing.fake_provider import FakeProvider
 
@@ -214,3 +214,35 @@ async def test_the_feed_is_paused_and_filtered() -> None:
             )
             assert len(shown) == 1
             assert text in shown[0]
+
+
+async def test_where_nobody_looks_nothing_is_asked() -> None:
+    async with opened() as page:
+        tab = page.tab
+        await tab.until("document.querySelector('.target')")
+        told = "document.dispatchEvent(new Event('visibilitychange'))"
+        await tab.run(
+            "Object.defineProperty(document, 'visibilityState',"
+            f" {{value: 'hidden', configurable: true}}); {told}"
+        )
+        await asyncio.sleep(0.3)  # what was asked before that is over
+        asked = len(tab.asked)
+        await asyncio.sleep(2.5)
+        assert len(tab.asked) == asked
+        await tab.run(f"delete document.visibilityState; {told}")
+        await until(lambda: len(tab.asked) > asked)
+
+
+async def test_its_policy_holds_off_scripts_in_it_and_requests_to_others() -> None:
+    async with opened() as page:
+        tab = page.tab
+        await tab.run(
+            "const own = document.createElement('script'); own.text = 'window.broken = 1';"
+            "document.body.append(own);"
+            "fetch('http://127.0.0.1:1/').catch(() => null)"
+        )
+        await until(lambda: len(tab.complaints) >= 2)
+        assert await tab.run("window.broken") is None
+        assert all("Security Policy" in complaint for complaint in tab.complaints)
+        tab.complaints.clear()
+        tab.asked.clear()

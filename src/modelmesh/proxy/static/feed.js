@@ -81,7 +81,9 @@ export function know(found) {
 function isOf(entry, id) {
   if (!id || entry.pool === id) return true;
   if (entry.pool || !entry.id) return false;
-  const named = (target) => [target.target, target.provider].includes(entry.id);
+  // Keys, and models at a key, are named after their provider.
+  const named = ({ target, provider }) =>
+    entry.of === "target" ? entry.id === target : entry.id.startsWith(provider);
   return (pools[id]?.targets ?? []).some(named);
 }
 
