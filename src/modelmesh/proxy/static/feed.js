@@ -23,10 +23,13 @@ const SAYS = {
   "cooldown.ended": (e) => [`${e.id} answers again`, ""],
   "pool.rotated": (e) => [`${e.after} is in front`, `${e.pool}, after ${e.before}`],
   "limit.near": (e) => [`${percent(e.share)} of a limit is taken`, e.limit],
-  "limit.reached": (e) => [`A limit keeps requests from ${e.target}`, `${e.limit}${e.seconds ? `, for ${duration(e.seconds)}` : ""}`],
+  "limit.reached": (e) => [
+    `A limit keeps requests from ${e.target}`,
+    e.seconds ? `${e.limit}, for ${duration(e.seconds)}` : e.limit,
+  ],
   "store.lost": (e) => ["The store of state does not answer", e.store],
   "store.back": (e) => ["The store of state answers again", e.store],
-  lost: (e) => [`${several(e.lost ?? e.count ?? 0, "event")} passed too fast for this page`, ""],
+  lost: (e) => [`${several(e.count, "event")} passed too fast for this page`, ""],
 };
 
 const kept = [];
@@ -116,7 +119,8 @@ function make(entry) {
   parts.dot.ariaHidden = parts.pips.ariaHidden = "true";
   const isRequest = entry.event === "request";
   const row = element(isRequest ? "button" : "div", { className: "event" });
-  row.append(parts.dot, element("span", { className: "told" }, parts.text, parts.more), parts.pips, parts.time);
+  const told = element("span", { className: "told" }, parts.text, parts.more);
+  row.append(parts.dot, told, parts.pips, parts.time);
   if (isRequest) {
     row.type = "button";
     row.addEventListener("click", () => look(entry));
@@ -126,7 +130,8 @@ function make(entry) {
 
 function fill(item, entry) {
   const { parts } = item;
-  const [text, more] = entry.event === "request" ? ofARequest(entry) : (SAYS[entry.event]?.(entry) ?? [entry.event, ""]);
+  const said = entry.event === "request" ? ofARequest(entry) : SAYS[entry.event]?.(entry);
+  const [text, more] = said ?? [entry.event, ""];
   item.dataset.event = entry.event;
   item.dataset.end = entry.event === "request" ? (entry.end ?? "under way") : "";
   say(parts.text, text);
@@ -170,7 +175,8 @@ function look(entry) {
   };
   const rows = Object.entries(facts)
     .filter(([, value]) => value != null)
-    .map(([name, value]) => element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: value })));
+    .map(([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })])
+    .map((pair) => element("div", {}, ...pair));
   panel.open(
     "A request's trail",
     entry.request,

@@ -23,7 +23,8 @@ export function know(pools) {
 /** Take note of how a request ended: only the feed knows what a stream cost. */
 export function ended(entry) {
   if (!entry?.end || entry.request !== last?.id) return;
-  last.cost = entry.cost;
+  const priced = entry.attempts.some(({ cost }) => cost != null);
+  last.cost = priced ? money(entry.cost) : "unknown";
   last.seconds = entry.seconds;
   trail.show(byId("chat-trail"), entry.attempts);
   tell();
@@ -92,7 +93,7 @@ function tell() {
   if (attempts > 1) parts.push(`${several(attempts - 1, "failure")} went unnoticed`);
   const own = overhead && `${overhead} ms of it ModelMesh's own`;
   if (seconds != null) parts.push(`${duration(seconds)}, ${own}`);
-  if (cost != null) parts.push(`cost ${money(cost)}`);
+  if (cost) parts.push(`cost ${cost}`);
   say(byId("outcome"), parts.join(" · "));
 }
 
@@ -124,7 +125,8 @@ async function explain() {
     panel.open("Where it would go", "explain", ...explained(await reply.json()));
   } catch (failure) {
     if (!(failure instanceof Refusal)) throw failure;
-    panel.open("Where it would go", "explain", element("p", { className: "wrong", textContent: failure.message }));
+    const told = element("p", { className: "wrong", textContent: failure.message });
+    panel.open("Where it would go", "explain", told);
   }
 }
 

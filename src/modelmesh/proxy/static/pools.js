@@ -93,6 +93,7 @@ function makeTarget({ target, provider }) {
     element("span", { className: "muted", textContent: known ? `${provider}/` : "" }),
     known ? target.slice(provider.length + 1) : target,
   );
+  const title = element("div", { className: "name" }, name, parts.front);
   const figures = Object.entries(parts.figures).map(([title, value]) =>
     element("div", {}, element("dt", { textContent: title }), value),
   );
@@ -100,7 +101,7 @@ function makeTarget({ target, provider }) {
   const item = element(
     "li",
     { className: "target" },
-    element("div", { className: "who" }, element("div", { className: "name" }, name, parts.front), standing, parts.drain),
+    element("div", { className: "who" }, title, standing, parts.drain),
     element("div", { className: "latency" }, parts.svg, parts.latency),
     element("div", { className: "traffic" }, parts.bar, parts.share),
     element("dl", { className: "figures" }, ...figures),

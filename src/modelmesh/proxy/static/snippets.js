@@ -21,7 +21,9 @@ export function curl(body, locked) {
 /** Write a call of OpenAI's SDK. A text in JSON is one in Python as well. */
 export function python({ model, messages, stream }, locked) {
   const key = locked ? `os.environ["${HELD_IN}"]` : `"not-needed"`;
-  const said = messages.map(({ role, content }) => `{"role": ${JSON.stringify(role)}, "content": ${JSON.stringify(content)}}`);
+  const said = messages.map(
+    ({ role, content }) => `{"role": "${role}", "content": ${JSON.stringify(content)}}`,
+  );
   const call = [
     `${stream ? "stream" : "response"} = client.chat.completions.create(`,
     `    model=${JSON.stringify(model)},`,
@@ -30,7 +32,11 @@ export function python({ model, messages, stream }, locked) {
     ")",
   ];
   const use = stream
-    ? ["for chunk in stream:", "    if chunk.choices:", `        print(chunk.choices[0].delta.content or "", end="", flush=True)`]
+    ? [
+        "for chunk in stream:",
+        "    if chunk.choices:",
+        `        print(chunk.choices[0].delta.content or "", end="", flush=True)`,
+      ]
     : ["print(response.choices[0].message.content)"];
   return [
     ...(locked ? ["import os", ""] : []),

@@ -59,7 +59,7 @@ function make() {
 function details({ first_token, tokens_in, tokens_out, cost, estimated }) {
   const parts = [];
   if (first_token != null) parts.push(`first token after ${duration(first_token)}`);
-  if (tokens_in || tokens_out) parts.push(`${count(tokens_in ?? 0)} tokens in, ${count(tokens_out ?? 0)} out`);
+  if (tokens_in != null) parts.push(`${count(tokens_in)} tokens in, ${count(tokens_out)} out`);
   if (cost != null) parts.push(`${estimated ? "about " : ""}${money(cost)}`);
   return parts.join(" · ");
 }
