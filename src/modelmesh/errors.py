@@ -10,7 +10,7 @@ MeshError
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
@@ -211,12 +211,14 @@ class Attempt:
 
 @value(kw_only=True)
 class Remainder:
-    """What was left of a limit when a request was refused.
+    """What is left of a limit, or was when a request was refused.
 
     Attributes:
         name: what people are told, such as "groq: 30 requests a minute".
+        source: who says that there is such a limit.
         unit: requests, tokens, dollars, or "at once" for requests under way.
         amount: all of it, of dollars in US dollars; None where its vendor did not say.
+        taken: of it, requests under way included; None where its vendor told only what is left.
         left: what is not taken of it.
         renewed_in: seconds until all of it is there again if nobody takes more; None for what is
             never renewed, or is free when a request ends.
@@ -224,8 +226,10 @@ class Remainder:
     """
 
     name: str
+    source: Literal["configured", "free tier", "vendor"]
     unit: str
     amount: float | None
+    taken: float | None
     left: float
     renewed_in: float | None
 

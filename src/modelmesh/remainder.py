@@ -1,11 +1,11 @@
-"""What is left of a target's limits, as a client is told whose request they refused."""
+"""What is left of a target's limits, for its status and for a client whose request they refused."""
 
 from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Final
 
 from modelmesh.errors import ErrorKind, Remainder
-from modelmesh.ledger import NANO
+from modelmesh.ledger import NANO, Limit
 from modelmesh.ledger.told import has_room
 from modelmesh.obstacle import Obstacle
 from modelmesh.pool import Pool
@@ -27,34 +27,51 @@ def remainders(
     if first is None or (soonest is not None and first.free_at - now > soonest):
         return []
     target = next(one for one in pool.targets if one.id == first.target)
-    found = [*_counted(pool, target), *_told(pool, target)]
+    left, wall = pool.standing(target).left, pool.wall()
+    refusing = (
+        each
+        for limit, each in _counted(pool, target)
+        if limit.enforced and not (limit.assumed and has_room(left, limit, wall))
+    )
+    found = [*refusing, *_told(pool, target)]
     return sorted(found, key=lambda one: (one.name != first.limit, one.left / (one.amount or inf)))
 
 
-def _counted(pool: Pool, target: Target) -> Iterator[Remainder]:
-    """Give what is left of the limits that are counted here, and refuse."""
-    left, wall = pool.standing(target).left, pool.wall()
+def of_target(pool: Pool, target: Target) -> list[Remainder]:
+    """Return what is left of each limit of a target, by its vendor's own word as well."""
+    return [*(each for _, each in _counted(pool, target)), *_told(pool, target)]
+
+
+def _counted(pool: Pool, target: Target) -> Iterator[tuple[Limit, Remainder]]:
+    """Give what is left of the limits that are counted here."""
     for limit, taken, renewed_in in pool.limits(target):
-        if limit.enforced and not (limit.assumed and has_room(left, limit, wall)):
-            counted = NANO if limit.unit == "dollars" else 1
-            yield Remainder(
+        counted = NANO if limit.unit == "dollars" else 1
+        yield (
+            limit,
+            Remainder(
                 name=limit.name,
+                source=limit.source,
                 unit=limit.unit,
                 amount=limit.amount / counted,
+                taken=taken / counted,
                 left=max(0, limit.amount - taken) / counted,
                 renewed_in=renewed_in,
-            )
+            ),
+        )
 
 
 def _told(pool: Pool, target: Target) -> Iterator[Remainder]:
-    """Give what is left of its vendor's own limits, by the vendor's word."""
+    """Give what is left of its vendor's own limits, by the vendor's word, while that holds."""
     wall = pool.wall()
     for told in (each for left in pool.standing(target).left for each in left):
         if told.until > wall:
+            left = max(0, told.left)
             yield Remainder(
                 name=told.limit(target.provider.id).name,
+                source="vendor",
                 unit=told.unit,
                 amount=told.amount,
-                left=max(0, told.left),
+                taken=None if told.amount is None else max(0, told.amount - left),
+                left=left,
                 renewed_in=told.until - wall,
             )

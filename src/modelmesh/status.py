@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelmesh.ledger import NANO, Limit
+from modelmesh.ledger import NANO
 from modelmesh.pool import Pool
-from modelmesh.state import Standing
+from modelmesh.remainder import of_target
 from modelmesh.types import Target
 
 
@@ -58,36 +58,16 @@ def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
 
 
 def limits(pool: Pool, target: Target) -> list[dict[str, Any]]:
-    """Return what is taken and left of each limit of a target, its vendor's own word included."""
-    own = (_of_limit(*each) for each in pool.limits(target))
-    return [*own, *_by_vendor(target, pool.standing(target), pool.wall())]
-
-
-def _of_limit(limit: Limit, taken: int, renewed_in: float | None) -> dict[str, Any]:
-    """Say how much of a limit is taken, requests under way included, and when all of it is back."""
-    counted = NANO if limit.unit == "dollars" else 1
-    return {
-        "limit": limit.name,
-        "source": limit.source,
-        "unit": limit.unit,
-        "taken": taken / counted,
-        "left": max(0, limit.amount - taken) / counted,
-        "amount": limit.amount / counted,
-        "renewed_in": None if renewed_in is None else round(renewed_in, 1),
-    }
-
-
-def _by_vendor(target: Target, standing: Standing, wall: float) -> Iterator[dict[str, Any]]:
-    """Say what the vendor itself told of its limits, while that holds."""
-    for told in (each for left in standing.left for each in left):
-        if told.until > wall:
-            left = max(0, told.left)
-            yield {
-                "limit": told.limit(target.provider.id).name,
-                "source": "vendor",
-                "unit": told.unit,
-                "taken": None if told.amount is None else max(0, told.amount - left),
-                "left": left,
-                "amount": told.amount,
-                "renewed_in": round(told.until - wall, 1),
-            }
+    """Return what is taken and left of each limit of a target, and in how many seconds all is."""
+    return [
+        {
+            "limit": each.name,
+            "source": each.source,
+            "unit": each.unit,
+            "taken": each.taken,
+            "left": each.left,
+            "amount": each.amount,
+            "renewed_in": None if each.renewed_in is None else round(each.renewed_in, 1),
+        }
+        for each in of_target(pool, target)
+    ]

@@ -14,7 +14,15 @@ from modelmesh.rules import ErrorKind
 def left(
     unit: str, left: float, amount: float | None = 60, renewed_in: float | None = 1.0
 ) -> Remainder:
-    return Remainder(name=unit, unit=unit, amount=amount, left=left, renewed_in=renewed_in)
+    return Remainder(
+        name=unit,
+        source="configured",
+        unit=unit,
+        amount=amount,
+        taken=None,
+        left=left,
+        renewed_in=renewed_in,
+    )
 
 
 def test_requests_and_tokens_have_three_headers_each() -> None:

@@ -90,7 +90,15 @@ def test_what_is_never_renewed_says_no_time() -> None:
     asking(asked)
     told = refusal(asked)
     assert (told.status, told.code, told.retry_after) == (429, "insufficient_quota", None)
-    assert told.limit == Remainder(name="once", unit="requests", amount=1, left=0, renewed_in=None)
+    assert told.limit == Remainder(
+        name="once",
+        source="configured",
+        unit="requests",
+        amount=1,
+        taken=1,
+        left=0,
+        renewed_in=None,
+    )
 
 
 def vendors_word(left: int, amount: int | None = 30, seconds: float = 60.0) -> Told:
