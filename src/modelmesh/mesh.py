@@ -20,7 +20,7 @@ from modelmesh.errors import ConfigError, RequestError
 from modelmesh.explain import asked, explain
 from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
-from modelmesh.observing import Observing
+from modelmesh.observers import Observers
 from modelmesh.pool import Pool
 from modelmesh.probe import Asked, Prober
 from modelmesh.reply import Reply
@@ -70,7 +70,7 @@ class ModelMesh:
         # What servers have said of their models.
         self._found: dict[str, list[str]] = {}
         self._prober = Prober(self._transport, self._clock)
-        self._observing = Observing.of(self, self.stats, self._clock)
+        self._observers = Observers.of(self, self.stats, self._clock)
         self._created = int(self._clock.wall())
         self._ready = False
         self._starting = asyncio.Lock()
@@ -92,7 +92,7 @@ class ModelMesh:
                 return
             if self._failure is not None and self._failure is not known:
                 raise self._failure
-            await self._observing.start()
+            await self._observers.start()
             if self._keeper:
                 await self._keeper.start()
             try:
@@ -120,12 +120,12 @@ class ModelMesh:
         await self._transport.close()
         if self._keeper:
             await self._keeper.close()
-        await self._observing.close()
+        await self._observers.close()
 
     @property
     def observers(self) -> Sequence[Observer]:
         """Those that the configuration names."""
-        return self._observing.observers
+        return self._observers.connectors
 
     async def send(self, request: Request, *, heartbeat: float | None = None) -> Reply:
         """Route a request. Whoever gets the reply closes it.

@@ -373,7 +373,7 @@ async def test_spans_that_cannot_be_sent_are_counted(
     config = traced(one_vendor(vendor, "ok"), endpoint)
     async with modelmesh.create_async(config=config) as client:
         await client.chat.completions.create(model=POOL, messages=MESSAGES)
-        (observer,) = client.mesh._observing.observers
+        (observer,) = client.mesh.observers
     assert getattr(observer, "lost", 0) == 2
 
 

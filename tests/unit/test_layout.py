@@ -54,7 +54,7 @@ FLOORS = [
     {
         "explain",
         "keeper",
-        "observing",
+        "observers",
         "shown",
         "stats",
         "remainder",

@@ -39,7 +39,7 @@ class Mesh(Protocol):
 
 
 @define(eq=False)
-class Observing:
+class Observers:
     """The observers of one mesh."""
 
     _mesh: Mesh
@@ -81,7 +81,7 @@ class Observing:
         return cls(mesh, stats, clock, sleep, members)
 
     @property
-    def observers(self) -> Sequence[Observer]:
+    def connectors(self) -> Sequence[Observer]:
         return [member.observer for member in self._members]
 
     async def start(self) -> None:

@@ -21,7 +21,7 @@ from modelmesh.events import (
     RequestEnded,
     StatisticsTaken,
 )
-from modelmesh.observing import Observing
+from modelmesh.observers import Observers
 from modelmesh.testing.clock import FakeClock
 from modelmesh.types import Request
 
@@ -76,9 +76,9 @@ class Absent(Listener):
 
 
 OWN = {
-    "test.listener.v1": "test_observing:Listener",
-    "test.curious.v1": "test_observing:Curious",
-    "test.absent.v1": "test_observing:Absent",
+    "test.listener.v1": "test_observers:Listener",
+    "test.curious.v1": "test_observers:Curious",
+    "test.absent.v1": "test_observers:Absent",
 }
 
 
@@ -123,7 +123,7 @@ class Scene:
         }
         self.mesh = Mesh(load(config, environ={}))
         self.clock, self.rounds = FakeClock(), Rounds()
-        self.observing = Observing.of(self.mesh, self.mesh.stats, self.clock, self.rounds)
+        self.observers = Observers.of(self.mesh, self.mesh.stats, self.clock, self.rounds)
         self.listeners = list(Listener.made)
 
     def tell(self) -> None:
@@ -202,10 +202,10 @@ async def test_a_section_is_told_what_is_its_own(
     sections: dict[str, Any], told: list[list[str]]
 ) -> None:
     scene = Scene(**sections)
-    await scene.observing.start()
+    await scene.observers.start()
     scene.tell()
     assert [listener.names for listener in scene.listeners] == told
-    await scene.observing.close()
+    await scene.observers.close()
     scene.tell()
     assert [[n for n in one.names if n != "statistics.taken"] for one in scene.listeners] == told
 
@@ -213,28 +213,28 @@ async def test_a_section_is_told_what_is_its_own(
 @pytest.mark.parametrize("connector", ["null", "modelmesh.null.v1", "null.v1"])
 async def test_nobody_costs_nothing(connector: str) -> None:
     scene = Scene(routing={"connector": connector}, logging={"connector": connector})
-    await scene.observing.start()
-    assert scene.observing.observers == []
+    await scene.observers.start()
+    assert scene.observers.connectors == []
     assert (scene.mesh.audience.of_requests, scene.mesh.audience.of_changes) == (None, None)
-    await scene.observing.close()
+    await scene.observers.close()
 
 
 async def test_who_is_told_of_statistics_only_costs_a_request_nothing() -> None:
     scene = Scene(statistics={"connector": "test.listener.v1"})
-    await scene.observing.start()
+    await scene.observers.start()
     assert scene.mesh.audience.of_requests is None
-    await scene.observing.close()
+    await scene.observers.close()
 
 
 async def test_statistics_are_told_at_each_interval_and_at_the_end() -> None:
     scene = Scene(statistics={"connector": "test.listener.v1", "interval": "5m"})
     (listener,) = scene.listeners
-    await scene.observing.start()
+    await scene.observers.start()
     assert listener.told == []
     for _ in range(2):
         await scene.rounds.pass_by()
     assert listener.names == ["statistics.taken"] * 2
-    await scene.observing.close()
+    await scene.observers.close()
     assert listener.names == ["statistics.taken"] * 3
     assert set(scene.rounds.slept) == {300.0}
     last = listener.told[-1]
@@ -247,12 +247,12 @@ async def test_an_observer_begins_once_and_ends_once() -> None:
         routing={"connector": "test.curious.v1"}, logging={"connector": "test.curious.v1"}
     )
     (curious,) = scene.listeners
-    await scene.observing.start()
-    await scene.observing.start()
+    await scene.observers.start()
+    await scene.observers.start()
     assert scene.mesh.audience.marked(Request(id="r1", model="m", body={})).headers == {
         "traceparent": "r1"
     }
-    await scene.observing.close()
+    await scene.observers.close()
     assert curious.did == ["met Mesh", "start", "close"]
 
 
@@ -262,9 +262,9 @@ async def test_one_that_cannot_begin_is_left_out_and_its_words_are_not_logged(
     scene = Scene(
         routing={"connector": "test.absent.v1"}, logging={"connector": "test.listener.v1"}
     )
-    await scene.observing.start()
+    await scene.observers.start()
     scene.tell()
-    await scene.observing.close()
+    await scene.observers.close()
     absent, listener = scene.listeners
     assert (absent.told, listener.names) == ([], LOGGING)
     assert "test.absent.v1, which is told nothing, broke: OSError" in caplog.text
@@ -277,9 +277,9 @@ async def test_what_is_said_is_seen_where_it_is_asked_for_and_keys_never(
 ) -> None:
     scene = Scene(logging={"connector": "test.listener.v1", "content": content})
     (listener,) = scene.listeners
-    await scene.observing.start()
+    await scene.observers.start()
     scene.tell()
-    await scene.observing.close()
+    await scene.observers.close()
     began, ended = listener.told
     assert isinstance(began, RequestBegan)
     assert isinstance(ended, RequestEnded)
@@ -296,18 +296,18 @@ async def test_no_more_of_an_answer_is_kept_than_is_seen_and_a_key_may_take(
     content: dict[str, Any] | None, keeps: int
 ) -> None:
     scene = Scene(logging={"connector": "test.listener.v1", "content": content})
-    await scene.observing.start()
+    await scene.observers.start()
     kept = scene.mesh.audience.keeps
     assert keeps <= kept <= keeps + 1000
     assert bool(kept) is bool(keeps)
-    await scene.observing.close()
+    await scene.observers.close()
 
 
 async def test_routing_keeps_no_answers() -> None:
     scene = Scene(routing={"connector": "test.listener.v1", "content": {}})
-    await scene.observing.start()
+    await scene.observers.start()
     assert scene.mesh.audience.keeps == 0
-    await scene.observing.close()
+    await scene.observers.close()
 
 
 @pytest.mark.parametrize(
@@ -345,15 +345,15 @@ async def test_an_observer_that_does_not_end_is_not_waited_for(
 
     monkeypatch.setattr(Listener, "close", never)
     scene = Scene(routing={"connector": "test.listener.v1"})
-    await scene.observing.start()
-    monkeypatch.setattr("modelmesh.observing._PATIENCE", 0.0)
+    await scene.observers.start()
+    monkeypatch.setattr("modelmesh.observers._PATIENCE", 0.0)
     with caplog.at_level(logging.ERROR):
-        await scene.observing.close()
+        await scene.observers.close()
     assert "test.listener.v1 broke: TimeoutError" in caplog.text
 
 
 def test_an_event_of_a_kind_nobody_knows_is_routings() -> None:
     scene = Scene(routing={"connector": "test.listener.v1"})
-    (member,) = scene.observing._members
+    (member,) = scene.observers._members
     assert member.wants(Recovered)
     assert not member.wants(StatisticsTaken)
