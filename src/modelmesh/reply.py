@@ -20,7 +20,7 @@ class Reply:
         dropped: parameters left out because this vendor does not take them.
         answer: the whole answer; None for a stream.
         stream: the stream; None for a whole answer.
-        over: is told when the reply is closed.
+        at_close: is told when the reply is closed.
 
     """
 
@@ -29,7 +29,7 @@ class Reply:
     dropped: frozenset[str] = frozenset()
     answer: Answer | None = None
     stream: Stream | None = field(default=None, repr=False)
-    over: "Callable[[Reply], None] | None" = field(default=None, repr=False)
+    at_close: "Callable[[Reply], None] | None" = field(default=None, repr=False)
 
     @property
     def upstream_seconds(self) -> float:
@@ -42,5 +42,5 @@ class Reply:
             if self.stream:
                 await self.stream.close()
         finally:
-            if self.over:
-                self.over(self)
+            if self.at_close:
+                self.at_close(self)

@@ -9,7 +9,7 @@ from modelmesh.audience import Audience
 from modelmesh.clock import Clock
 from modelmesh.errors import MeshError
 from modelmesh.events import End, RequestBegan, RequestEnded
-from modelmesh.overheard import Overheard
+from modelmesh.excerpt import Excerpt
 from modelmesh.pool import Pool
 from modelmesh.reply import Reply
 from modelmesh.types import Request
@@ -38,8 +38,8 @@ async def watched(
         watch.end("cancelled", _LEFT)
         raise
     if audience.keeps:
-        watch.heard.listen(reply, audience.keeps)
-    return evolve(reply, over=watch.over)
+        watch.excerpt.listen(reply, audience.keeps)
+    return evolve(reply, at_close=watch.over)
 
 
 @define(eq=False)
@@ -48,7 +48,7 @@ class _Watch:
     _audience: Audience
     _clock: Clock
     _started: float
-    heard: Overheard = field(factory=Overheard, init=False)
+    excerpt: Excerpt = field(factory=Excerpt, init=False)
     _pool: str = field(default="", init=False)
     _ended: bool = field(default=False, init=False)
 
@@ -79,7 +79,7 @@ class _Watch:
             seconds=self._clock.now() - self._started,
             code=code,
             attempts=tuple(self.request.trail or ()),
-            answer=self.heard.text,
+            answer=self.excerpt.text,
         )
 
     def _tell(self, event: type[RequestBegan] | type[RequestEnded], **more: Any) -> None:

@@ -50,7 +50,7 @@ FLOORS = [
         "shape",
         "verdict",
     },
-    {"pool", "outcome", "expected", "reply", "overheard", "fit", "connectors", "notices"},
+    {"pool", "outcome", "expected", "reply", "excerpt", "fit", "connectors", "notices"},
     {
         "explain",
         "keeper",

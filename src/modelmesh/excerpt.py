@@ -11,7 +11,7 @@ from modelmesh.types import Answer, Chunk, Event, StreamDecoder
 
 
 @define(eq=False)
-class Overheard:
+class Excerpt:
     """The beginning of an answer: what it says, and the tools it calls; of several choices one.
 
     Sounds, images and vectors have no text.
@@ -50,12 +50,12 @@ class _Listening:
     """A stream's decoder, whose chunks somebody hears."""
 
     _decoder: StreamDecoder
-    _overheard: Overheard
+    _excerpt: Excerpt
 
     def feed(self, event: Event) -> Iterable[Chunk]:
         for chunk in self._decoder.feed(event):
             if chunk.payload:
-                self._overheard.hear(chunk.payload)
+                self._excerpt.hear(chunk.payload)
             yield chunk
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from modelmesh.overheard import Overheard, _said, _whole
+from modelmesh.excerpt import Excerpt, _said, _whole
 from modelmesh.types import Answer
 
 CALL = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": '{"in": 1}'}}
@@ -46,12 +46,12 @@ def test_sound_is_no_text() -> None:
 
 @given(some.lists(some.binary() | some.just(b'{"choices": [{"delta": {"content": "abc"}}]}')))
 def test_whatever_comes_no_more_than_that_is_kept(payloads: list[bytes]) -> None:
-    overheard = Overheard()
-    overheard._left = 7
+    excerpt = Excerpt()
+    excerpt._left = 7
     for payload in payloads:
-        overheard.hear(payload)
-    assert len(overheard.text) <= 7
-    assert "abcabca".startswith(overheard.text)
+        excerpt.hear(payload)
+    assert len(excerpt.text) <= 7
+    assert "abcabca".startswith(excerpt.text)
 
 
 JSON = some.recursive(
