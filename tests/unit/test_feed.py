@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from happened import began
 
 from modelmesh.audience import Audience
 from modelmesh.connectors.observability import record
@@ -16,12 +17,6 @@ from modelmesh.proxy.streams import PING
 
 def rotated(number: int = 1) -> Rotated:
     return Rotated(at=1_700_000_000.0, pool="chat", before="a", after=f"b{number}")
-
-
-def began() -> RequestBegan:
-    return RequestBegan(
-        at=1.0, request="r", model="m", pool="chat", endpoint="chat", stream=False, body={}
-    )
 
 
 def feed(audience: Audience, heartbeat: float | None = None) -> Feed:

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import pytest
 from attrs import define, field
+from happened import attempt, began, ended
 
 from modelmesh.audience import Audience
 from modelmesh.config import schema
 from modelmesh.config.load import load
 from modelmesh.errors import ConfigError, ErrorKind
 from modelmesh.events import (
-    AttemptEnded,
     CooldownBegan,
     Event,
     Recovered,
@@ -136,38 +136,13 @@ class Scene:
             tell(CHANGE)
 
 
-BEGAN = RequestBegan(
+BEGAN = began(
     at=1.0,
-    request="r1",
-    model="chat",
-    pool="chat",
-    endpoint="chat",
-    stream=False,
     body={"messages": [{"role": "user", "content": f"hello {KEY}"}], "temperature": 1},
     headers={"x-tenant": "t", "traceparent": "00-1-2-01"},
 )
-ATTEMPT = AttemptEnded(
-    at=2.0,
-    request="r1",
-    pool="chat",
-    target="a/x",
-    provider="a",
-    model="x",
-    end="answered",
-    seconds=1.0,
-)
-ENDED = RequestEnded(
-    at=2.0,
-    request="r1",
-    model="chat",
-    pool="chat",
-    endpoint="chat",
-    stream=False,
-    end="answered",
-    status=200,
-    seconds=1.0,
-    answer=f"hi {KEY}",
-)
+ATTEMPT = attempt(at=2.0)
+ENDED = ended(at=2.0, answer=f"hi {KEY}")
 CHANGE = CooldownBegan(at=2.0, of="key", id="a", cause=ErrorKind.RATE_LIMIT, seconds=3.0)
 
 ROUTING = ["attempt.ended", "cooldown.began"]

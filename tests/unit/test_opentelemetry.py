@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve, fields
+from happened import attempt, began, ended
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import context, trace
@@ -21,7 +22,6 @@ from modelmesh.connectors.observability.opentelemetry.measures import Measure
 from modelmesh.connectors.observability.opentelemetry.options import Options
 from modelmesh.connectors.observability.opentelemetry.spans import Spans
 from modelmesh.events import (
-    AttemptEnded,
     CooldownBegan,
     LimitReached,
     RequestBegan,
@@ -37,17 +37,12 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
 SAMPLED = {"traceparent": f"00-{TRACE}-{CALLER}-01", "tracestate": "vendor=1"}
 
-BEGAN = RequestBegan(
-    at=100.0, request="r1", model="chat", pool="chat", endpoint="chat", stream=False, body={}
-)
-ANSWERED = AttemptEnded(
+BEGAN = began(at=100.0)
+ANSWERED = attempt(
     at=102.0,
-    request="r1",
-    pool="chat",
     target="openai/gpt",
     provider="openai",
     model="gpt-x",
-    end="answered",
     seconds=1.5,
     connector="openai.llm.v1",
     server="api.openai.com:443",
@@ -66,18 +61,7 @@ FAILED = evolve(
     cost=None,
     first_token=None,
 )
-ENDED = RequestEnded(
-    at=102.0,
-    request="r1",
-    model="chat",
-    pool="chat",
-    endpoint="chat",
-    stream=False,
-    end="answered",
-    status=200,
-    seconds=2.0,
-    attempts=(FAILED, ANSWERED),
-)
+ENDED = ended(at=102.0, seconds=2.0, attempts=(FAILED, ANSWERED))
 
 
 class Traced:
@@ -248,8 +232,8 @@ def test_attempts_are_within_their_request_and_one_after_another() -> None:
     assert [span.kind for span in traced.sent] == [*[SpanKind.CLIENT] * 2, SpanKind.SERVER]
     assert whole.parent is not None
     assert (f"{whole.parent.trace_id:032x}", f"{whole.parent.span_id:016x}") == (TRACE, CALLER)
-    for attempt in (first, second):
-        assert attempt.parent == whole.context
+    for each in (first, second):
+        assert each.parent == whole.context
     assert (first.start_time, first.end_time) == (100_100_000_000, 100_500_000_000)
     assert (whole.start_time, whole.end_time) == (100_000_000_000, 102_000_000_000)
     assert first.status.status_code is StatusCode.ERROR

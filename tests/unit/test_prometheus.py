@@ -6,7 +6,9 @@ import sys
 from random import Random
 from typing import Any
 
+import happened
 import pytest
+from happened import began
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 from scene import bad, good
@@ -102,20 +104,12 @@ def told(*happened: events.Event) -> Observer:
 
 
 def attempt(**more: Any) -> events.AttemptEnded:
-    usual: dict[str, Any] = {"at": 5.0, "request": "r1", "pool": "chat", "model": "one", **TARGET}
-    usual |= {"connector": "openai.llm.v1", "end": "answered", "seconds": 1.5}
-    return events.AttemptEnded(**{**usual, **more})
-
-
-def began(**more: Any) -> events.RequestBegan:
-    usual: dict[str, Any] = {"at": 5.0, "request": "r1", "model": "chat", "pool": "chat"}
-    return events.RequestBegan(**{**usual, "endpoint": "chat", "stream": False, "body": {}, **more})
+    usual = {"model": "one", **TARGET, "connector": "openai.llm.v1", "seconds": 1.5}
+    return happened.attempt(**{**usual, **more})
 
 
 def ended(**more: Any) -> events.RequestEnded:
-    usual: dict[str, Any] = {"at": 5.0, "request": "r1", "model": "chat", "pool": "chat"}
-    usual |= {"endpoint": "chat", "stream": False, "end": "answered", "status": 200}
-    return events.RequestEnded(**{**usual, "seconds": 2.0, **more})
+    return happened.ended(**{"seconds": 2.0, **more})
 
 
 async def value(observer: Observer, name: str, /, **labels: str) -> float:

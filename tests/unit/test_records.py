@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from happened import attempt, began, ended
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -11,14 +12,11 @@ from modelmesh.config import schema
 from modelmesh.connectors.observability import Level, record
 from modelmesh.connectors.observability._sentences import seconds
 from modelmesh.events import (
-    AttemptEnded,
     CooldownBegan,
     Event,
     LimitNear,
     LimitReached,
     Recovered,
-    RequestBegan,
-    RequestEnded,
     Rotated,
     StatisticsTaken,
     StoreBack,
@@ -32,13 +30,8 @@ AT = 1_790_000_000.25
 LEVELS: tuple[Level, ...] = ("metadata", "summary", "full")
 WORDS = "the words of a client"
 
-FAILED = AttemptEnded(
+FAILED = attempt(
     at=AT,
-    request="r1",
-    pool="chat",
-    target="a/x",
-    provider="a",
-    model="x",
     connector="groq.api.v1",
     server="api.test:443",
     end="failed",
@@ -46,25 +39,18 @@ FAILED = AttemptEnded(
     cause=ErrorKind.RATE_LIMIT,
     status=429,
 )
-ANSWERED = AttemptEnded(
+ANSWERED = attempt(
     at=AT,
-    request="r1",
-    pool="chat",
     target="b/y",
     provider="b",
     model="y",
-    end="answered",
     seconds=0.5,
     first_token=0.1,
     usage=Usage(prompt=12, completion=40, cached=3),
     cost=0.000123,
 )
-BEGAN = RequestBegan(
+BEGAN = began(
     at=AT,
-    request="r1",
-    model="chat",
-    pool="chat",
-    endpoint="chat",
     stream=True,
     body={
         "model": "chat",
@@ -76,26 +62,12 @@ BEGAN = RequestBegan(
         "user": WORDS,
     },
 )
-ENDED = RequestEnded(
-    at=AT,
-    request="r1",
-    model="chat",
-    pool="chat",
-    endpoint="chat",
-    stream=True,
-    end="answered",
-    status=200,
-    seconds=0.84,
-    attempts=(FAILED, ANSWERED),
-    answer=WORDS,
-)
-NOBODYS = RequestEnded(
+ENDED = ended(at=AT, stream=True, seconds=0.84, attempts=(FAILED, ANSWERED), answer=WORDS)
+NOBODYS = ended(
     at=AT,
     request="r2",
     model=WORDS,
     pool="",
-    endpoint="chat",
-    stream=False,
     end="failed",
     status=404,
     seconds=0.001,
@@ -201,18 +173,7 @@ def test_a_model_that_does_not_exist_is_a_clients_own_word() -> None:
 
 
 def test_a_code_that_is_none_of_ours_and_a_stores_reason_are_words_of_others() -> None:
-    theirs = RequestEnded(
-        at=AT,
-        request="r",
-        model="chat",
-        pool="chat",
-        endpoint="chat",
-        stream=False,
-        end="failed",
-        status=400,
-        seconds=0.1,
-        code="their_code",
-    )
+    theirs = ended(at=AT, request="r", end="failed", status=400, seconds=0.1, code="their_code")
     assert "code" not in record(theirs)
     assert record(theirs, level="summary")["code"] == "their_code"
     lost, _ = OTHERS["lost"]

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import happened
 import pytest
 from attrs import evolve
 from hypothesis import given
@@ -23,22 +24,12 @@ def shown(max_chars: int = 2000, sample: float = 1.0, *keys: str) -> Shown:
 
 
 def began(body: dict[str, Any] | None = None, **more: Any) -> RequestBegan:
-    usual: dict[str, Any] = {"model": "chat", "pool": "chat", "headers": {}, "request": "r1"}
-    usual["body"] = body or {"messages": [{"role": "user", "content": WORDS}], "temperature": 1}
-    return RequestBegan(at=0.0, endpoint="chat", stream=False, **{**usual, **more})
+    said = {"messages": [{"role": "user", "content": WORDS}], "temperature": 1}
+    return happened.began(body=body or said, **more)
 
 
 def ended(**more: Any) -> RequestEnded:
-    usual = {"model": "chat", "pool": "chat", "request": "r1", "answer": WORDS}
-    return RequestEnded(
-        at=0.0,
-        endpoint="chat",
-        stream=False,
-        end="answered",
-        status=200,
-        seconds=1.0,
-        **{**usual, **more},
-    )
+    return happened.ended(**{"answer": WORDS, **more})
 
 
 def seen(show: Shown, event: Event) -> Any:

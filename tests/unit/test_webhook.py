@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
+from happened import began
 
 from modelmesh.config import schema
 from modelmesh.config.faults import Invalid
@@ -20,7 +21,7 @@ from modelmesh.config.structure import Structure
 from modelmesh.connectors.observability._signature import signature, signing_key
 from modelmesh.connectors.observability.webhook import Observer, Options
 from modelmesh.errors import ErrorKind
-from modelmesh.events import LimitNear, RequestBegan
+from modelmesh.events import LimitNear
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import (
     Script,
@@ -241,13 +242,8 @@ async def test_neither_keys_nor_words_are_in_a_record_a_log_or_a_repr(
     settings = schema.Observer(level=level, options=options)
     observer = Observer(settings, clock=clock, transport=transport)
     observer(
-        RequestBegan(
-            at=0.0,
+        began(
             request="req_1",
-            model="chat",
-            pool="chat",
-            endpoint="chat",
-            stream=False,
             body={"messages": [{"role": "user", "content": "canary-in-a-prompt"}], "n": 1},
         )
     )
