@@ -12,6 +12,14 @@ from modelmesh.testing.fake_provider import FakeProvider
 pytestmark = needs_chromium
 
 CONTRASTS = Path(__file__).with_name("contrasts.js").read_text()
+# The text of a target that needs more room than its place in the row has.
+RUNS_OVER = (
+    "[...document.querySelectorAll('.target .figure, .target dd')].filter((one) => {"
+    " const text = document.createRange(); text.selectNodeContents(one);"
+    " const place = one.closest('.latency, .traffic, .figures > div').getBoundingClientRect();"
+    " return text.getBoundingClientRect().right > place.right + 0.5;"
+    "}).map((one) => one.textContent)"
+)
 
 
 async def test_all_of_it_is_done_by_the_keyboard() -> None:
@@ -76,3 +84,13 @@ async def test_it_is_easy_to_read_by_day_and_by_night() -> None:
             assert [text for contrast, text in found if contrast < 4.5] == []
         moving = "document.getAnimations().filter(one => one.playState === 'running').length"
         assert await page.tab.run(moving) == 0
+
+
+async def test_no_text_of_a_target_runs_into_its_neighbour() -> None:
+    async with opened(width=1280) as page:
+        for _ in range(3):
+            await page.chat()
+        for width in (320, 390, 768, 1088, 1280, 1920):
+            await page.tab.look(width=width)
+            await page.tab.until(f"innerWidth === {width}")
+            assert await page.tab.run(RUNS_OVER) == [], width
