@@ -18,6 +18,16 @@ from modelmesh.testing.transport import Reply, ScriptedTransport, reply, stream
 from modelmesh.types import ModelCard, Request, Secret, Target
 
 WALL = 1_790_000_000.0
+STRATEGIES = (
+    "stick-until-failure",
+    "round-robin",
+    "cost-first",
+    "latency-first",
+    "priority-selection",
+    "session-stickiness",
+    "rate-limit-aware",
+    "load-balanced",
+)
 
 
 class Vendor(Provider):
@@ -30,6 +40,12 @@ class Picky(Vendor):
     """A vendor that refuses two parameters: one that is decisive and one that is a hint."""
 
     refuses = frozenset({"logprobs", "seed"})
+
+
+def server(name: str, **more: Any) -> dict[str, Any]:
+    """Return what a configuration says of a vendor."""
+    usual = {"connector": "openai-compatible", "base_url": f"http://{name}.test/v1"}
+    return {**usual, **more}
 
 
 def provider(name: str, kind: type[Provider] = Vendor) -> Provider:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 from attrs import asdict
-from scene import DONE, ROLE, STOP, answer, bad, text
+from scene import DONE, ROLE, STOP, answer, bad, server, text
 
 from modelmesh.config.load import load
 from modelmesh.errors import MeshError
@@ -118,12 +118,7 @@ def _mesh(script: list[Any], section: dict[str, Any]) -> ModelMesh:
         {
             "connectors": {"test.collector.v1": "test_canaries:Collector"},
             "providers": {
-                name: {
-                    "connector": "openai-compatible",
-                    "base_url": f"http://{name}.test/v1",
-                    "api_key": key,
-                }
-                for name, key in zip("ab", KEYS, strict=False)
+                name: server(name, api_key=key) for name, key in zip("ab", KEYS, strict=False)
             },
             "models": {
                 model: {"provider": name, "capabilities": ["chat-completion"]}

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from scene import DONE, ROLE, STOP, bad, good, text
+from scene import DONE, ROLE, STOP, bad, good, server, text
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
@@ -46,7 +46,10 @@ class Scene:
         self.clock = FakeClock(now=1000.0)
         models = {"x": {"provider": "a", **CHAT}, "y": {"provider": "b", **CHAT}}
         settings: dict[str, Any] = {
-            "providers": {"a": {**server("a"), **of_a}, "b": server("b")},
+            "providers": {
+                "a": server("a", **{"api_key": "a", **of_a}),
+                "b": server("b", api_key="b"),
+            },
             "models": models,
             "pools": {"chat": {"models": ["x"] if alone else ["x", "y"], "max_wait": 0}},
             "storage": {"connector": "memory"},
@@ -82,10 +85,6 @@ class Scene:
     def only(self, kind: type[Event]) -> Any:
         (event,) = [event for event in self.events if isinstance(event, kind)]
         return event
-
-
-def server(name: str) -> dict[str, Any]:
-    return {"connector": "openai-compatible", "base_url": f"http://{name}.test/v1", "api_key": name}
 
 
 def answered(text: str = "hello", prompt: int = 1000, completion: int = 500) -> Any:

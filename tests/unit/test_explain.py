@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene import bad, good
+from scene import STRATEGIES, bad, good, server
 
 from modelmesh.config.load import load
 from modelmesh.errors import RequestError, RoutingError
@@ -17,16 +17,6 @@ from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import Script, ScriptedTransport
 from modelmesh.types import Request
 
-NAMES = (
-    "stick-until-failure",
-    "round-robin",
-    "cost-first",
-    "latency-first",
-    "priority-selection",
-    "session-stickiness",
-    "rate-limit-aware",
-    "load-balanced",
-)
 SPAN = 61.0
 """Seconds until a request a minute is free again, in a window of whole seconds."""
 
@@ -43,14 +33,7 @@ class Scene:
         self.transport = ScriptedTransport(script, self.clock)
         own = providers or {}
         config = {
-            "providers": {
-                name: {
-                    "connector": "openai-compatible",
-                    "base_url": f"http://{name}.test/v1",
-                    **own.get(name, {}),
-                }
-                for name in "abc"
-            },
+            "providers": {name: server(name, **own.get(name, {})) for name in "abc"},
             "models": {
                 model: {
                     "provider": model[0],
@@ -354,7 +337,7 @@ async def walked(
     return went
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 @settings(max_examples=25, deadline=None)
 @given(
     steps=st.lists(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from scene import bad, good, hosts
+from scene import bad, good, hosts, server
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
@@ -14,12 +14,6 @@ from modelmesh.mesh import ModelMesh
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import Script, ScriptedTransport, fail, reply, silence, until
 from modelmesh.types import Request
-
-
-def server(name: str, **more: Any) -> dict[str, Any]:
-    usual = {"connector": "openai-compatible", "base_url": f"http://{name}.test/v1"}
-    return {**usual, **more}
-
 
 CONFIG: dict[str, Any] = {
     "providers": {"a": server("a", api_key="sk-a"), "b": server("b")},

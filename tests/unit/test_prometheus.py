@@ -11,7 +11,7 @@ import pytest
 from happened import began
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
-from scene import bad, good
+from scene import bad, good, server
 
 from modelmesh import events
 from modelmesh.config import schema
@@ -30,14 +30,7 @@ PROMETHEUS = {"connector": "modelmesh.prometheus.v1"}
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 CONFIG: dict[str, Any] = {
-    "providers": {
-        name: {
-            "connector": "openai-compatible",
-            "base_url": f"http://{name}.test/v1",
-            "rate_limits": {"rpm": 100_000},
-        }
-        for name in ("a", "b")
-    },
+    "providers": {name: server(name, rate_limits={"rpm": 100_000}) for name in ("a", "b")},
     "models": {
         "one": {
             "provider": "a",

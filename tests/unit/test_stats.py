@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scene import bad, good, text
+from scene import bad, good, server, text
 
 from modelmesh.config.load import load
 from modelmesh.errors import ErrorKind, MeshError
@@ -36,14 +36,7 @@ class Scene:
         self.clock = FakeClock(now=1000.0)
         own = providers or {}
         config = {
-            "providers": {
-                name: {
-                    "connector": "openai-compatible",
-                    "base_url": f"http://{name}.test/v1",
-                    **own.get(name, {}),
-                }
-                for name in "ab"
-            },
+            "providers": {name: server(name, **own.get(name, {})) for name in "ab"},
             "models": {
                 f"{name}1": {"provider": name, "pricing": {"input": 1.0, "output": 10.0}}
                 for name in "ab"

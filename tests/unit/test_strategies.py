@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from scene import begun, error, pool, request, target
+from scene import STRATEGIES, begun, error, pool, request, target
 
 from modelmesh.build import build
 from modelmesh.config import schema
@@ -23,16 +23,6 @@ from modelmesh.strategies import Strategy, Turn
 from modelmesh.types import Request, Target
 from modelmesh.walk import Walk
 
-NAMES = (
-    "stick-until-failure",
-    "round-robin",
-    "cost-first",
-    "latency-first",
-    "priority-selection",
-    "session-stickiness",
-    "rate-limit-aware",
-    "load-balanced",
-)
 NOW = 10_000.0
 
 
@@ -145,8 +135,8 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
-@given(situation=situations(), settings=SETTINGS, fallback=st.sampled_from([None, *NAMES]))
+@pytest.mark.parametrize("name", STRATEGIES)
+@given(situation=situations(), settings=SETTINGS, fallback=st.sampled_from([None, *STRATEGIES]))
 def test_every_target_is_given_once_whatever_the_state(
     name: str,
     situation: tuple[list[Target], Turn],
@@ -159,7 +149,7 @@ def test_every_target_is_given_once_whatever_the_state(
     assert sorted(given_ids) == sorted(one.id for one in targets)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 @given(situation=situations(), settings=SETTINGS, seed=st.integers())
 def test_the_same_state_and_seed_give_the_same_order(
     name: str, situation: tuple[list[Target], Turn], settings: dict[str, Any], seed: int
@@ -172,7 +162,7 @@ def test_the_same_state_and_seed_give_the_same_order(
     assert orders[0] == orders[1]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_dead_first_target_is_passed_by_the_pool(name: str) -> None:
     here = pool(*ABC)
     here.strategy = made(name)
@@ -184,14 +174,14 @@ def test_a_dead_first_target_is_passed_by_the_pool(name: str) -> None:
     assert step.target.id != first.id
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_goes_by_its_short_name_and_its_id(name: str) -> None:
     assert registry.find("strategies", name) is registry.find("strategies", f"modelmesh.{name}.v1")
     assert registry.find("strategies", name).connector == f"modelmesh.{name}.v1"
 
 
 def test_there_are_eight() -> None:
-    assert set(registry.available("strategies")) == {f"modelmesh.{name}.v1" for name in NAMES}
+    assert set(registry.available("strategies")) == {f"modelmesh.{name}.v1" for name in STRATEGIES}
 
 
 # What they cost: work is counted, for time depends on the machine.
