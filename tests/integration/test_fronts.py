@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 import pytest_asyncio
-from proxy_process import MESSAGES, POOL, ProxyProcess, one_vendor, running_proxy, until
+from proxy_process import FRONTS, MESSAGES, POOL, ProxyProcess, one_vendor, running_proxy, until
 
 from modelmesh.errors import ConfigError
 from modelmesh.proxy import ProxyServer
@@ -20,19 +20,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = "/v1/chat/completions"
 MEBIBYTE = 1 << 20
-FRONTS = ["direct", "aiohttp"]
 FAULTS = ("ok", "stall-mid", "never-headers", "echo", "ok~delay=0.2")
 
 
 @pytest.fixture(autouse=True)
 def fresh(vendor: FakeProvider) -> None:
     vendor.reset()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def front(request: pytest.FixtureRequest) -> str:
-    chosen: str = request.param
-    return chosen
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

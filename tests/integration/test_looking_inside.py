@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from attrs import define, field
-from proxy_process import ProxyProcess, one_vendor, running_proxy, until
+from proxy_process import FRONTS, ProxyProcess, one_vendor, running_proxy, until
 from test_workers import TWO, only, workers
 
 from modelmesh import proxy as package
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STATUS, EVENTS, EXPLAIN = "/v1/mesh/status", "/v1/mesh/events", "/v1/mesh/explain"
 INSIDE = (STATUS, EVENTS, EXPLAIN, "/metrics")
-FRONTS = ["direct", "aiohttp"]
 EVIL = "http://evil.example"
 STATIC = Path(package.__file__).with_name("static")
 
@@ -33,12 +32,6 @@ STATIC = Path(package.__file__).with_name("static")
 @pytest.fixture(autouse=True)
 def fresh(vendor: FakeProvider) -> None:
     vendor.reset()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def front(request: pytest.FixtureRequest) -> str:
-    chosen: str = request.param
-    return chosen
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

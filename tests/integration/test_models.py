@@ -8,13 +8,12 @@ import openai
 import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI
-from proxy_process import MESSAGES, ProxyProcess, running_proxy
+from proxy_process import FRONTS, MESSAGES, ProxyProcess, running_proxy
 
 from modelmesh.testing.fake_provider import FakeProvider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FRONTS = ("direct", "aiohttp")
 EVERY = {
     "POST /v1/chat/completions",
     "POST /v1/embeddings",
