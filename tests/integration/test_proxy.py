@@ -87,7 +87,7 @@ async def test_models_and_health_are_told(vendor: FakeProvider) -> None:
 
 async def test_with_a_token_only_probes_of_life_open_without(vendor: FakeProvider) -> None:
     async with running_proxy(one_vendor(vendor, "ok"), flags=["--token", "my-secret"]) as proxy:
-        for path in ("/v1/models", "/health", "/nowhere"):
+        for path in ("/v1/models", "/health", "/nowhere", "/v1/my-secret"):
             came = await proxy.get(path)
             assert (came.status, came.error["code"]) == (401, "invalid_api_key")
         assert (await proxy.chat()).status == 401

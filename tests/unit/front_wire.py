@@ -12,8 +12,12 @@ from modelmesh.clock import SystemClock
 from modelmesh.proxy.direct.connection import Connection
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.responder import Responder
+from modelmesh.shown import Shown
 from modelmesh.transport.protocol import TransportReply
 from modelmesh.types import HttpRequest
+
+CANARY = "canary-key"
+"""A key that must not be seen in the log."""
 
 TURNS = 60
 """Turns of the event loop in which everything that can happen has happened."""
@@ -109,6 +113,7 @@ class Caller:
             gate=self.gate,
             clock=SystemClock(),
             write_timeout=self.settings.get("write_timeout", 60.0),
+            shown=Shown(content=None, keys=[CANARY]),
         )
         self.connection = Connection(self, responder, asyncio.get_running_loop())
         self.wire = Wire(self.connection)

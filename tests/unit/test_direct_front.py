@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from attrs import define
 from front_wire import (
+    CANARY,
     Caller,
     HeldVendor,
     get,
@@ -359,6 +360,15 @@ async def test_a_client_that_takes_nothing_for_too_long_is_given_up(
     assert caller.wire.aborted
     assert caller.gate.in_flight == 0
     assert "client_cancelled" in caplog.text
+
+
+async def test_a_key_in_a_path_is_not_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caller = Caller()
+    with caplog.at_level("INFO"):
+        await caller.says(get(path=f"/v1/{CANARY}-12"), get(path="/v1/sk-somebody-elses"))
+    assert [one.status for one in caller.came] == [404, 404]
+    assert "'/v1/***-12' 404" in caplog.text
+    assert "'/v1/***' 404" in caplog.text
 
 
 async def test_an_idle_connection_is_kept_for_a_while() -> None:

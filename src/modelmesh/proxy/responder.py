@@ -15,6 +15,7 @@ from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.errors import InternalError, ShuttingDown
 from modelmesh.proxy.gate import Gate
 from modelmesh.report import report
+from modelmesh.shown import Shown
 
 log = logging.getLogger("modelmesh.proxy")
 
@@ -22,6 +23,8 @@ log = logging.getLogger("modelmesh.proxy")
 _LAST_WORDS: Final = 1.0
 # Statuses from here on are told of wherever they come from.
 _REFUSED: Final = 400
+# Characters of a path in the log.
+_PATH: Final = 200
 
 
 class Sending(Protocol):
@@ -63,6 +66,7 @@ class Responder:
     gate: Gate
     clock: Clock
     write_timeout: float
+    shown: Shown
 
     async def respond(
         self,
@@ -132,12 +136,14 @@ class Responder:
             return
         who = outgoing.headers.get("x-modelmesh-provider", "-")
         took = (self.clock.now() - started) * 1000
-        told = (call.method, call.path, outgoing.status, who, took, call.id)
+        # Who asks for the wrong thing may have put a key there.
+        path = call.path if outgoing.status < _REFUSED else self.shown.text(call.path, _PATH)
+        told = (call.method, path, outgoing.status, who, took, call.id)
         log.log(level, "%s %r %d %s %.0f ms (%s)", *told)
 
     def _note_client_gone(self, call: Incoming, started: float) -> None:
         took = (self.clock.now() - started) * 1000
-        told = (call.method, call.path, took, call.id)
+        told = (call.method, self.shown.text(call.path, _PATH), took, call.id)
         level = logging.DEBUG if self._is_aside(call) else logging.INFO
         log.log(level, "%s %r 499 client_cancelled %.0f ms (%s)", *told)
 

@@ -23,6 +23,7 @@ from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.port import Front, Port
 from modelmesh.proxy.responder import Responder
 from modelmesh.proxy.sources import find_config
+from modelmesh.shown import Shown, keys_in
 from modelmesh.transport.choose import goes_direct
 from modelmesh.types import Secret
 
@@ -91,6 +92,7 @@ class ProxyServer:
             gate=self._gate,
             clock=self._clock,
             write_timeout=self._settings.write_timeout,
+            shown=Shown(content=None, keys=keys_in(self._mesh.config)),
         )
         self._front = self._choose_front()
 
