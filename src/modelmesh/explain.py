@@ -68,7 +68,7 @@ def asked(
     if named is not None and named not in list(LEAST):
         raise RequestError(f"`endpoint` must be one of {', '.join(LEAST)}.", param="endpoint")
     pool = find(model)
-    endpoint = cast("Endpoint", named) if named else endpoint_of(pool.capabilities)
+    endpoint = cast("Endpoint", named) if named else _purpose(pool)
     check(endpoint, said, whole=False)
     return pool, Request(
         id="",
@@ -79,6 +79,14 @@ def asked(
         endpoint=endpoint,
         upload=Upload(name="", content=b""),
     )
+
+
+def _purpose(pool: Pool) -> Endpoint:
+    """Return where a pool is asked, by what it is for or else by what its models can."""
+    if pool.capabilities:
+        return endpoint_of(pool.capabilities)
+    each = [endpoint_of(sorted(target.card.capabilities)) for target in pool.targets]
+    return each[0] if each and "chat" not in each else "chat"
 
 
 @define(eq=False)

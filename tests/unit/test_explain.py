@@ -205,6 +205,24 @@ def test_a_request_need_not_say_anything_to_be_explained() -> None:
     assert other["targets"][0]["reason"] == "it does not embed but does chat-completion"
 
 
+@pytest.mark.parametrize(
+    ("can", "next_"),
+    [(["embeddings"], "a/m"), (["embeddings", "chat-completion"], "a/m"), ([], None)],
+)
+def test_a_pool_that_says_not_what_it_is_for_is_for_what_its_models_can(
+    can: list[str], next_: str | None
+) -> None:
+    config = {
+        "providers": {"a": server("a")},
+        "models": {"m": {"provider": "a", "capabilities": can or ["embeddings"]}},
+        "pools": {"mine": {"models": ["m"]}},
+        "storage": {"connector": "modelmesh.memory.v1"},
+    }
+    asks = {"model": "mine"} | ({} if can else {"endpoint": "chat"})
+    told = ModelMesh(load(config, environ={}), clock=FakeClock()).explain(asks)
+    assert (told["next"] and told["next"]["target"]) == next_
+
+
 def test_the_session_of_a_request_counts() -> None:
     scene = Scene(strategy="session-stickiness")
     body = {"model": "chat", "messages": HELLO}
