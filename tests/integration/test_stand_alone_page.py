@@ -41,6 +41,12 @@ async def test_a_page_from_disk_is_answered(vendor: FakeProvider, *, stream: boo
         assert tab.asked_elsewhere(proxy.url) == [PAGE]
 
 
+async def test_as_it_is_it_asks_what_a_proxy_serves_without_a_configuration() -> None:
+    async with running_proxy(None, flags=["--demo"]) as proxy, chromium() as browser:
+        tab = await browser.open(PAGE)
+        assert await ask(tab, proxy=proxy.url) == "Hello from limited-model"
+
+
 async def test_it_takes_the_token_and_offers_the_pools(vendor: FakeProvider) -> None:
     async with running_proxy(config(vendor, token=SECRET)) as proxy, chromium() as browser:
         tab = await browser.open(PAGE)
