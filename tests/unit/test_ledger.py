@@ -275,22 +275,27 @@ def test_all_of_a_limit_is_back_when_its_window_is_over() -> None:
 @pytest.mark.parametrize(
     ("quota", "recovery", "window", "name"),
     [
-        ("daily", {}, Calendar("day"), "x: 5 requests a day"),
-        ("hourly", {"quota_reset_schedule": "monthly"}, Calendar("month"), "x: 5 requests a month"),
+        ("daily", {}, Calendar("day"), "x in chat: 5 requests a day"),
+        (
+            "hourly",
+            {"quota_reset_schedule": "monthly"},
+            Calendar("month"),
+            "x in chat: 5 requests a month",
+        ),
         (
             None,
             {"quota_reset_schedule": "daily_pacific"},
             Calendar("day", "America/Los_Angeles"),
-            "x: 5 requests a day",
+            "x in chat: 5 requests a day",
         ),
-        ("daily", {"on_quota_reset": False}, Always(), "x: 5 requests"),
+        ("daily", {"on_quota_reset": False}, Always(), "x in chat: 5 requests"),
         (
             "hourly",
             {"on_quota_reset": False, "quota_reset_schedule": "hourly"},
             Always(),
-            "x: 5 requests",
+            "x in chat: 5 requests",
         ),
-        (None, {}, Always(), "x: 5 requests"),
+        (None, {}, Always(), "x in chat: 5 requests"),
     ],
 )
 def test_a_quota_is_renewed_as_it_is_configured_and_says_so(
@@ -304,7 +309,7 @@ def test_a_quota_is_renewed_as_it_is_configured_and_says_so(
 def test_a_quota_may_last_from_its_first_request_on() -> None:
     rule = Deactivation(request_limit=1, quota_duration=18_000.0)
     (found,) = configured.of_pool("chat", rule, Recovery(), "x")
-    assert found.name == "x: 1 requests in 18000 seconds from the first"
+    assert found.name == "x in chat: 1 requests in 18000 seconds from the first"
     ledger, ask = Ledger(), [Ask(found, 1)]
     assert isinstance(ledger.reserve(ask, START), Hold)
     short = ledger.short(ask, START + 17_999)

@@ -11,6 +11,7 @@ from scene import bad, good, server, text
 
 from modelmesh.config.load import load
 from modelmesh.errors import ErrorKind, MeshError
+from modelmesh.events import Event, LimitReached
 from modelmesh.health import Downtime, Health
 from modelmesh.mesh import ModelMesh
 from modelmesh.testing.clock import FakeClock
@@ -221,3 +222,20 @@ async def test_a_pool_with_the_name_of_a_model_is_told_as_the_pool() -> None:
     told = scene.told("pools", "a1")
     assert (told["requests"], told["rotations"], told["downtime_seconds"]) == (2, 1, 0)
     assert scene.told("targets", "a/a1")["downtime_seconds"] == 10
+
+
+async def test_a_quota_of_one_pool_is_not_taken_for_that_of_another() -> None:
+    quota = {"request_limit": 1, "quota_window": "daily"}
+    scene = Scene([good()] * 9, max_wait=0, deactivation=quota)
+    refusals: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, LimitReached):
+            refusals.append(event.pool)
+
+    scene.mesh.audience.join(hear)
+    for model in ("one", "one", "both", "both"):
+        await scene.send(model)
+    assert refusals == ["one", "both"]
+    names = [pool["targets"][0]["limits"][0]["limit"] for pool in scene.mesh.pool_status().values()]
+    assert names == ["a/a1 in both: 1 requests a day", "a/a1 in one: 1 requests a day"]

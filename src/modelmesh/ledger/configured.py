@@ -106,7 +106,7 @@ def of_pool(
         amount = getattr(rule, name)
         if amount is not None:
             yield Limit(
-                name=f"{subject}: {amount:,} {words}{_each(window)}",
+                name=f"{subject} in {pool}: {amount:,} {words}{_each(window)}",
                 # Not the subject of a budget, nor of another pool's quota, which count the same.
                 subject=f"{subject} (quota of {pool})",
                 unit=unit,

@@ -229,6 +229,6 @@ async def test_case_18_a_quota_is_told_with_its_end_if_it_has_one(
     assert [await crowd(scene, pool, 1) for _ in range(2)] == [[200], [200]]
     came = await scene.ask(pool)
     assert (came.status, came.error["code"]) == (429, "insufficient_quota")
-    assert f"{pool}.a: 2 requests" in came.error["message"].replace(f"/ok@{pool}.a", "")
+    assert f"{pool}.a in {pool}: 2 requests" in came.error["message"].replace(f"/ok@{pool}.a", "")
     assert came.headers.get("retry-after", "").isdecimal() is renewed
     assert ("x-should-retry" in came.headers) is not renewed
