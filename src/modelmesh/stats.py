@@ -28,13 +28,12 @@ def stats(
     `requests` are those to vendors: one that fails over is counted at each. Times are seconds, of
     the last answers; money is in US dollars.
     """
-    targets: dict[str, _Led] = {}
+    targets: dict[str, list[_Led]] = {}
     providers: dict[str, list[_Led]] = {}
     for pool in (*pools.values(), *others):
         for target in pool.targets:
-            if target.id not in targets:
-                targets[target.id] = (pool, target)
-                providers.setdefault(target.provider.id, []).append((pool, target))
+            targets.setdefault(target.id, []).append((pool, target))
+            providers.setdefault(target.provider.id, []).append((pool, target))
     return {
         "pools": {id_: _of_pool(pool, resets, now) for id_, pool in pools.items()},
         "providers": {id_: _of_provider(led, resets, now) for id_, led in providers.items()},
@@ -50,14 +49,15 @@ def _of_pool(pool: Pool, resets: Resets, now: float) -> dict[str, Any]:
 
 def _of_provider(led: Sequence[_Led], resets: Resets, now: float) -> dict[str, Any]:
     standings = [pool.standing(target) for pool, target in led]
-    records = [standing.record for standing in standings]
+    # Pools that have the same target share its record.
+    records = list(dict.fromkeys(standing.record for standing in standings))
     return _told(records, standings[0].provider.downtime, _renewed(led, resets), now)
 
 
-def _of_target(led: _Led, resets: Resets, now: float) -> dict[str, Any]:
-    pool, target = led
+def _of_target(led: Sequence[_Led], resets: Resets, now: float) -> dict[str, Any]:
+    pool, target = led[0]
     standing = pool.standing(target)
-    return _told([standing.record], standing.downtime, _renewed([led], resets), now)
+    return _told([standing.record], standing.downtime, _renewed(led, resets), now)
 
 
 def _told(tallies: Sequence[Tally], downtime: Downtime, renewed: int, now: float) -> dict[str, Any]:

@@ -239,3 +239,7 @@ async def test_a_quota_of_one_pool_is_not_taken_for_that_of_another() -> None:
     assert refusals == ["one", "both"]
     names = [pool["targets"][0]["limits"][0]["limit"] for pool in scene.mesh.pool_status().values()]
     assert names == ["a/a1 in both: 1 requests a day", "a/a1 in one: 1 requests a day"]
+    scene.clock.advance(86_400)
+    assert [scene.told("pools", id_)["quota_resets"] for id_ in ("both", "one")] == [1, 1]
+    assert scene.told("targets", "a/a1")["quota_resets"] == 2
+    assert scene.told("providers", "a")["quota_resets"] == 2
