@@ -167,6 +167,22 @@ class Pool:
             known = limit.unit != "at once" and renewed < inf
             yield limit, self._state.ledger.taken(limit, wall), renewed - wall if known else None
 
+    def asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
+        """Return what a request may take of each limit of a target at worst.
+
+        Of a free tier, which is only known indicatively, that is with an answer as long as usual
+        unless the request names another: many a tier is smaller than the longest answer.
+        """
+        left, limits = self._standing[target.id].left, self._limits[target.id]
+        if any(left):
+            limits = tuple(_believed(limit, left, wall) for limit in limits)
+        worst = usual = _amounts(costs.worst(request, target.card))
+        if target.id in self._free and not costs.names_longest(request):
+            record = self._record(target)
+            answer = costs.likely_answer(request, record.answers, record.tokens_out, target.card)
+            usual = _amounts(costs.worst(request, target.card, answer=answer))
+        return [Ask(limit, (usual if _is_free(limit) else worst)[limit.unit]) for limit in limits]
+
     def tell_of_refusal(self, target: Target, limit: str, seconds: float) -> None:
         """Tell that a limit refuses a target, for so many seconds."""
         wall = self.wall()
@@ -242,22 +258,6 @@ class Pool:
         wall, left = self.wall(), self._standing[target.id].left
         share = self._state.ledger.room(self._limits[target.id], wall)
         return min(share, room(left, wall)) if any(left) else share
-
-    def asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
-        """Return what a request may take of each limit of a target at worst.
-
-        Of a free tier, which is only known indicatively, that is with an answer as long as usual
-        unless the request names another: many a tier is smaller than the longest answer.
-        """
-        left, limits = self._standing[target.id].left, self._limits[target.id]
-        if any(left):
-            limits = tuple(_believed(limit, left, wall) for limit in limits)
-        worst = usual = _amounts(costs.worst(request, target.card))
-        if target.id in self._free and not costs.names_longest(request):
-            record = self._record(target)
-            answer = costs.likely_answer(request, record.answers, record.tokens_out, target.card)
-            usual = _amounts(costs.worst(request, target.card, answer=answer))
-        return [Ask(limit, (usual if _is_free(limit) else worst)[limit.unit]) for limit in limits]
 
     def _limits_of(self, target: Target) -> tuple[Limit, ...]:
         settings = self.settings
