@@ -11,6 +11,7 @@ from modelmesh.config.load import Examined, examine
 from modelmesh.errors import ConfigError
 from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
+from modelmesh.observers import members
 from modelmesh.state import State
 
 _OK, _MISTAKES = 0, 1
@@ -35,7 +36,9 @@ def check(
     try:
         state = State()
         parts = build(config, state=state, rng=system_rng(), wall=lambda: wall)
-        Keeper.of(config, state, SystemClock())  # nothing is opened before it is used
+        # Nothing is opened before it is used.
+        Keeper.of(config, state, SystemClock())
+        members(config)
     except ConfigError as error:
         problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
         told = ConfigError(problems, examined.source)

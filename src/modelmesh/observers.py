@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, cast
 
 from attrs import define, field
 
@@ -12,6 +12,7 @@ from modelmesh.clock import Clock
 from modelmesh.config import schema
 from modelmesh.connectors import registry
 from modelmesh.connectors.observability import Observer
+from modelmesh.errors import ConfigError, Problem
 from modelmesh.events import Event, RequestBegan, RequestEnded, StatisticsTaken
 from modelmesh.report import report
 from modelmesh.shown import Shown, keys_in
@@ -59,26 +60,15 @@ class Observers:
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Self:
-        """Make the observers that a mesh's configuration names; sections alike share one.
+        """Make the observers that a mesh's configuration names.
 
         `stats` gives the sums that are told.
 
         Raises:
-            ConfigError: one lacks a setting, or a library.
+            ConfigError: as `members`.
 
         """
-        members: list[_Member] = []
-        for section in _SECTIONS:
-            settings = getattr(mesh.config.observability, section)
-            if settings.connector in _NOBODY:
-                continue
-            member = next((one for one in members if one.serves(settings)), None)
-            if member is None:
-                found = registry.find("observability", settings.connector, mesh.config.connectors)
-                member = _Member(found(settings), settings)
-                members.append(member)
-            member.sections.add(section)
-        return cls(mesh, stats, clock, sleep, members)
+        return cls(mesh, stats, clock, sleep, members(mesh.config))
 
     @property
     def connectors(self) -> Sequence[Observer]:
@@ -119,6 +109,41 @@ class Observers:
         taken = StatisticsTaken(at=self._clock.wall(), stats=self._stats())
         if tell := telling([one for one in self._members if one.wants(StatisticsTaken)]):
             tell(taken)
+
+
+def members(config: schema.MeshConfig) -> "list[_Member]":
+    """Return the observers that a configuration names; sections alike share one.
+
+    Raises:
+        ConfigError: one lacks a setting, or a library, or is none.
+
+    """
+    made: list[_Member] = []
+    for section in _SECTIONS:
+        settings = getattr(config.observability, section)
+        if settings.connector in _NOBODY:
+            continue
+        member = next((one for one in made if one.serves(settings)), None)
+        if member is None:
+            member = _Member(_made(section, settings, config.connectors), settings)
+            made.append(member)
+        member.sections.add(section)
+    return made
+
+
+def _made(section: str, settings: schema.Observer, known: Mapping[str, Any]) -> Observer:
+    found = registry.find("observability", settings.connector, known)
+    try:
+        made: object = found(settings)
+        why = "" if callable(made) else ": it cannot be called with an event"
+    except ConfigError:
+        raise
+    except Exception as failure:  # noqa: BLE001 - it may be anybody's
+        why = f": {type(failure).__name__}"
+    if why:
+        message = f"{settings.connector!r} makes no observer{why}"
+        raise ConfigError([Problem(f"observability.{section}.connector", message)])
+    return cast("Observer", made)
 
 
 @define(eq=False)

@@ -10,6 +10,7 @@ from attrs import define, field
 from happened import attempt, began, ended
 
 from modelmesh.audience import Audience
+from modelmesh.check import check
 from modelmesh.config import schema
 from modelmesh.config.load import load
 from modelmesh.errors import ConfigError, ErrorKind
@@ -310,6 +311,29 @@ def test_mistakes_are_told_with_their_line(
     assert problem.line == line
     assert problem.path.startswith("observability.logging.")
     assert wrong in problem.message
+
+
+@pytest.mark.parametrize(
+    ("connector", "wrong"),
+    [
+        ("builtins:dict", "makes no observer: TypeError"),
+        ("builtins:str", "makes no observer: it cannot be called with an event"),
+    ],
+)
+def test_what_is_no_observer_is_told_with_its_line(
+    connector: str, wrong: str, tmp_path: Any
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(f"""\
+providers: {{a: {{connector: openai-compatible, base_url: "http://a.test/v1"}}}}
+models: {{m: {{provider: a}}}}
+pools: {{chat: {{models: [m]}}}}
+observability:
+  logging: {{connector: "{connector}"}}
+""")
+    code, told = check(file, environ={}, wall=0.0)
+    assert code == 1
+    assert f"line 5: observability.logging.connector: '{connector}' {wrong}" in told
 
 
 async def test_an_observer_that_does_not_end_is_not_waited_for(
