@@ -2,8 +2,8 @@
 
 It is given a configuration, how many ask at once, and for how many seconds, unless it reads `stop`
 before. On each line it reads it prints what it has counted so far: requests admitted, refused,
-dealt with, and those of them that waited for the store; the slowest in seconds, the most memory it
-had in bytes. At the end of its input it gives back its leases and ends.
+dealt with, how often one waited for the store, and how often in vain; the slowest in seconds, the
+most memory it had in bytes. At the end of its input it gives back its leases and ends.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class Load:
                 **self.counted,
                 "operations": self._keeper.operations,
                 "away": self._sharing.away,
-                "dealt": self.counted.total() - self.counted["waited"],
+                "dealt": self.counted.total() - self.counted["waited"] - self.counted["in vain"],
                 "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 "slowest": self.slowest,
                 "spent": sum(spent),
@@ -86,11 +86,12 @@ class Load:
         )
 
     def _waiting(self, refill: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        """Count the requests that wait for the store."""
+        """Count the requests that wait for the store, and those that do so when it fails."""
 
         async def counting(wants: Sequence[Any]) -> None:
             self.counted["waited"] += 1
             await refill(wants)
+            self.counted["in vain"] += self._sharing.away
 
         return counting
 

@@ -14,6 +14,12 @@ _PROGRAM = Path(__file__).with_name("limited_worker.py")
 
 Report = Mapping[str, Any]
 
+WHOLE = 600.0
+"""Seconds of load which is stopped as soon as all is seen."""
+
+PATIENT = {"timeout": 30.0}
+"""Settings of a store that is well, which is not taken for away however busy the machine is."""
+
 
 def limited(storage: Mapping[str, Any], **limits: Any) -> dict[str, Any]:
     """Return a configuration with a pool `chat`, each request to which costs a cent."""

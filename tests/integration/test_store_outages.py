@@ -10,18 +10,17 @@ import pytest
 from moody_store import Mood, MoodyStore
 from proxy_process import ProxyProcess, running_proxy, until
 from redis_server import RedisServer, needs_redis, running_redis
-from sharing import limited, running, total
+from sharing import PATIENT, WHOLE, limited, running, total
 
 from modelmesh.testing.fake_provider import FakeProvider
-
-WHOLE = 100.0
-"""Seconds of load, which is stopped as soon as all is seen."""
 
 AT_ONCE = 64
 REQUESTS = 10_000
 MEBIBYTE = 1 << 20
+# Far longer than a store that is well takes on a busy machine, and what silence costs.
+NOTICED = {"timeout": 2.0}
 # Who waits for a store without an end is found by this, a busy machine is not.
-SOON = 5.0
+SOON = 15.0
 AWAY, BACK = "does not answer", "answers again"
 AMPLE = 10**8
 
@@ -40,8 +39,10 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-def kept_in(url: str, **settings: Any) -> dict[str, Any]:
-    return {"connector": "redis.redis.v1", "url": url, **settings}
+def kept_in(url: str, failure: str = "", **settings: Any) -> dict[str, Any]:
+    """Return a store that is given up after a while only where it fails by saying nothing."""
+    patience = NOTICED if failure in ("silent", "paused") else PATIENT
+    return {"connector": "redis.redis.v1", "url": url, **patience, **settings}
 
 
 async def outage(storage: dict[str, Any], rule: str, fail: Act, mend: Act) -> None:
@@ -49,7 +50,7 @@ async def outage(storage: dict[str, Any], rule: str, fail: Act, mend: Act) -> No
     config = limited({**storage, "on_failure": rule}, rate_limits={"rpd": AMPLE})
     config["pools"]["chat"]["max_wait"] = 20
     async with running(config, at_once=AT_ONCE, seconds=WHOLE) as (worker,):
-        well = await worker.until(lambda told: told.get("admitted", 0) > 500)
+        await worker.until(lambda told: told.get("admitted", 0) > 500)
         await fail()
         refuses = rule == "refuse"
         # What is left of a lease is used up before anybody is refused.
@@ -63,7 +64,7 @@ async def outage(storage: dict[str, Any], rule: str, fail: Act, mend: Act) -> No
         end = await worker.stop()
 
     # Those who wait just then wait once, and nobody does who comes after them.
-    assert away["waited"] - well["waited"] <= 2 * AT_ONCE
+    assert end["in vain"] <= AT_ONCE
     assert later["waited"] == away["waited"]
     assert end["slowest"] < SOON
     assert (later["peak"] - away["peak"]) / MEBIBYTE < 10
@@ -83,7 +84,7 @@ async def outage(storage: dict[str, Any], rule: str, fail: Act, mend: Act) -> No
 async def test_case_20_a_store_that_is_away_is_waited_for_by_those_who_wait_just_then(
     store: MoodyStore, mood: Mood, rule: str
 ) -> None:
-    await outage(kept_in(store.url), rule, lambda: store.be(mood), lambda: store.be("well"))
+    await outage(kept_in(store.url, mood), rule, lambda: store.be(mood), lambda: store.be("well"))
 
 
 @needs_redis
@@ -97,21 +98,21 @@ async def test_case_20_so_it_is_with_a_real_redis(
     async def mend() -> None:
         redis.resume() if failure == "paused" else redis.start()
 
-    await outage(kept_in(redis.url), rule, fail, mend)
+    await outage(kept_in(redis.url, failure), rule, fail, mend)
 
 
 async def test_case_20_a_database_that_can_only_be_read_is_away_all_the_time(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "state.db"
-    config = limited({"path": str(path), "timeout": 0.1}, rate_limits={"rpd": AMPLE})
+    config = limited({"path": str(path), **NOTICED}, rate_limits={"rpd": AMPLE})
     async with running(config, at_once=4, seconds=WHOLE) as (worker,):
         await worker.until(lambda told: told.get("admitted"))
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         away = await worker.until(lambda told: told["away"])
         # As often as it is tried again: were it taken for well, it would be found away anew.
-        await worker.until(lambda told: told["operations"] > away["operations"] + 8)
+        await worker.until(lambda told: told["operations"] > away["operations"] + 3)
         other.execute("ROLLBACK")
         other.close()
         await worker.until(lambda told: not told["away"])
@@ -122,10 +123,15 @@ async def test_case_20_a_database_that_can_only_be_read_is_away_all_the_time(
 @needs_redis
 async def test_case_20_a_store_that_is_flushed_is_told_again(redis: RedisServer) -> None:
     config = limited(kept_in(redis.url, on_failure="refuse"), rate_limits={"rpd": 1500})
-    async with running(config, count=2, at_once=16, seconds=5.0) as workers:
+    async with running(config, count=2, at_once=16, seconds=WHOLE) as workers:
         await workers[0].until(lambda told: told.get("admitted", 0) >= 150)
         redis.ask("FLUSHALL")
-        reports = await asyncio.gather(*(one.end() for one in workers))
+        async with asyncio.timeout(60):
+            while total([await one.report() for one in workers], "admitted") < 1500:  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(0.1)
+        # Who got too much would go on.
+        await asyncio.sleep(2)
+        reports = [await one.stop() for one in workers]
     assert total(reports, "admitted") == 1500
 
 
@@ -135,7 +141,7 @@ async def test_case_20_a_store_that_is_flushed_is_told_again(redis: RedisServer)
 POOLS = ("counted", "paid", "dear")
 
 
-def three_pools(vendor: FakeProvider, store: MoodyStore) -> dict[str, Any]:
+def three_pools(vendor: FakeProvider, store: MoodyStore, failure: str) -> dict[str, Any]:
     """Return a configuration with a pool under a limit of requests, and two under budgets.
 
     One of these is smaller than a request.
@@ -150,7 +156,7 @@ def three_pools(vendor: FakeProvider, store: MoodyStore) -> dict[str, Any]:
         },
         "models": {name: {**model, "provider": name} for name in POOLS},
         "pools": {name: {"models": [name], "max_wait": 0} for name in POOLS},
-        "storage": kept_in(store.url),
+        "storage": kept_in(store.url, failure),
     }
 
 
@@ -166,7 +172,7 @@ async def test_case_20_a_server_starts_without_its_store_and_money_waits_for_it(
     await store.be(mood)
     async with (
         FakeProvider() as vendor,
-        running_proxy(three_pools(vendor, store)) as proxy,
+        running_proxy(three_pools(vendor, store, mood)) as proxy,
     ):
         assert await statuses(proxy, "counted") == {200}
         assert await statuses(proxy, "paid") == {503}
@@ -183,6 +189,6 @@ async def test_case_20_a_server_starts_without_its_store_and_money_waits_for_it(
         await store.be(mood)
         assert await statuses(proxy, "paid", 4) == {200}
         assert await statuses(proxy, "counted") == {200}
-        await until(lambda: proxy.logs.count(AWAY) == 2)
+        await until(lambda: proxy.logs.count(AWAY) == 2, within=20)
         assert proxy.logs.count(BACK) == 1
         assert "Traceback" not in proxy.logs
