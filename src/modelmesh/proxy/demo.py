@@ -1,6 +1,6 @@
 """A mesh to try out without any key or network: three simulated vendors in this very process."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -17,12 +17,8 @@ from modelmesh.config.schema import (
     Storage,
     Timeouts,
 )
-from modelmesh.errors import Attempt
-from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.server import ProxyServer
-from modelmesh.reply import Reply
 from modelmesh.testing.fake_provider import FakeProvider, select
-from modelmesh.types import Request
 
 POOL: Final = "chat-completion"
 
@@ -78,17 +74,6 @@ async def vendors() -> AsyncIterator[MeshConfig]:
             proxy=Proxy(host="127.0.0.1"),
             storage=Storage(connector="modelmesh.memory.v1"),  # a demo leaves nothing behind
         )
-
-
-class WatchedMesh(ModelMesh):
-    """A mesh which remembers how its last answer came about."""
-
-    attempts: Sequence[Attempt] = ()
-
-    async def send(self, request: Request, *, heartbeat: float | None = None) -> Reply:
-        reply = await super().send(request, heartbeat=heartbeat)
-        self.attempts = reply.attempts
-        return reply
 
 
 async def serve_demo(

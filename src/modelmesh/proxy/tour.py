@@ -8,8 +8,7 @@ import aiohttp
 from attrs import field, frozen
 
 from modelmesh.clock import Clock, SystemClock
-from modelmesh.errors import Attempt
-from modelmesh.proxy.demo import POOL, VENDORS, WatchedMesh, vendors
+from modelmesh.proxy.demo import POOL, VENDORS, vendors
 from modelmesh.proxy.server import ProxyServer
 
 _CHATS: Final = (
@@ -49,10 +48,9 @@ async def tour(say: Callable[[str], object], *, colours: bool) -> bool:
     for name, matter in VENDORS.items():
         say(f"  {name:<9}{ink.faint(matter)}")
     async with vendors() as config:
-        mesh = WatchedMesh(config)
-        server = ProxyServer(mesh, port=0, announce=lambda _: None)
+        server = ProxyServer(config=config, port=0, announce=lambda _: None)
         async with server, aiohttp.ClientSession(server.url) as client:
-            guide = _Guide(client=client, mesh=mesh, say=say, ink=ink)
+            guide = _Guide(client=client, say=say, ink=ink)
             held = [await guide.models(), *[await guide.chat(*chat) for chat in _CHATS]]
     if all(held):
         unnoticed = sum(len(tried) - 1 for *_, tried in _CHATS)
@@ -67,7 +65,6 @@ class _Guide:
     """Sends requests, and shows what became of them."""
 
     client: aiohttp.ClientSession
-    mesh: WatchedMesh
     say: Callable[[str], object]
     ink: Ink
     clock: Clock = field(factory=SystemClock)
@@ -91,18 +88,16 @@ class _Guide:
             self.say(f"  {self.ink.bad(str(response.status))} {text}")
             return False
         said = _streamed(text) if stream else _said(json.loads(text), "message")
-        for attempt in self.mesh.attempts:
-            self._show(attempt, said)
-        return bool(said) and [attempt.provider for attempt in self.mesh.attempts] == expected
-
-    def _show(self, attempt: Attempt, said: str) -> None:
-        after = self.ink.faint(f"after {attempt.seconds * 1000:.1f} ms")
-        if attempt.error is None:
-            came = f"{self.ink.good('answered')} {after}  {said!r}"
-        else:
-            failed = f"{attempt.error.vendor_status} {attempt.error.kind}"
-            came = f"{self.ink.bad(failed)} {after}, on to the next"
-        self.say(f"  {attempt.provider:<9}{came}")
+        trail = [each.split(";") for each in response.headers["x-modelmesh-trail"].split(", ")]
+        tried = [target.partition("/")[0] for target, *_ in trail]
+        for provider, (_, became, status, milliseconds) in zip(tried, trail, strict=True):
+            after = self.ink.faint(f"after {milliseconds} ms")
+            if became == "ok":
+                came = f"{self.ink.good('answered')} {after}  {said!r}"
+            else:
+                came = f"{self.ink.bad(f'{status} {became}')} {after}, on to the next"
+            self.say(f"  {provider:<9}{came}")
+        return bool(said) and tried == expected
 
 
 def _streamed(text: str) -> str:
