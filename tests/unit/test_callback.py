@@ -39,7 +39,7 @@ def test_a_function_is_called_with_each_event(path: str) -> None:
         ({}, "function: missing"),
         ({"function": "no_such_module:f"}, "function: 'no_such_module:f' cannot be loaded"),
         ({"function": "test_callback:nothing"}, "cannot be loaded"),
-        ({"function": "test_callback"}, "cannot be loaded"),
+        ({"function": "test_callback"}, "must be like package.module:function"),
         ({"function": "test_callback:told"}, "must be a function that is not async"),
         ({"function": "test_callback:wait"}, "must be a function that is not async"),
         ({"function": 3}, "expected text"),

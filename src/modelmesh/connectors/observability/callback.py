@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 def _is_function(_: object, attribute: "Attribute[Any]", path: str) -> None:
+    if not all(path.partition(":")):
+        raise ValueError(f"{attribute.name} must be like package.module:function, not {path!r}")
     try:
         found = _found(path)
     except Exception as failure:  # noqa: BLE001 - somebody else's module may fail in any way
