@@ -166,6 +166,18 @@ async def test_a_stream_can_be_stopped_and_what_fails_is_told() -> None:
             assert "server error (500)" in await tab.text("#chat-trail")
 
 
+async def test_a_target_says_that_a_limit_of_it_is_used_up() -> None:
+    async with FakeProvider() as vendor:
+        config = one_vendor(vendor, "ok")
+        config["providers"]["fake"]["rate_limits"] = {"rpm": 1}
+        async with opened(config) as page:
+            await page.tab.until("document.querySelector('.target .why').textContent === ''")
+            await page.chat()
+            await page.tab.until(
+                "document.querySelector('.target .why').textContent === 'a limit is used up'"
+            )
+
+
 async def test_names_are_shown_as_they_are_and_never_taken_for_markup() -> None:
     name = "<img src=x onerror=alert(1)>"
     async with FakeProvider() as vendor:

@@ -110,13 +110,19 @@ function makeTarget({ target, provider }) {
   return Object.assign(item, { parts });
 }
 
+function why(target) {
+  if (target.state === "on trial") return "one request tries it next";
+  const used = target.limits.some(({ left }) => left <= 0);
+  return cause(target.cause) || (used ? "a limit is used up" : "");
+}
+
 function fill(item, target, { pool, answers, latency, now }) {
   const { parts } = item;
   item.dataset.state = target.state;
   // Others than this strategy do not begin with the target in front.
   parts.front.hidden = pool.current !== target.target || !/stick/.test(pool.strategy);
   say(parts.state, target.state);
-  say(parts.why, target.state === "on trial" ? "one request tries it next" : cause(target.cause));
+  say(parts.why, why(target));
   clock.count(parts.clock, target.seconds_left, now, parts.drain);
   const share = answers ? target.answers / answers : 0;
   measure(parts.bar, "share", `${100 * share}%`);
@@ -125,7 +131,9 @@ function fill(item, target, { pool, answers, latency, now }) {
   const history = historyOf(target.target);
   history.sample(latency, now);
   draw(parts.svg, history, latency, now);
-  const told = `median ${duration(latency?.p50)} · p95 ${duration(latency?.p95)}`;
+  const told = [`median ${duration(latency?.p50)}`, `p95 ${duration(latency?.p95)}`]
+    .map((one) => one.replaceAll(" ", "\u00a0")) // only between them a line may end
+    .join(" · ");
   say(parts.latency, latency?.p50 == null ? "no latency yet" : told);
   limits(parts.limits, target, now);
 }
