@@ -171,10 +171,10 @@ async def test_a_target_says_that_a_limit_of_it_is_used_up() -> None:
         config = one_vendor(vendor, "ok")
         config["providers"]["fake"]["rate_limits"] = {"rpm": 1}
         async with opened(config) as page:
-            await page.tab.until("document.querySelector('.target .why').textContent === ''")
+            await page.tab.until("document.querySelector('.target .why')?.textContent === ''")
             await page.chat()
             await page.tab.until(
-                "document.querySelector('.target .why').textContent === 'a limit is used up'"
+                "document.querySelector('.target .why')?.textContent === 'a limit is used up'"
             )
 
 
