@@ -41,6 +41,13 @@ async def vendor() -> AsyncIterator[FakeProvider]:
         yield running
 
 
+@pytest.fixture(scope="module", params=["direct", "aiohttp"])
+def front(request: pytest.FixtureRequest) -> str:
+    """Return what takes the requests of a real server: each in its turn."""
+    chosen: str = request.param
+    return chosen
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def client(proxy: Any) -> AsyncIterator[Any]:
     """Return OpenAI's SDK as it asks the `proxy` of a file, each time once and without a token."""

@@ -23,7 +23,6 @@ from attrs import define, field, frozen
 
 from modelmesh.testing.fake_provider import FakeProvider
 
-FRONTS = ("direct", "aiohttp")
 POOL = "chat"
 MESSAGES = [{"role": "user", "content": "Hello!"}]
 

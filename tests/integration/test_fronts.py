@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 import pytest_asyncio
-from proxy_process import FRONTS, MESSAGES, POOL, ProxyProcess, one_vendor, running_proxy, until
+from proxy_process import MESSAGES, POOL, ProxyProcess, one_vendor, running_proxy, until
 
 from modelmesh.errors import ConfigError
 from modelmesh.proxy import ProxyServer
@@ -210,7 +210,6 @@ async def test_the_direct_one_is_refused_where_httptools_is_missing(
         assert server.get_status().running
 
 
-@pytest.mark.parametrize("front", FRONTS)
 async def test_only_the_one_that_is_used_is_loaded(front: str) -> None:
     script = f"""
 import asyncio, sys

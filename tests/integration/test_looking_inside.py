@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from attrs import define, field
-from proxy_process import FRONTS, ProxyProcess, one_vendor, running_proxy, until
+from proxy_process import ProxyProcess, one_vendor, running_proxy, until
 from test_workers import TWO, only, workers
 
 from modelmesh import proxy as package
@@ -386,7 +386,6 @@ async def read_until_lost(slow: socket.socket) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("front", FRONTS)
 async def test_an_open_feed_does_not_keep_the_server_from_stopping(
     vendor: FakeProvider, front: str
 ) -> None:

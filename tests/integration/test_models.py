@@ -8,7 +8,7 @@ import openai
 import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI
-from proxy_process import FRONTS, MESSAGES, ProxyProcess, running_proxy
+from proxy_process import MESSAGES, ProxyProcess, running_proxy
 
 from modelmesh.testing.fake_provider import FakeProvider
 
@@ -40,11 +40,9 @@ def config(vendor: FakeProvider, **proxy: Any) -> dict[str, Any]:
     }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=FRONTS)
-async def exposing(
-    vendor: FakeProvider, request: pytest.FixtureRequest
-) -> AsyncIterator[ProxyProcess]:
-    async with running_proxy(config(vendor, expose_models=True, front=request.param)) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def exposing(vendor: FakeProvider, front: str) -> AsyncIterator[ProxyProcess]:
+    async with running_proxy(config(vendor, expose_models=True, front=front)) as running:
         yield running
 
 
