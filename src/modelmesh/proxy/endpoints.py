@@ -157,7 +157,9 @@ class Endpoints:
         assert stream is not None
         if request.stream:
             headers = {**EVENT_HEADERS, **about}
-            return Outgoing(headers=headers, stream=Events(stream), close=reply.close)
+            return Outgoing(
+                headers=headers, stream=Events(stream, reply.attempts), close=reply.close
+            )
         kind = stream.content_type or "application/octet-stream"
         return Outgoing(
             headers={"content-type": kind, **about},

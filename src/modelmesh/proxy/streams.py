@@ -1,10 +1,11 @@
 """An answer that arrives, piece by piece as it goes out to a client."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Self
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from modelmesh.errors import MeshError
+from modelmesh.errors import Attempt, ProviderError, RoutingError
 from modelmesh.proxy.errors import error_event
 
 if TYPE_CHECKING:
@@ -22,9 +23,13 @@ PING: Final = b": ping\n"
 
 @define(eq=False)
 class Events:
-    """A stream as server-sent events, with one honest end: done, or what went wrong."""
+    """A stream as server-sent events, with one honest end: done, or what went wrong.
+
+    `attempts` are those that led to it, the last one being its own.
+    """
 
     _stream: "Stream"
+    _attempts: Sequence[Attempt]
     _ended: bool = field(default=False, init=False)
 
     def __aiter__(self) -> Self:
@@ -38,9 +43,11 @@ class Events:
         except StopAsyncIteration:
             self._ended = True
             return _DONE
-        except MeshError as error:
+        except ProviderError as error:
             self._ended = True
-            return error_event(error)
+            *before, last = self._attempts
+            attempts = (*before, evolve(last, error=error))
+            return error_event(RoutingError(str(error), cause=error, attempts=attempts))
         if not payload:
             return PING
         events = [b"data: %b\n\n" % each for each in (payload, *self._stream.at_hand())]
