@@ -56,7 +56,7 @@ def many_pools(vendor: FakeProvider, *faults: str) -> dict[str, Any]:
     return config
 
 
-async def until(condition: Callable[[], object], within: float = 3.0) -> None:
+async def until(condition: Callable[[], object], within: float = _PATIENCE) -> None:
     """Wait for what another process does."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - what it waits for knows no event
@@ -132,7 +132,7 @@ class ProxyProcess:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(request)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(_PATIENCE):
                 return await reader.read()
         finally:
             writer.close()

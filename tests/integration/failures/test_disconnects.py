@@ -104,7 +104,7 @@ async def test_case_4_a_client_that_leaves_ends_the_vendors_request_and_blames_n
         await caller.until_comes('"delta":{"content":"')
     asked = scene.requests(pool)[0]
     await caller.hang_up(reset=ending == "reset")
-    await until(lambda: asked.client_gone is not None, within=1)
+    await until(lambda: asked.client_gone is not None, within=20)
 
     assert await scene.notes(pool) == ["a cancelled"]
     assert _is_logged_as_left(scene, f"{pool}-1")
@@ -131,7 +131,7 @@ async def test_case_4_who_leaves_in_a_pause_is_not_asked_for_again(scene: Scene)
     caller = await scene.call("pausing")
     await until(lambda: "pausing.a: rate_limit" in scene.proxy.logs)
     await caller.hang_up()
-    await until(lambda: _is_logged_as_left(scene, "pausing-1"), within=1)
+    await until(lambda: _is_logged_as_left(scene, "pausing-1"), within=20)
     await asyncio.sleep(1.5)
     assert scene.asked("pausing") == "a"
     assert await scene.notes("pausing") == ["a rate_limit (429)"]
@@ -142,6 +142,6 @@ async def test_case_4_a_crowd_that_leaves_at_once_leaves_nothing_behind(scene: S
     await until(lambda: len(scene.requests("crowd")) == 100)
     for caller in callers:
         await caller.hang_up()
-    await until(lambda: all(each.client_gone for each in scene.requests("crowd")), within=5)
+    await until(lambda: all(each.client_gone for each in scene.requests("crowd")), within=20)
     assert await scene.notes("crowd") == ["a cancelled"] * 100
     assert (await scene.proxy.get("/health")).json["active_connections"] == 0
