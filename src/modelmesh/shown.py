@@ -3,13 +3,13 @@
 Everything is pure. What is said is cut before anybody gets it, so nobody keeps more than that.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from zlib import crc32
 
-from attrs import define, evolve, fields, frozen, has
+from attrs import define, evolve, field, fields, frozen, has
 
 from modelmesh.config import schema
 from modelmesh.events import Event, RequestBegan, RequestEnded, StoreLost
@@ -35,12 +35,16 @@ _CREDENTIALS: Final = ("auth", "cookie", "key", "secret", "token")
 _CUT: Final = "…"
 
 
+def _as_secrets(keys: Iterable[str]) -> Sequence[Secret]:
+    return tuple(map(Secret, keys))
+
+
 @frozen
 class Shown:
     """What one observer may see of events: `keys` are blotted out, longest first."""
 
     content: schema.Content | None
-    keys: Sequence[str]
+    keys: Sequence[Secret] = field(converter=_as_secrets)
 
     @property
     def keeps(self) -> int:
@@ -73,7 +77,7 @@ class Shown:
         window = most + self._slack
         text = told[:window]
         for key in self.keys:
-            text = text.replace(key, HIDDEN)
+            text = text.replace(key.reveal(), HIDDEN)
         text = redacted(text)
         if len(told) > window:
             # Its end may be the beginning of a key.
@@ -82,7 +86,7 @@ class Shown:
 
     @property
     def _slack(self) -> int:
-        return max([SLACK, *map(len, self.keys[:1])])
+        return max([SLACK, *(len(key.reveal()) for key in self.keys[:1])])
 
     def _told(self, request: str) -> schema.Content | None:
         """Return how much is told of what a request says: in all of its events, or in none."""
