@@ -12,7 +12,6 @@ import gc
 import json
 import logging
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from attrs import field, frozen
 from benchmarks import alone
 from benchmarks.figures import Figures, Row, Spread, rows_from
 from benchmarks.gateways.modelmesh import configuration
-from benchmarks.kept import keep
+from benchmarks.kept import filled_in, keep
 from benchmarks.programs import GATEWAY_CORE, OTHER_CORES, free_port
 from benchmarks.pythons import ROOT, module
 from modelmesh.config.load import load
@@ -41,7 +40,6 @@ RESULTS: Final = ROOT / "benchmarks" / "results" / "observers.json"
 PAGE: Final = ROOT / "docs" / "observability.md"
 NONE: Final = "none"
 
-_TABLE: Final = re.compile(r"(?<=<!-- costs -->\n).*(?=<!-- end of costs -->)", re.DOTALL)
 _HELP: Final = "Measure what each observer costs."
 _KIND: Final = "observers"
 _REQUESTS: Final = 2000
@@ -153,7 +151,7 @@ async def figures(run: Run, requests: int = _REQUESTS) -> dict[str, float]:
 def page(written: str, results: Mapping[str, Any]) -> str:
     """Return the page with the table as it must be."""
     made = "".join(f"{line}\n" for line in _lines(results))
-    return _TABLE.sub(lambda _: made, written)
+    return filled_in(written, made)
 
 
 def _lines(results: Mapping[str, Any]) -> Iterator[str]:

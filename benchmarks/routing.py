@@ -12,7 +12,6 @@ import gc
 import json
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
@@ -23,7 +22,7 @@ from attrs import define, field, frozen
 
 from benchmarks import answers
 from benchmarks.figures import Figures, Row, rows_from
-from benchmarks.kept import keep
+from benchmarks.kept import filled_in, keep
 from benchmarks.programs import GATEWAY_CORE
 from benchmarks.pythons import ROOT
 from benchmarks.words import spread, times
@@ -41,7 +40,6 @@ PAGE: Final = ROOT / "docs" / "strategies.md"
 SIZES: Final = (1, 10, 100, 1000)
 KINDS: Final = {"order": "the first target, µs", "request": "a whole request, µs"}
 
-_TABLES: Final = re.compile(r"(?<=<!-- costs -->\n).*(?=<!-- end of costs -->)", re.DOTALL)
 _HELP: Final = "Measure what each strategy costs in pools of 1 to 1,000 targets."
 _SECONDS: Final = 0.02  # of CPU, for each figure in each round
 _TRIED: Final = 5
@@ -198,7 +196,7 @@ async def measure(rounds: int) -> list[Row]:
 def page(written: str, results: Mapping[str, Any]) -> str:
     """Return the page with the tables as they must be."""
     made = "".join(f"{line}\n" for line in _lines(results))
-    return _TABLES.sub(lambda _: made, written)
+    return filled_in(written, made)
 
 
 def _lines(results: Mapping[str, Any]) -> Iterator[str]:

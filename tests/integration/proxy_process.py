@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -61,6 +62,14 @@ async def until(condition: Callable[[], object], within: float = _PATIENCE) -> N
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - what it waits for knows no event
             await asyncio.sleep(0.01)
+
+
+def soon(condition: Callable[[], object]) -> bool:
+    """Whether it comes true within a second, the time which a vendor may be kept."""
+    until = time.monotonic() + 1
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.005)
+    return bool(condition())
 
 
 @frozen(kw_only=True)

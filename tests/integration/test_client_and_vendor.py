@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from proxy_process import soon
 
 from modelmesh import MeshClient, MeshError, RoutingError, create, create_async
 from modelmesh.portal import Portal
@@ -67,18 +68,10 @@ async def asynchronous(vendor: Vendor) -> AsyncIterator[Any]:
         yield made
 
 
-def _soon(condition: Callable[[], object]) -> bool:
-    """Whether it comes true within a second, the time which a vendor may be kept."""
-    until = time.monotonic() + 1
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.005)
-    return bool(condition())
-
-
 def _left(vendor: Vendor, pool: str) -> bool:
     """Whether the vendor saw the client leave the one request it made."""
     (request,) = vendor.requests_for(FAULTS[pool])
-    return _soon(lambda: request.client_gone is not None)
+    return soon(lambda: request.client_gone is not None)
 
 
 def test_an_answer_comes_whole(client: MeshClient) -> None:
@@ -195,7 +188,7 @@ def test_closing_ends_what_is_under_way(client: MeshClient, vendor: Vendor, stre
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert _soon(lambda: vendor.received)
+    assert soon(lambda: vendor.received)
     client.close()
     asking.join(5)
 
@@ -233,7 +226,7 @@ async def test_a_vendor_sees_a_cancelled_call_end(asynchronous: Any, vendor: Ven
     call = asyncio.create_task(
         asynchronous.chat.completions.create(messages=MESSAGES, model="mute")
     )
-    assert await asyncio.to_thread(_soon, lambda: vendor.received)
+    assert await asyncio.to_thread(soon, lambda: vendor.received)
 
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -340,4 +333,4 @@ def test_a_program_ends_at_once_and_without_a_word(vendor: Vendor, code: str) ->
 
     assert (complaints, program.returncode) == ("", 0)
     assert said.strip() in ("ok", "stall-mid")
-    assert _soon(lambda: vendor.open_connections == 0)
+    assert soon(lambda: vendor.open_connections == 0)

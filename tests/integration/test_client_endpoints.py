@@ -10,6 +10,7 @@ from typing import Any
 
 import openai
 import pytest
+from proxy_process import soon
 
 from modelmesh import MeshClient, MeshError, RoutingError, create, create_async
 from modelmesh.portal import Portal
@@ -97,14 +98,6 @@ def _form(request: Received) -> forms.Form:
     return forms.parse(request.body, request.headers["content-type"])
 
 
-def _soon(condition: Callable[[], object]) -> bool:
-    """Whether it comes true within a second, the time which a vendor may be kept."""
-    until = time.monotonic() + 1
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.005)
-    return bool(condition())
-
-
 def _both(client: MeshClient, sdk: openai.OpenAI, pool: str) -> Iterator[tuple[Any, str]]:
     """Give our client and OpenAI's, and what each calls the same model."""
     yield client, pool
@@ -170,7 +163,7 @@ def test_speech_is_heard_before_it_ends_and_the_vendor_sees_it_left(
         assert sound().startswith(next(audio.iter_bytes()))
 
     (request,) = vendor.received
-    assert _soon(lambda: request.client_gone is not None)
+    assert soon(lambda: request.client_gone is not None)
 
 
 def test_speech_that_is_cut_off_is_an_error(client: MeshClient) -> None:
@@ -304,7 +297,7 @@ def test_a_timeout_is_for_the_whole_call(client: MeshClient, vendor: Vendor, cal
     assert 0.25 < time.monotonic() - started < 20
     assert failed.value.status == 504
     (request,) = vendor.received
-    assert _soon(lambda: request.client_gone is not None)
+    assert soon(lambda: request.client_gone is not None)
 
 
 def test_threads_share_a_client(client: MeshClient, vendor: Vendor) -> None:
@@ -352,7 +345,7 @@ async def test_a_vendor_sees_asynchronous_speech_left(asynchronous: Any, vendor:
             break
 
     (request,) = vendor.received
-    assert await asyncio.to_thread(_soon, lambda: request.client_gone is not None)
+    assert await asyncio.to_thread(soon, lambda: request.client_gone is not None)
 
 
 @pytest.mark.parametrize("capability", USUAL)
