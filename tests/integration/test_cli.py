@@ -17,7 +17,7 @@ OURS: dict[str, Any] = {
     "pools": {POOL: {"models": ["some"]}},
 }
 PROXY = ("-m", "modelmesh.proxy")
-COMMAND = ("-c", "import sys; from modelmesh.proxy.cli import main; sys.exit(main())")
+COMMAND = ("-c", "import sys; from modelmesh.cli import main; sys.exit(main())")
 
 
 async def run(

@@ -28,7 +28,7 @@ async def explain(folder: Path, config: Any, *arguments: str) -> tuple[int | Non
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "import sys; from modelmesh.proxy.cli import main; sys.exit(main())",
+        "import sys; from modelmesh.cli import main; sys.exit(main())",
         "explain",
         *arguments,
         cwd=folder,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from modelmesh.cli.explained import table
 from modelmesh.ledger.limits import dollars
-from modelmesh.proxy.explained import table
 
 
 def row(place: int, **more: Any) -> dict[str, Any]:

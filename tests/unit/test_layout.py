@@ -66,7 +66,7 @@ FLOORS = [
     },
     {"build"},
     {"mesh", "check"},
-    {"proxy", "client", "testing", "arguments", "resources", "results", "schemas"},
+    {"cli", "proxy", "client", "testing", "arguments", "resources", "results", "schemas"},
 ]
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS, 1) for part in parts}
 

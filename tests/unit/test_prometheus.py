@@ -391,7 +391,7 @@ def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.Monk
 
 def test_nobody_loads_the_library_who_has_no_metrics() -> None:
     program = (
-        "import sys, modelmesh.proxy.cli;"
+        "import sys, modelmesh.cli.proxy;"
         "from modelmesh.connectors.observability.prometheus import Observer;"
         "from modelmesh.config import schema; Observer(schema.Observer());"
         "assert 'prometheus_client' not in sys.modules"

@@ -2,6 +2,6 @@
 
 import sys
 
-from modelmesh.proxy.cli import proxy
+from modelmesh.cli.proxy import main
 
-sys.exit(proxy())
+sys.exit(main())

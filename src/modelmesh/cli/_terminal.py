@@ -1,0 +1,47 @@
+"""What all commands share: talking to people at a terminal, and ending well."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import metadata
+from typing import Final
+
+from modelmesh.errors import ConfigError, RequestError
+
+OK: Final = 0
+FAILED: Final = 1
+NOTHING_TO_SERVE: Final = 2
+
+FOUND: Final = "modelmesh.yaml in this folder, or else the keys in the environment"
+"""What is used where no configuration file is named."""
+
+say = partial(print, flush=True)
+
+
+def complain(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - the command line speaks to people
+
+
+def attempt(action: Callable[[], int]) -> int:
+    """Return the exit code of what is done, or say why it failed."""
+    try:
+        return action()
+    except (ConfigError, RequestError) as error:
+        complain(str(error))
+    except OSError as error:
+        hint = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
+        complain(f"cannot listen: {error.strerror or error}{hint}")
+    except KeyboardInterrupt:
+        complain("interrupted")
+    return FAILED
+
+
+def colours() -> bool:
+    """Whether there is a person at a terminal who wants colours: https://no-color.org."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def version() -> str:
+    return f"modelmesh-lite {metadata.version('modelmesh-lite')}"
