@@ -1,5 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,13 @@ from hypothesis import strategies as st
 from modelmesh.config import schema
 from modelmesh.config.load import load
 from modelmesh.connectors import registry
-from modelmesh.connectors.secrets import SecretStore, dotenv, env
+from modelmesh.connectors.secrets import (
+    SecretError,
+    SecretStore,
+    StoreUnreachableError,
+    dotenv,
+    env,
+)
 from modelmesh.errors import ConfigError
 from modelmesh.types import Secret
 
@@ -215,3 +222,67 @@ def test_a_dotenv_file_is_read_or_refused_and_nothing_else(text: str) -> None:
     except ConfigError:
         return
     assert len(values) <= text.count("=")
+
+
+class Vault:
+    """A store of somebody else's, which counts what it is asked."""
+
+    connector = "test.vault.v1"
+    described = "the vault"
+    asked: ClassVar[list[str]] = []
+    closed: ClassVar[int] = 0
+
+    def __init__(self, _: schema.Secrets, __: Mapping[str, str]) -> None: ...
+
+    def get(self, name: str) -> Secret | None:
+        Vault.asked.append(name)
+        if name == "DENIED":
+            raise SecretError("access denied")
+        if name == "AWAY":
+            raise StoreUnreachableError("no answer within 5 s")
+        if name == "BROKEN":
+            raise ValueError(f"cannot parse {CANARY}")
+        return Secret(CANARY) if name == "KEY" else None
+
+    def close(self) -> None:
+        Vault.closed += 1
+
+
+@pytest.fixture
+def vault() -> type[Vault]:
+    Vault.asked, Vault.closed = [], 0
+    return Vault
+
+
+def in_vault(*names: str) -> dict[str, Any]:
+    keys = [f"${{secrets:{name}}}" for name in names]
+    return {"secrets": {"store": f"{__name__}:Vault"}, **openai(api_keys=keys)}
+
+
+def test_why_a_secret_cannot_be_read_is_said_at_its_place(vault: type[Vault]) -> None:
+    assert mistakes(in_vault("KEY", "DENIED", "BROKEN")) == [
+        (
+            "providers.openai.llm.v1.api_keys[1]: secret 'DENIED' cannot be read: access denied "
+            "(looked in the vault)"
+        ),
+        (
+            "providers.openai.llm.v1.api_keys[2]: secret 'BROKEN' cannot be read: the store failed "
+            "(ValueError) (looked in the vault)"
+        ),
+    ]
+    assert vault.closed == 1
+
+
+def test_a_store_that_does_not_answer_is_asked_only_once(vault: type[Vault]) -> None:
+    told = mistakes(in_vault("KEY", "AWAY", "OTHER"))
+    assert [line.partition(": ")[2] for line in told] == [
+        f"secret {name!r} cannot be read: no answer within 5 s (looked in the vault)"
+        for name in ("AWAY", "OTHER")
+    ]
+    assert vault.asked == ["KEY", "AWAY"]
+
+
+def test_a_secret_used_twice_is_asked_for_once(vault: type[Vault]) -> None:
+    tree = in_vault("KEY") | {"proxy": {"token": "${secrets:KEY}"}}
+    assert load(tree, environ={}).proxy.token == Secret(CANARY)
+    assert vault.asked == ["KEY"]

@@ -1,10 +1,17 @@
 """`${secrets:NAME}` in a configuration, replaced by what the secret store has."""
 
 import re
+from functools import cache
 from typing import Any, Final
 
 from modelmesh.config.faults import Fault, Path
-from modelmesh.connectors.secrets import SecretStore
+from modelmesh.connectors.secrets import (
+    Closing,
+    SecretError,
+    SecretStore,
+    StoreUnreachableError,
+)
+from modelmesh.types import Secret
 
 _SECRET: Final = re.compile(r"\$\{secrets:([^}]*)\}")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -18,6 +25,8 @@ class Interpolation:
 
     def __init__(self, store: SecretStore) -> None:
         self._store = store
+        self._get = cache(self._asked)
+        self._unreachable: StoreUnreachableError | None = None
         self.values: set[str] = set()
         self.faults: list[Fault] = []
 
@@ -42,14 +51,33 @@ class Interpolation:
 
     def _secret(self, match: re.Match[str], path: Path) -> str:
         name = match[1].strip()
-        found = self._store.get(name) if name else None
-        if found is None:
-            looked = f"looked in {self._store.described}"
-            self.faults.append(Fault(path, f"secret {name!r} is not set ({looked})"))
-            return match[0]
-        value = found.reveal()
-        self.values.add(value)
-        return value
+        found = self._get(name)
+        if isinstance(found, Secret):
+            self.values.add(found.reveal())
+            return found.reveal()
+        looked = f"looked in {self._store.described}"
+        why = f"cannot be read: {found}" if found else "is not set"
+        self.faults.append(Fault(path, f"secret {name!r} {why} ({looked})"))
+        return match[0]
+
+    def _asked(self, name: str) -> Secret | SecretError | None:
+        """Ask the store once for each name, and for nothing more once it does not answer."""
+        if not name or self._unreachable:
+            return self._unreachable
+        try:
+            return self._store.get(name)
+        except StoreUnreachableError as error:
+            self._unreachable = error
+            return error
+        except SecretError as error:
+            return error
+        except Exception as bug:  # noqa: BLE001 - somebody else's store may fail in any way
+            return SecretError(f"the store failed ({type(bug).__name__})")
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if isinstance(self._store, Closing):
+            self._store.close()
 
     def hidden(self, text: str) -> str:
         """Return a message without the secrets some validator may have put into it."""

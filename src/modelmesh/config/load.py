@@ -90,6 +90,7 @@ def _examined(
     faults += store_faults
     if interpolate:
         tree = interpolate(tree)
+        interpolate.close()
         faults += interpolate.faults
     config, structure_faults = _built(structure, tree)
     faults += _news(structure_faults, faults)
