@@ -90,7 +90,7 @@ class Prober:
             return
         health, cooldown = pool.standing(target).target, pool.settings.recovery.cooldown
         try:
-            listed = await self._ask(target.provider, target.key)
+            listed = await self.ask(target.provider, target.key)
         except Exception as error:  # noqa: BLE001 - whatever a connector raises, probing goes on
             kind, now = as_failure(error).kind, self._clock.now()
             log.warning("probe: %s: %s", target.id, kind)
@@ -102,13 +102,19 @@ class Prober:
 
     async def _list(self, id_: str, provider: Provider, key: Secret | None) -> list[str]:
         try:
-            return names_in(await self._ask(provider, key) or b"[]")
+            return names_in(await self.ask(provider, key) or b"[]")
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it is one provider's list
             log.debug("provider %s did not list its models (%s)", id_, type(error).__name__)
             return []
 
-    async def _ask(self, provider: Provider, key: Secret | None) -> bytes | None:
-        """Return a vendor's list; None where it has none."""
+    async def ask(self, provider: Provider, key: Secret | None) -> bytes | None:
+        """Return a vendor's list as it is; None where it has none.
+
+        Raises:
+            ProviderError: the vendor refuses, or fails.
+            TransportError, TimeoutError: it is not there, or takes too long.
+
+        """
         request = provider.models_request(key)
         if request is None:
             return None
