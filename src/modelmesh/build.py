@@ -1,53 +1,40 @@
-"""From a configuration to live parts: providers, targets, pools. The only place that makes them."""
+"""From a configuration to live parts: pools of targets. The only place that makes them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Any
 
-from attrs import asdict, evolve, frozen
+from attrs import evolve, frozen
 
-from modelmesh import catalogue
-from modelmesh.capabilities import CHAT, TREE, CapabilityTree, meant_by_pool
-from modelmesh.config import plugs, schema
+from modelmesh.capabilities import CHAT, CapabilityTree, meant_by_pool
+from modelmesh.config import schema
 from modelmesh.connectors import registry
 from modelmesh.errors import ConfigError, Problem
-from modelmesh.ledger import configured
+from modelmesh.plan import Found, Plan, plan
 from modelmesh.pool import Pool
 from modelmesh.state import State
 from modelmesh.strategies import Strategy
-from modelmesh.types import ModelCard, Provider, Secret, Target
-
-_FEATURES: Final = (
-    ("tool_calling", "tools"),
-    ("structured_output", "json_schema"),
-    ("vision", "vision"),
-    ("audio_input", "audio_in"),
-    ("audio_output", "audio_out"),
-    ("pdf", "pdf"),
-    ("reasoning", "reasoning"),
-    ("web_search", "web_search"),
-)
-"""Features as the configuration calls them, and as the catalogue does."""
-
-Found = Mapping[str, Sequence[str]]
-"""The models that servers list themselves, by provider."""
+from modelmesh.types import Target
 
 
 @frozen(kw_only=True)
 class Parts:
     """What a mesh consists of, by id. `models` has every target, one pool a model."""
 
-    providers: Mapping[str, Provider]
+    plan: Plan
+    state: State
     pools: Mapping[str, Pool]
     models: Mapping[str, Pool]
-    tree: CapabilityTree
 
     @property
     def targets(self) -> list[Target]:
         """Every target that some pool or model leads to; perhaps several times."""
-        pools = (*self.pools.values(), *self.models.values())
-        return [target for pool in pools for target in pool.targets]
+        return [target for pool in self.every_pool for target in pool.targets]
+
+    @property
+    def every_pool(self) -> tuple[Pool, ...]:
+        return (*self.pools.values(), *self.models.values())
 
 
 def build(
@@ -57,34 +44,33 @@ def build(
     rng: Random,
     wall: Callable[[], float],
     found: Found | None = None,
+    before: Parts | None = None,
 ) -> Parts:
     """Make the parts a configuration describes.
 
     `found` has what servers say they serve; while nobody has asked them (None), a pool may be
-    empty if one of theirs might belong to it.
+    empty if one of theirs might belong to it. What is as it was `before` goes on, with all that is
+    remembered of it; what is remembered of anything else is not in the new parts' state.
 
     Raises:
         ConfigError: there are no providers, or a pool has no targets, and every such pool is named.
 
     """
-    tree = TREE.extended(config.capabilities)
-    providers = dict(_providers(config))
-    targets = list(_targets(config, providers, tree, found or {}))
-    granted = configured.of_targets(config, targets)
+    laid = plan(config, found or {})
     settings = config.pools or {"chat-completion": schema.Pool(capability=CHAT)}
-    members = {id_: _members(id_, pool, targets, tree) for id_, pool in settings.items()}
-    if found is not None or not silent_about_models(config, providers):
-        _refuse_empty(members, silent_about_models(config, providers), found or {})
-    pool = partial(
-        _pool, tree=tree, own=config.connectors, granted=granted, state=state, rng=rng, wall=wall
-    )
-    named = _by_name(targets) if config.proxy.expose_models else {}
+    members = {id_: _members(id_, how, laid.targets, laid.tree) for id_, how in settings.items()}
+    if found is not None or not laid.silent:
+        _refuse_empty(members, laid.silent, found or {})
+    named = _by_name(laid.targets) if config.proxy.expose_models else {}
     singles = {id_: one for id_, one in named.items() if id_ not in settings}
+    if before:
+        state = state.of(laid.unchanged(before.plan), [*settings, *singles])
+    pool = partial(_pool, plan=laid, state=state, rng=rng, wall=wall, before=before)
     return Parts(
-        providers=providers,
+        plan=laid,
+        state=state,
         pools={id_: pool(id_, chosen, settings[id_]) for id_, chosen in members.items()},
         models={id_: pool(id_, one, schema.Pool(models=(id_,))) for id_, one in singles.items()},
-        tree=tree,
     )
 
 
@@ -93,17 +79,37 @@ def _pool(
     chosen: Sequence[Target],
     how: schema.Pool,
     *,
-    tree: CapabilityTree,
-    own: Mapping[str, str],
+    plan: Plan,
+    before: Parts | None,
     **around: Any,
 ) -> Pool:
-    return Pool(
+    """Make a pool, or go on with the one there was where nothing about it is new."""
+    made = Pool(
         id=id_,
-        capabilities=_nodes(id_, how, tree),
+        capabilities=_nodes(id_, how, plan.tree),
         targets=[_with_timeouts(target, how.timeouts) for target in chosen],
         settings=how,
-        strategy=_strategy(how, own),
+        strategy=_strategy(how, plan.config.connectors),
+        granted=plan.granted,
         **around,
+    )
+    known = before and (before.pools.get(id_) or before.models.get(id_))
+    if before and known:
+        if _is_as_before(known, made, plan, before.plan):
+            return known
+        made.follow(known)
+    return made
+
+
+def _is_as_before(pool: Pool, made: Pool, plan: Plan, before: Plan) -> bool:
+    return (
+        (pool.settings, pool.capabilities) == (made.settings, made.capabilities)
+        and plan.config.connectors == before.config.connectors
+        and len(pool.targets) == len(made.targets)
+        and all(
+            plan.is_as_before(one, other, before)
+            for one, other in zip(made.targets, pool.targets, strict=True)
+        )
     )
 
 
@@ -125,12 +131,6 @@ def _by_name(targets: Iterable[Target]) -> dict[str, list[Target]]:
     return named
 
 
-def silent_about_models(config: schema.MeshConfig, providers: Mapping[str, Provider]) -> list[str]:
-    """Return the providers whose models only they themselves can tell."""
-    named = {model.provider for model in config.models.values()}
-    return [id_ for id_, one in providers.items() if id_ not in named and not one.models]
-
-
 def _refuse_empty(
     members: Mapping[str, Sequence[Target]], asked: Sequence[str], found: Found
 ) -> None:
@@ -140,113 +140,6 @@ def _refuse_empty(
         whose = f", and {', '.join(silent)} told of none: is it running?" if silent else ""
         message = f"no model there is fits this pool; see `models` and the pool's filters{whose}"
         raise ConfigError([Problem(f"pools.{id_}", message) for id_ in empty])
-
-
-def _providers(config: schema.MeshConfig) -> Iterator[tuple[str, Provider]]:
-    if not config.providers:
-        message = "there are none; name a vendor, such as openai.llm.v1, with its `api_key`"
-        raise ConfigError([Problem("providers", message)])
-    for id_, entry in config.providers.items():
-        if not entry.enabled:
-            continue
-        try:
-            yield id_, plugs.provider(id_, entry, config.connectors)
-        except registry.UnknownConnector:
-            continue  # a vendor of a later version; loading has warned of it
-
-
-def _targets(
-    config: schema.MeshConfig,
-    providers: Mapping[str, Provider],
-    tree: CapabilityTree,
-    found: Found,
-) -> Iterator[Target]:
-    """Give a target for each model at each key of its provider."""
-    subjects: dict[tuple[str, str | None, Secret], str] = {}
-    for id_, model in _models(config, providers, found):
-        if (provider := providers.get(model.provider)) is None:
-            continue
-        entry = config.providers[model.provider]
-        upstream = model.model or id_
-        card = _card(model, upstream, provider, tree)
-        for number, key in enumerate(keys_of(entry), 1):
-            further = f"#{number}" if number > 1 else ""
-            subject = f"{provider.id}{further}"
-            if key:
-                # A key is one key, in however many entries it stands.
-                place = (provider.connector, entry.base_url, key)
-                subject = subjects.setdefault(place, subject)
-            else:
-                # Where no key is limited, a limit is the model's own.
-                subject = f"{provider.id}/{id_}"
-            yield Target(
-                id=f"{provider.id}/{id_}{further}",
-                model=id_,
-                upstream=upstream,
-                provider=provider,
-                key=key,
-                key_subject=entry.quota_group or subject,
-                per_model=not entry.quota_group and bool(getattr(provider, "per_model", False)),
-                space=_space(model, upstream, provider),
-                card=card,
-                weight=model.weight,
-                connect=entry.timeouts.connect,
-                first_token=entry.timeouts.first_token,
-                idle=entry.timeouts.idle,
-                total=entry.timeouts.total or entry.timeout,
-            )
-
-
-def _space(model: schema.Model, upstream: str, provider: Provider) -> str:
-    """Name what a model's embeddings can be compared with: a size that is not the usual differs."""
-    name = model.embedding_space or upstream.rpartition("/")[2].lower()
-    size = model.constraints.dimensions
-    facts = catalogue.look_up(provider.connector, upstream) if size else None
-    return f"{name} of {size}" if size and not (facts and facts.dims == size) else name
-
-
-def _models(
-    config: schema.MeshConfig, providers: Mapping[str, Provider], found: Found
-) -> Iterator[tuple[str, schema.Model]]:
-    """Give the models configured, and the usual ones of providers for which none is."""
-    yield from config.models.items()
-    named = {model.provider for model in config.models.values()}
-    for id_, provider in providers.items():
-        if id_ not in named:
-            for name in provider.models or found.get(id_, ()):
-                yield name, schema.Model(provider=id_)
-
-
-def keys_of(entry: schema.Provider) -> Sequence[Secret | None]:
-    """Return a provider's keys, best first; None is one that is not needed."""
-    return entry.api_keys or (entry.api_key,)
-
-
-def _card(
-    model: schema.Model, upstream: str, provider: Provider, tree: CapabilityTree
-) -> ModelCard:
-    """Join what the configuration says of a model with what the catalogue knows."""
-    facts = catalogue.look_up(provider.connector, upstream)
-    answers = {name: facts.supports(known_as) if facts else None for name, known_as in _FEATURES}
-    said = asdict(model.features)
-    features = {
-        name: answer
-        for name in said
-        if (answer := answers.get(name) if said[name] is None else said[name]) is not None
-    }
-    limits = model.constraints
-    known = facts.max_input or facts.context if facts else None
-    own_price = asdict(model.pricing) if model.pricing else {}
-    declared = frozenset(tree.resolve(name) for name in model.capabilities)
-    return ModelCard(
-        context=limits.max_input_tokens or limits.context_window or known,
-        max_output=limits.max_output_tokens or (facts.max_output if facts else None),
-        features=features,
-        capabilities=declared or catalogue.capabilities(provider.connector, upstream),
-        streaming=None if model.delivery.streaming else False,
-        price=catalogue.merged(facts.price if facts else None, own_price),
-        retirement=catalogue.retirement(provider.connector, upstream),
-    )
 
 
 def _members(

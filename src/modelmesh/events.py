@@ -197,3 +197,28 @@ class StatisticsTaken(Event):
 
     name = "statistics.taken"
     stats: Mapping[str, Any]
+
+
+@value(kw_only=True)
+class Reloaded(Event):
+    """A mesh serves by a configuration that was read again.
+
+    Attributes:
+        version: names what it says.
+        changed: the paths of all that is not as it was.
+        pending: the paths of what only a restart brings.
+
+    """
+
+    name = "configuration.changed"
+    version: str
+    changed: Sequence[str] = ()
+    pending: Sequence[str] = ()
+
+
+@value(kw_only=True)
+class ReloadRefused(Event):
+    """A configuration that was read again has so many mistakes; the one before stays."""
+
+    name = "configuration.refused"
+    problems: int

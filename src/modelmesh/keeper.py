@@ -109,6 +109,10 @@ class Keeper:
         if self._settings.sync_policy != "sync-on-boundary":
             self._rounds = asyncio.create_task(self._go_round())
 
+    def keep(self, state: State) -> None:
+        """Keep this state from now on, which goes on with the one before and has its ledger."""
+        self._state = state
+
     async def learn(self) -> None:
         """Hear what the store has by now, also of limits that are counted only since a moment."""
         await self._exchange(_PATIENCE)

@@ -1,36 +1,36 @@
 """The assembled library: its parts, their lifetime, and what can be asked about them."""
 
 import asyncio
-import difflib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
 from types import MappingProxyType
 from typing import Any, Final
 
 from modelmesh.audience import Audience
-from modelmesh.build import build, keys_of, silent_about_models
-from modelmesh.capabilities import UnknownCapability
 from modelmesh.clock import Clock, SystemClock, system_rng
-from modelmesh.config.load import examine
+from modelmesh.config.changes import changes, pending, settled
+from modelmesh.config.load import Source
+from modelmesh.config.origin import Origin
 from modelmesh.config.schema import MeshConfig
+from modelmesh.config.version import version_of
 from modelmesh.connectors.observability import Observer
 from modelmesh.errors import ConfigError, RequestError
+from modelmesh.events import Reloaded, ReloadRefused
 from modelmesh.explain import asked, explain
-from modelmesh.keeper import Keeper
-from modelmesh.notices import notices
 from modelmesh.observers import Observers
 from modelmesh.pool import Pool
-from modelmesh.probe import Asked, Prober
+from modelmesh.renewal import Renewal
 from modelmesh.reply import Reply
 from modelmesh.router import Router
-from modelmesh.state import State
+from modelmesh.serving import Serving
+from modelmesh.shown import keys_in
 from modelmesh.stats import stats
 from modelmesh.status import described, status
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
-from modelmesh.types import Provider, Request, Secret
+from modelmesh.types import Request
 from modelmesh.watch import watched
 
 log: Final = logging.getLogger("modelmesh")
@@ -41,11 +41,18 @@ class ModelMesh:
 
     Time, chance and sockets come in here and nowhere else. It belongs to the event loop which
     first uses it.
+
+    Attributes:
+        config: what it serves by.
+        keys: every key that may be in use, longest first, so that nobody is shown one.
+        audience: those who are told of events.
+        at_reload: called whenever `config` is another one.
+
     """
 
     def __init__(
         self,
-        config: MeshConfig,
+        config: MeshConfig | Origin,
         *,
         clock: Clock | None = None,
         rng: Random | None = None,
@@ -53,25 +60,30 @@ class ModelMesh:
     ) -> None:
         """Assemble the parts; no socket is opened before `start`.
 
+        With an Origin the configuration can be read again.
+
         Raises:
             ConfigError: the configuration has mistakes, a pool would have no targets, or what it
                 asks for is not installed.
 
         """
-        self.config = examine(config, environ={}).sound()
+        self._origin = config if isinstance(config, Origin) else Origin.made(config)
+        self.config = config = self._origin.config
+        self.keys = keys_in(config)
+        self.at_reload: list[Callable[[], object]] = []
         self._clock = clock or SystemClock()
-        self._rng = rng or system_rng()
         self._transport = transport or choose(config)
         self.audience = Audience(self._clock.wall)
-        self._state = State(audience=self.audience)
-        self._keeper = Keeper.of(config, self._state, self._clock)
         self._router = Router(self._transport, self._clock)
-        self._parts = build(config, state=self._state, rng=self._rng, wall=self._clock.wall)
-        # What servers have said of their models.
-        self._found: dict[str, list[str]] = {}
-        self._prober = Prober(self._transport, self._clock)
-        self._observers = Observers.of(self, self.stats, self._clock)
-        self._created = int(self._clock.wall())
+        self._serving = Serving(
+            config,
+            audience=self.audience,
+            clock=self._clock,
+            rng=rng or system_rng(),
+            transport=self._transport,
+        )
+        self._observers = Observers.of(self, config, self.stats, self._clock)
+        self._renewal = Renewal(self._renew, self, self._clock)
         self._ready = False
         self._starting = asyncio.Lock()
         self._failure: ConfigError | None = None
@@ -93,33 +105,88 @@ class ModelMesh:
             if self._failure is not None and self._failure is not known:
                 raise self._failure
             await self._observers.start()
-            if self._keeper:
-                await self._keeper.start()
             try:
-                absent = await self._find_models()
+                await self._serving.start()
             except ConfigError as failure:
                 self._failure = failure
                 raise
-            await self._prober.begin(self._parts.pools.values())
-            if absent:
-                self._prober.ask_again(absent, self._join)
-            for notice in notices(self.config, self._parts.targets, wall=self._clock.wall()):
-                log.warning(notice)
+            if self._origin.has_secrets:
+                self._renewal.start()
             self._ready = True
+
+    async def reload(self, source: Source | None = None) -> Reloaded:
+        """Serve by the configuration as it can be read now, or by another one.
+
+        Requests in flight end as they began, later ones go by the new one. What is remembered of
+        targets that are where they were stays, and what is taken of limits.
+
+        Raises:
+            ConfigError: it has mistakes, or cannot be read. Nothing has changed then.
+
+        """
+        read = self._origin.again if source is None else partial(self._origin.at, source)
+        async with self._starting:
+            try:
+                return await self._serve_by(await asyncio.to_thread(read))
+            except ConfigError as error:
+                log.error("the configuration stays as it was: %s", error)  # noqa: TRY400
+                if tell := self.audience.of_changes:
+                    tell(ReloadRefused(at=self._clock.wall(), problems=len(error.problems)))
+                raise
+
+    async def _renew(self) -> None:
+        """Serve by the secrets as they can be read now. Raises ConfigError as `reload` does."""
+        async with self._starting:
+            await self._serve_by(await asyncio.to_thread(self._origin.with_secrets_again))
+
+    async def _serve_by(self, origin: Origin) -> Reloaded:
+        """Serve by what was read. Raises ConfigError; nothing has changed then."""
+        before = self._serving.config
+        config = settled(before, origin.config)
+        told = Reloaded(
+            at=self._clock.wall(),
+            version=version_of(config),
+            changed=changes(before, config),
+            pending=pending(origin.config, config, before),
+        )
+        observers = None
+        if config.observability != before.observability:
+            observers = Observers.of(self, config, self.stats, self._clock)
+        await self._serving.follow(config)
+        keys = keys_in(self.config)
+        self._origin, self.config = origin, config
+        for follow in self.at_reload:
+            follow()
+        self.keys = sorted({*keys, *keys_in(self.config)}, key=len, reverse=True)
+        if observers:
+            self._observers, old = observers, self._observers
+            if self._ready:
+                await observers.start()
+                await old.close()
+        self._observers.hide(self.keys)
+        self._tell(told)
+        return told
+
+    def _tell(self, told: Reloaded) -> None:
+        if told.changed or told.pending:
+            log.info("the configuration is another one: %s", ", ".join(told.changed))
+        for path in told.pending:
+            log.warning("%s is another one, too, but takes a restart", path)
+        if tell := self.audience.of_changes:
+            tell(told)
 
     async def look(self) -> None:
         """Take in what the store of state has, without asking a vendor or telling an observer."""
-        if self._keeper:
-            await self._keeper.start()
+        if keeper := self._serving.keeper:
+            await keeper.start()
             self.pool_status()  # from now on all limits are counted, so the store is asked for them
-            await self._keeper.learn()
+            await keeper.learn()
 
     async def close(self) -> None:
         """End probes and connections. Streams that are still open break off."""
-        await self._prober.close()
+        await self._renewal.close()
+        await self._serving.close()
         await self._transport.close()
-        if self._keeper:
-            await self._keeper.close()
         await self._observers.close()
 
     @property
@@ -158,54 +225,30 @@ class ModelMesh:
             RequestError: there is none; the message names those there are.
 
         """
-        parts = self._parts
-        found = parts.pools.get(name) or self._by_capability(name) or parts.models.get(name)
-        if found is None:
-            raise self._no_model(name)
-        return found
-
-    def _no_model(self, name: str) -> RequestError:
-        names = [*self._parts.pools, *self._parts.models]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
-        return RequestError(
-            f"The model {name!r} does not exist; {hint}",
-            status=404,
-            code="model_not_found",
-            param="model",
-        )
+        return self._serving.directory.pool(name)
 
     def models(self) -> list[dict[str, Any]]:
         """Return what clients may ask for, as OpenAI's model objects: pools, and models exposed."""
-        owners = dict.fromkeys(self._parts.pools, "modelmesh")
-        for name, pool in self._parts.models.items():
-            owners.setdefault(name, pool.targets[0].provider.id)
-        return [
-            {"id": id_, "object": "model", "created": self._created, "owned_by": owner}
-            for id_, owner in owners.items()
-        ]
+        return self._serving.directory.models()
 
     def model(self, id_: str) -> dict[str, Any]:
         """Return one of those. Raises RequestError as `pool` does."""
-        for model in self.models():
-            if model["id"] == id_:
-                return model
-        raise self._no_model(id_)
+        return self._serving.directory.model(id_)
 
     def pool_status(self) -> dict[str, Any]:
         """Return, by pool, the strategy, the target in front and how each target fares."""
         now = self._clock.now()
-        return {id_: status(pool, now) for id_, pool in self._parts.pools.items()}
+        return {id_: status(pool, now) for id_, pool in self._serving.parts.pools.items()}
 
     def store_status(self) -> dict[str, Any] | None:
         """Return where state is kept, and whether that answers; None where it is kept nowhere."""
-        keeper = self._keeper
+        keeper = self._serving.keeper
         return {"kept_in": keeper.described, "answers": keeper.answers} if keeper else None
 
     def stats(self) -> dict[str, Any]:
         """Return what became of all requests so far, by pool, by provider and by target."""
-        resets = partial(self._state.alerts.resets, wall=self._clock.wall())
-        parts = self._parts
+        parts = self._serving.parts
+        resets = partial(parts.state.alerts.resets, wall=self._clock.wall())
         return stats(parts.pools, parts.models.values(), resets, self._clock.now())
 
     def active_providers(self) -> list[str]:
@@ -213,7 +256,7 @@ class ModelMesh:
         now = self._clock.now()
         ready = [
             target.provider.id
-            for pool in self._parts.pools.values()
+            for pool in self._serving.parts.pools.values()
             for target in pool.targets
             if pool.standing(target).ready(now) and not pool.in_maintenance(target)
         ]
@@ -221,7 +264,8 @@ class ModelMesh:
 
     def describe(self) -> str:
         """Return the pools with their targets, and where state is kept, for people to read."""
-        kept = [f"state is kept in {self._keeper.described}"] if self._keeper else []
+        keeper = self._serving.keeper
+        kept = [f"state is kept in {keeper.described}"] if keeper else []
         return "\n".join([*described(self.pool_status()), *kept])
 
     def rotate(self, pool: str) -> str:
@@ -253,43 +297,3 @@ class ModelMesh:
         """
         pool, request = asked(self.pool, body, session, headers)
         return explain(pool, request, self._clock.now())
-
-    def _by_capability(self, name: str) -> Pool | None:
-        """Return the pool of a capability, else of the nearest one which the tree has above it."""
-        try:
-            node = self._parts.tree.resolve(name)
-        except UnknownCapability:
-            return None
-        serving = [
-            (len(has), pool)
-            for pool in self._parts.pools.values()
-            for has in pool.capabilities
-            if self._parts.tree.covers(has, node)
-        ]
-        return max(serving, key=lambda pair: pair[0])[1] if serving else None
-
-    async def _find_models(self) -> Asked:
-        """Ask who knows its models only itself; return who is not there yet."""
-        silent = silent_about_models(self.config, self._parts.providers)
-        asked = {id_: self._asked(id_) for id_ in silent}
-        if asked:
-            self._join(await self._prober.models_of(asked))
-        absent = {id_: each for id_, each in asked.items() if not self._found[id_]}
-        for id_ in absent:
-            log.warning("provider %s lists no models: is it running? It is asked again", id_)
-        return absent
-
-    def _join(self, found: dict[str, list[str]]) -> None:
-        """Take in what servers say of their models."""
-        self._found |= found
-        self._parts = build(
-            self.config,
-            state=self._state,
-            rng=self._rng,
-            wall=self._clock.wall,
-            found=self._found,
-        )
-
-    def _asked(self, provider: str) -> tuple[Provider, Secret | None]:
-        """Return whom to ask for a provider's models, and by which key."""
-        return self._parts.providers[provider], keys_of(self.config.providers[provider])[0]

@@ -56,11 +56,12 @@ class Observers:
     def of(
         cls,
         mesh: Mesh,
+        config: schema.MeshConfig,
         stats: Callable[[], Mapping[str, Any]],
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Self:
-        """Make the observers that a mesh's configuration names.
+        """Make the observers of a mesh that a configuration names.
 
         `stats` gives the sums that are told.
 
@@ -68,11 +69,16 @@ class Observers:
             ConfigError: as `members`.
 
         """
-        return cls(mesh, stats, clock, sleep, members(mesh.config))
+        return cls(mesh, stats, clock, sleep, members(config))
 
     @property
     def connectors(self) -> Sequence[Observer]:
         return [member.observer for member in self._members]
+
+    def hide(self, keys: Sequence[str]) -> None:
+        """Show nobody these keys, longest first, from now on."""
+        for member in self._members:
+            member.hide(keys)
 
     async def start(self) -> None:
         """Begin to tell. One that cannot begin is left out. Later calls do nothing."""
@@ -182,10 +188,13 @@ class _Member:
             marks=getattr(self.observer, "marks", None),
         )
 
+    def hide(self, keys: Sequence[str]) -> None:
+        self._shown = Shown(self.settings.content, keys)
+
     async def begin(self, mesh: Mesh) -> bool:
         """Whether the observer could begin."""
         try:
-            self._shown = Shown(self.settings.content, keys_in(mesh.config))
+            self.hide(keys_in(mesh.config))
             if meet := getattr(self.observer, "meet", None):
                 meet(mesh)
             await self._within("start")

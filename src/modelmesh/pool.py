@@ -6,7 +6,7 @@ from math import inf
 from random import Random
 from typing import Final
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from modelmesh.audience import Audience
 from modelmesh.clock import twin
@@ -15,8 +15,8 @@ from modelmesh.errors import ProviderError
 from modelmesh.events import LimitNear, LimitReached, Rotated
 from modelmesh.expected import Expected
 from modelmesh.health import Downtime
-from modelmesh.ledger import Ask, Limit, Short, Unit, configured, costs, maintenance
-from modelmesh.ledger.told import Left, has_room, room, used_up
+from modelmesh.ledger import Ask, Limit, Short, asks, configured, maintenance
+from modelmesh.ledger.told import room, used_up
 from modelmesh.line import Line
 from modelmesh.outcome import OpenAttempt
 from modelmesh.record import Record, Tally
@@ -67,7 +67,15 @@ class Pool:
         self._places = {target.id: place for place, target in enumerate(self.targets)}
         limits = {target.id: self._limits_of(target) for target in self.targets}
         self._limits, self._maintenance = maintenance.apart(limits)
-        self._free = frozenset(id_ for id_, own in limits.items() if any(map(_is_free, own)))
+        self._free = frozenset(id_ for id_, own in limits.items() if any(map(asks.is_free, own)))
+
+    def follow(self, before: "Pool") -> None:
+        """Go on where a pool of this name ended which was configured otherwise."""
+        if self.retries.share == before.retries.share:
+            self.retries = before.retries
+        self._requests = before._requests  # noqa: SLF001 - of its own kind
+        if before.targets:
+            self._current = self._places.get(before.current.id, 0)
 
     @property
     def current(self) -> Target:
@@ -139,11 +147,11 @@ class Pool:
         heard = standing.left[0].told or standing.left[1].told
         if heard and (told := used_up(standing.left, wall)):
             return Short(told.limit(target.provider.id), told.until)
-        asks = self.asks(target, request, wall) if self._limits[target.id] else ()
-        hold = self._state.ledger.reserve(asks, wall) if asks else None
+        wanted = self.asks(target, request, wall) if self._limits[target.id] else ()
+        hold = self._state.ledger.reserve(wanted, wall) if wanted else None
         if isinstance(hold, Short):
             return hold
-        for ask in asks:
+        for ask in wanted:
             if ask.amount is None and ask.limit.unknown == "warn":
                 log.warning("request %s: %s: %s", request.id, target.id, _uncounted(ask.limit))
         standing.record.begin(now)
@@ -155,6 +163,11 @@ class Pool:
         return OpenAttempt(
             self, target, request, standing, trials, clients_deadline, hold, now, wall
         )
+
+    def all_limits(self) -> Iterator[Limit]:
+        """Give the limits of all targets; one that is shared comes several times."""
+        for limits in self._limits.values():
+            yield from limits
 
     def limits(self, target: Target) -> Iterator[tuple[Limit, int, float | None]]:
         """Give a target's limits, what is taken of each, and in how many seconds it is free again.
@@ -168,20 +181,12 @@ class Pool:
             yield limit, self._state.ledger.taken(limit, wall), renewed - wall if known else None
 
     def asks(self, target: Target, request: Request, wall: float) -> list[Ask]:
-        """Return what a request may take of each limit of a target at worst.
-
-        Of a free tier, which is only known indicatively, that is with an answer as long as usual
-        unless the request names another: many a tier is smaller than the longest answer.
-        """
-        left, limits = self._standing[target.id].left, self._limits[target.id]
-        if any(left):
-            limits = tuple(_believed(limit, left, wall) for limit in limits)
-        worst = usual = _amounts(costs.worst(request, target.card))
-        if target.id in self._free and not costs.names_longest(request):
-            record = self._record(target)
-            answer = costs.likely_answer(request, record.answers, record.tokens_out, target.card)
-            usual = _amounts(costs.worst(request, target.card, answer=answer))
-        return [Ask(limit, (usual if _is_free(limit) else worst)[limit.unit]) for limit in limits]
+        """Return what a request may take of each limit of a target at worst."""
+        standing, limits = self._standing[target.id], self._limits[target.id]
+        if any(standing.left):
+            limits = tuple(asks.believed(limit, standing.left, wall) for limit in limits)
+        record = standing.record if target.id in self._free else None
+        return asks.of_request(request, target.card, limits, record)
 
     def tell_of_refusal(self, target: Target, limit: str, seconds: float) -> None:
         """Tell that a limit refuses a target, for so many seconds."""
@@ -271,20 +276,6 @@ class Pool:
                 target.provider.id,
             ),
         )
-
-
-def _is_free(limit: Limit) -> bool:
-    return limit.source == "free tier"
-
-
-def _amounts(amounts: costs.Amounts) -> dict[Unit, int | None]:
-    return {"requests": 1, "tokens": amounts.tokens, "dollars": amounts.nano, "at once": 1}
-
-
-def _believed(limit: Limit, left: tuple[Left, Left], wall: float) -> Limit:
-    """Return a limit, which only counts where the vendor itself says that there is room."""
-    known = limit.assumed and has_room(left, limit, wall)
-    return evolve(limit, enforced=False) if known else limit
 
 
 def _uncounted(limit: Limit) -> str:

@@ -6,20 +6,24 @@ or a vendor; `pool` decides what an outcome means and says so in the words of th
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import define, field
 
 from modelmesh.audience import Audience
 from modelmesh.errors import ErrorKind
 from modelmesh.health import Downtime, Health
-from modelmesh.ledger import Alerts, Ledger
+from modelmesh.ledger import Alerts, Ledger, Limit
 from modelmesh.ledger.told import Left, Told, used_up
 from modelmesh.record import Record, Tally
 from modelmesh.retrying import StormGuard
 from modelmesh.types import Target
 from modelmesh.values import value
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 # Seconds by which two clocks may tell the same moment differently.
 _SAME: Final = 0.1
@@ -103,6 +107,37 @@ class State:
     ledger: Ledger = field(factory=Ledger)
     alerts: Alerts = field(factory=Alerts)
 
+    def of(self, targets: Iterable[Target], pools: Iterable[str]) -> "State":
+        """Return a state that goes on with what concerns these targets and pools, and no other."""
+        targets = list(targets)
+        subjects = {subject for target in targets for subject in _subjects(target)}
+        left = {id_ for of, id_ in subjects if of in ("model", "key")}
+        ids, providers = {one.id for one in targets}, {one.provider.id for one in targets}
+        downtimes = {f"target {id_}" for id_ in ids} | {f"pool {id_}" for id_ in pools}
+        return State(
+            self.audience,
+            _only(self._healths, subjects),
+            _only(self._records, ids),
+            _only(self._left, left),
+            _only(self._guards, providers),
+            _only(self._downtimes, downtimes),
+            _only(self._tallies, set(pools)),
+            self.ledger,
+            self.alerts,
+        )
+
+    def tidy(self, limits: Iterable[Limit], wall: float) -> None:
+        """Let go of what a state before this one had besides, and of all limits but these."""
+        for health in self._healths.values():
+            mine = self._downtimes
+            health.others = {of: one for of, one in health.others.items() if mine.get(of) is one}
+        records = set(self._records.values())
+        for guard in self._guards.values():
+            guard.records = [record for record in guard.records if record in records]
+        limits = list(limits)
+        self.ledger.tidy(limits, wall)
+        self.alerts.tidy(limits)
+
     def tally(self, pool: str) -> Tally:
         """Return what is counted of a pool."""
         return self._tallies.setdefault(pool, Tally())
@@ -120,25 +155,27 @@ class State:
 
         `tallies` count its requests besides its own record.
         """
-        model = f"{target.key_subject}/{target.upstream}"
+        subjects = _subjects(target)
+        model = subjects[1][1]
+        of_target, of_model, of_key, own, provider = (self._health(*each) for each in subjects)
         guard = self._guards.setdefault(target.provider.id, StormGuard())
         if target.id not in self._records:
             self._records[target.id] = Record()
             guard.records.append(self._records[target.id])
         record = self._records[target.id]
         standing = Standing(
-            self._health("target", target.id),
-            self._health("model", model),
-            self._health("key", target.key_subject),
-            self._health("key", _own(target)),
-            self._health("provider", target.provider.id),
-            record,
-            (
+            of_target,
+            of_model,
+            of_key,
+            own,
+            provider,
+            record=record,
+            left=(
                 self._left.setdefault(model, Left()),
                 self._left.setdefault(target.key_subject, Left()),
             ),
-            guard,
-            (record, *tallies),
+            guard=guard,
+            tallies=(record, *tallies),
         )
         standing.downtime = self.downtime(f"target {target.id}", standing.parts, standing.until)
         return standing
@@ -182,6 +219,21 @@ class State:
 
 _MARK: Final = re.compile(r" [0-9a-f]{8}$")
 """What tells one key from others of its group, and from the one before it."""
+
+
+def _subjects(target: Target) -> list[tuple[str, str]]:
+    """Name what a target's health depends on: what it is, and which one."""
+    return [
+        ("target", target.id),
+        ("model", f"{target.key_subject}/{target.upstream}"),
+        ("key", target.key_subject),
+        ("key", _own(target)),
+        ("provider", target.provider.id),
+    ]
+
+
+def _only(known: Mapping[K, T], keys: AbstractSet[K]) -> dict[K, T]:
+    return {key: known[key] for key in known if key in keys}
 
 
 def _own(target: Target) -> str:

@@ -40,7 +40,7 @@ class Load:
         self._transport = ScriptedTransport(_answer, SystemClock())
         self.mesh = ModelMesh(load(config, environ={}), transport=self._transport)
         self._ends = time.monotonic() + seconds
-        keeper = self.mesh._keeper  # what the store was asked is nobody else's concern
+        keeper = self.mesh._serving.keeper  # what the store was asked is nobody else's concern
         assert keeper
         self._keeper = keeper
         self._sharing = keeper._sharing
@@ -69,7 +69,7 @@ class Load:
     def report(self) -> str:
         spent = [
             pool.standing(target).record.spent
-            for pool in self.mesh._parts.pools.values()
+            for pool in self.mesh._serving.parts.pools.values()
             for target in pool.targets
         ]
         return json.dumps(

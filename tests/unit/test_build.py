@@ -289,7 +289,7 @@ def test_models_are_pools_of_their_own_only_where_exposed() -> None:
 def test_a_provider_switched_off_has_no_targets() -> None:
     parts = built(providers={"a": server(enabled=False), "b": server()}, models=MODELS)
     assert ids(parts.pools["chat-completion"]) == ["b/large"]
-    assert set(parts.providers) == {"b"}
+    assert set(parts.plan.providers) == {"b"}
 
 
 def test_a_vendor_of_a_later_version_is_passed_by() -> None:

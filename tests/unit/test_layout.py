@@ -55,6 +55,7 @@ FLOORS = [
         "explain",
         "keeper",
         "observers",
+        "plan",
         "shown",
         "stats",
         "remainder",
@@ -64,7 +65,9 @@ FLOORS = [
         "status",
         "watch",
     },
-    {"build"},
+    {"build", "renewal"},
+    {"directory"},
+    {"serving"},
     {"mesh", "check"},
     {"cli", "proxy", "client", "testing", "arguments", "resources", "results", "schemas"},
 ]

@@ -124,7 +124,9 @@ class Scene:
         }
         self.mesh = Mesh(load(config, environ={}))
         self.clock, self.rounds = FakeClock(), Rounds()
-        self.observers = Observers.of(self.mesh, self.mesh.stats, self.clock, self.rounds)
+        self.observers = Observers.of(
+            self.mesh, self.mesh.config, self.mesh.stats, self.clock, self.rounds
+        )
         self.listeners = list(Listener.made)
 
     def tell(self) -> None:

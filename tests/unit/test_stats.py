@@ -210,7 +210,7 @@ async def test_numbers_outlive_what_servers_tell_of_their_models_later() -> None
     scene = Scene([bad(503), answered()])
     await scene.send()
     before = scene.mesh.stats()
-    scene.mesh._join({})
+    scene.mesh._serving._join({})
     assert scene.mesh.stats() == before
     assert before["pools"]["both"]["rotations"] == 1
 

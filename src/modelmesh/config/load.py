@@ -31,7 +31,8 @@ _log = logging.getLogger("modelmesh")
 class Examined:
     """A configuration as far as it could be read, its mistakes, and what else is worth saying.
 
-    `lines` has the line of every path, written as in problems.
+    `lines` has the line of every path, written as in problems; `document` is what was read, None
+    where a program made the configuration itself.
     """
 
     config: MeshConfig
@@ -39,6 +40,7 @@ class Examined:
     problems: Sequence[Problem]
     warnings: Sequence[str]
     lines: Mapping[str, int] = field(factory=dict)
+    document: Document | None = field(default=None, repr=False)
 
     def sound(self) -> MeshConfig:
         """Return the configuration. Raises ConfigError if it has mistakes."""
@@ -56,7 +58,11 @@ def load(source: Source, *, environ: Mapping[str, str], workers: int | None = No
         ConfigError: with every mistake.
 
     """
-    examined = examine(source, environ=environ, workers=workers)
+    return told(examine(source, environ=environ, workers=workers))
+
+
+def told(examined: Examined) -> MeshConfig:
+    """Return a configuration, and warn of what is worth saying. Raises ConfigError as `load`."""
     config = examined.sound()
     for warning in examined.warnings:
         _log.warning(warning)
@@ -76,13 +82,14 @@ def examine(source: Source, *, environ: Mapping[str, str], workers: int | None =
         problems = [Problem(dotted(fault.path), fault.message) for fault in faults]
         return Examined(config, "configuration", problems, list(warnings(config)))
     if isinstance(source, Mapping):
-        return _examined(plain(source), "configuration", environ, workers)
-    return _examined(_read(source), os.fspath(source), environ, workers)
+        return examine_document(plain(source), "configuration", environ, workers)
+    return examine_document(_read(source), os.fspath(source), environ, workers)
 
 
-def _examined(
+def examine_document(
     document: Document, source: str, environ: Mapping[str, str], workers: int | None
 ) -> Examined:
+    """Fill in the secrets of what was read from a source, and say all there is to say of it."""
     tree = document.tree
     structure = Structure(_own(tree))
     faults = list(document.faults)
@@ -104,6 +111,7 @@ def _examined(
         _problems(faults, document, hide),
         [hide(warning) for warning in warnings(config)],
         {dotted(path): line for path, line in document.lines.items()},
+        document,
     )
 
 

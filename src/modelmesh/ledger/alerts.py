@@ -1,6 +1,7 @@
 """Telling people, once in each window, that a limit is nearly used up, and that it is."""
 
 from collections import Counter
+from collections.abc import Iterable
 from math import inf
 
 from attrs import define, field
@@ -43,6 +44,16 @@ class Alerts:
             self._refusing[limit] = max(until, wall + MINUTE)
             self._times[limit] += 1
         return news
+
+    def tidy(self, limits: Iterable[Limit]) -> None:
+        """Let go of all limits but these."""
+        known = list(limits)
+        names, windows = {one.name for one in known}, {(one.subject, one.window) for one in known}
+        for whose in self._told.keys() - windows:
+            del self._told[whose]
+        for name in self._times.keys() - names:
+            del self._times[name]
+            self._refusing.pop(name, None)
 
     def resets(self, limit: str, wall: float) -> int:
         """Return how often a limit that refused was renewed."""

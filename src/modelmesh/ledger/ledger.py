@@ -68,6 +68,15 @@ class Ledger:
         self._sharing = sharing
         self._counts.clear()
 
+    def tidy(self, limits: Iterable[Limit], wall: float) -> None:
+        """Let go of all limits but these, unless something is taken: they may come again."""
+        named = {_key(limit) for limit in limits}
+        self._counts = {
+            key: count
+            for key, count in self._counts.items()
+            if key in named or count.taken(wall) or _is_held(count, wall)
+        }
+
     def leases(self) -> Iterator[Leased]:
         """Give the counts that are shared."""
         return (count for count in self._counts.values() if isinstance(count, Leased))
@@ -117,7 +126,7 @@ class Ledger:
         return max(0.0, min(shares, default=1.0))
 
     def _count(self, limit: Limit) -> Count:
-        key = (limit.subject, limit.unit, limit.window)
+        key = _key(limit)
         count = self._counts.get(key)
         if count is None:
             count = Leased(limit, self._sharing) if self._sharing else count_of(limit)
@@ -125,6 +134,14 @@ class Ledger:
         elif count.limit is not limit:
             count.limit = limit  # a new configuration caps the same use otherwise
         return count
+
+
+def _is_held(count: Count, wall: float) -> bool:
+    return isinstance(count, Leased) and count.renewed_at(wall) > wall
+
+
+def _key(limit: Limit) -> tuple[str, Unit, object]:
+    return limit.subject, limit.unit, limit.window
 
 
 def _thin(counted: Iterable[tuple[Count, int]], wall: float) -> list[tuple[Leased, int]]:
