@@ -16,12 +16,13 @@ from xml.etree import ElementTree as ET
 
 import trial
 from attrs import frozen
-from recordings import Exchange, crumbs
+from recordings import Exchange
 from request_rules_openai import words
 
 from modelmesh.errors import ProviderError
 from modelmesh.stream import splitter
 from modelmesh.testing.clock import FakeClock
+from modelmesh.testing.conformance.hearing import crumbs
 from modelmesh.testing.transport import Reply, ScriptedReply, ScriptedTransport
 from modelmesh.types import Chunk, HttpRequest, Request
 

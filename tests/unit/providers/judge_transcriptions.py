@@ -18,10 +18,11 @@ from openai.types.audio import (
     TranscriptionVerbose,
 )
 from pydantic import TypeAdapter, ValidationError
-from recordings import Exchange, awkward_pieces, boundaries, crumbs, half_ways
+from recordings import Exchange, boundaries, half_ways
 
 from modelmesh.errors import ProviderError
 from modelmesh.shape import DECISIVE
+from modelmesh.testing.conformance.hearing import awkward_pieces, crumbs
 from modelmesh.testing.transport import cut
 from modelmesh.types import Answer, HttpRequest, Request
 from modelmesh.usage import Usage

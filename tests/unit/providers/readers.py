@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
-from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind
+from modelmesh.testing.conformance.spoken import Call, Spoken, Voice
 from modelmesh.usage import Usage
 
 Objects = Sequence[Mapping[str, Any]]

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any, Final
 
 from readers import FINISH, GAVE_UP, Objects, Reader
-from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind
+from modelmesh.testing.conformance.spoken import Call, Spoken, Voice
 from modelmesh.usage import Usage
 
 

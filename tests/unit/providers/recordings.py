@@ -9,14 +9,14 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import define, field
 from readers import ANTHROPIC, COHERE, GEMINI, Objects, Reader
 from readers_openai import COMPATIBLE, OPENAI
-from spoken import Spoken
+
+from modelmesh.testing.conformance.spoken import Spoken
 
 WIRE: Final = Path(__file__).parents[4] / "shared" / "wire"
 OURS: Final = Path(__file__).parents[2] / "data" / "providers"
@@ -233,31 +233,6 @@ def judged(endpoint: str) -> list[Exchange]:
     return [one for one in every if one.endpoint == endpoint and one.left_out is None]
 
 
-def awkward_pieces(body: bytes) -> list[bytes]:
-    """Cut a stream within every character, line end, event end and field name that can be cut."""
-    places = {at for at, byte in enumerate(body) if byte & 0xC0 == 0x80}
-    for mark, shift in ((b"\n", 0), (b"\n", 1), (b"data:", 2), (b"data:", 5), (b'":', 1)):
-        at = body.find(mark)
-        while at >= 0:
-            places.add(at + shift)
-            at = body.find(mark, at + 1)
-    return _cut(body, sorted(places - {0, len(body)}))
-
-
-def crumbs(body: bytes, size: int) -> list[bytes]:
-    """Cut a stream into pieces of `size` bytes."""
-    return _cut(body, list(range(size, len(body), size)))
-
-
-def other_framings(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give the same events as other servers frame them."""
-    plain = body.replace(b"\r\n", b"\n")
-    yield "CRLF", plain.replace(b"\n", b"\r\n")
-    yield "comments", b": one\n\n" + plain.replace(b"\n\n", b"\n\n: alive\n\n")
-    yield "no space after the colon", plain.replace(b"data: ", b"data:")
-    yield "no last line", plain.rstrip(b"\n")
-
-
 def half_ways(exchange: Exchange) -> Iterator[int]:
     """Give the places at which a stream may break off before it is whole.
 
@@ -285,8 +260,3 @@ def boundaries(exchange: Exchange) -> list[int]:
             break
         places.append(end + (2 if exchange.body[end : end + 2] == b"\r\n" else 1))
     return places
-
-
-def _cut(body: bytes, places: Sequence[int]) -> list[bytes]:
-    bounds = [0, *places, len(body)]
-    return [body[start:end] for start, end in pairwise(bounds)]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import trial
-from recordings import awkward_pieces, crumbs
 
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.stream import EventSplitter
+from modelmesh.testing.conformance.hearing import awkward_pieces, crumbs
 from modelmesh.types import Answer, Chunk, HttpReply, HttpRequest, Request, Secret
 
 OPENAI, AZURE, COMPATIBLE = "openai.llm.v1", "azure.openai.v1", "openai-compatible"

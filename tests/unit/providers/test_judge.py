@@ -7,9 +7,9 @@ from typing import Any
 
 import judge
 import pytest
-from spoken import Call, Spoken, Voice
 
 from modelmesh.errors import ErrorKind, ProviderError
+from modelmesh.testing.conformance.spoken import Call, Spoken, Voice
 from modelmesh.types import HttpRequest
 from modelmesh.usage import Usage
 

@@ -11,27 +11,16 @@ from functools import cache
 from typing import Any, Final
 
 import judge
-from attrs import define, field
 from errors_expected import kinds_of
-from recordings import (
-    CONNECTORS,
-    Exchange,
-    awkward_pieces,
-    boundaries,
-    crumbs,
-    half_ways,
-    other_framings,
-)
+from recordings import CONNECTORS, Exchange, boundaries, half_ways
 
 from modelmesh.connectors import registry
-from modelmesh.errors import ErrorKind, ProviderError, as_failure
+from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.shape import DECISIVE
-from modelmesh.stream import EventSplitter, Stream
-from modelmesh.testing.clock import FakeClock
-from modelmesh.testing.transport import ScriptedTransport, Step, cut, stream
-from modelmesh.timers import Timers
+from modelmesh.testing.conformance import hearing
+from modelmesh.testing.conformance.hearing import Heard, ways
+from modelmesh.testing.transport import Step, cut
 from modelmesh.types import Answer, Endpoint, HttpReply, HttpRequest, Provider, Request, Secret
-from modelmesh.usage import Usage
 
 BY_MODULE: Final = {
     vendor.__module__.rpartition(".")[2]: id_
@@ -39,7 +28,6 @@ BY_MODULE: Final = {
 }
 """Connectors by the names of their files, as the folders of our own replies are called."""
 ADDRESS: Final = "http://vendor.test/v1"
-_CRUMB: Final = 7
 _BYTEWISE: Final = 3000
 """Streams up to this many bytes are read byte by byte as well."""
 
@@ -81,14 +69,7 @@ async def stream_complaints(exchange: Exchange) -> list[str]:
         return ["a failure was taken for an answer"]
     complaints = judge.stream_complaints(whole.payloads, exchange.spoken)
     complaints += judge.usage_complaints(whole.usage, exchange.spoken)
-    ways = {
-        "awkward pieces": awkward_pieces(exchange.body),
-        "crumbs": crumbs(exchange.body, _CRUMB),
-    }
-    if len(exchange.body) <= _BYTEWISE:
-        ways["single bytes"] = crumbs(exchange.body, 1)
-    framings = {f"framing with {name}": [body] for name, body in other_framings(exchange.body)}
-    for name, pieces in {**ways, **framings}.items():
+    for name, pieces in ways(exchange.body, bytewise=_BYTEWISE).items():
         heard = await hear(exchange, pieces)
         if (heard.payloads, heard.usage, heard.raised) != (whole.payloads, whole.usage, None):
             complaints.append(f"in a {name} it reads otherwise: {heard.raised or 'other chunks'}")
@@ -267,43 +248,12 @@ def wall(exchange: Exchange) -> float:
     return parsedate_to_datetime(date).timestamp() if date else 1_790_000_000.0
 
 
-@define(eq=False)
-class Heard:
-    """What a client of the library hears of a stream, and what the pool is told."""
-
-    payloads: list[bytes] = field(factory=list)
-    usage: Usage | None = None
-    raised: Exception | None = None
-    succeeded: bool = False
-
-    @property
-    def gives_reason(self) -> bool:
-        return any(re.search(rb'"finish_reason": ?"', payload) for payload in self.payloads)
-
-    def succeed(self, now: float, usage: Usage | None) -> None:  # noqa: ARG002 - as an Outcome has it
-        self.succeeded = True
-
-    def fail(self, now: float, error: ProviderError, usage: Usage | None) -> None: ...
-
-    def cancel(self, usage: Usage | None) -> None: ...
-
-
 async def hear(exchange: Exchange, steps: Sequence[Step], request: Request | None = None) -> Heard:
     """Play a stream to the library, and return what comes of it; asked for by a chat, or so."""
-    heard, clock = Heard(), FakeClock()
-    sent = HttpRequest(url="http://vendor.test", headers={})
-    reply = await ScriptedTransport([stream(steps)], clock).send(sent, connect=1)
-    timers = Timers(first=60, deadline=600, idle=60)
-    try:
-        decoder = provider(exchange).decoder(
-            request=request or asked(exchange), model=exchange.model, wall=wall(exchange)
-        )
-        playing = Stream(reply, EventSplitter(), decoder, clock, timers, clock.timer(), heard)
-        await playing.begin()
-        async for payload in playing:
-            heard.payloads.append(payload)
-        heard.usage = playing.usage
-    except Exception as raised:  # noqa: BLE001 - whatever a translator raises is told
-        heard.raised = raised if isinstance(raised, LookupError) else as_failure(raised)
-    await reply.close()
-    return heard
+    return await hearing.hear(
+        provider(exchange),
+        steps,
+        request=request or asked(exchange),
+        model=exchange.model,
+        wall=wall(exchange),
+    )

@@ -1,0 +1,1 @@
+"""Suites for connectors, one file for each kind: subclass one, and pytest finds its tests."""
