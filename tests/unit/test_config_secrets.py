@@ -115,8 +115,8 @@ def test_a_store_that_fails_is_a_mistake() -> None:
 
 
 def test_a_store_to_come_is_refused() -> None:
-    assert mistakes({"secrets": {"store": "aws.secrets-manager.v1", "region": "eu-1"}}) == [
-        "secrets.store: secret store 'aws.secrets-manager.v1' is not available in this version"
+    assert mistakes({"secrets": {"store": "hashicorp.vault.v1", "address": "http://a"}}) == [
+        "secrets.store: secret store 'hashicorp.vault.v1' is not available in this version"
     ]
 
 
@@ -132,7 +132,7 @@ def test_both_stores_are_what_a_store_is(tmp_path: Path) -> None:
         dotenv.SecretStore(schema.Secrets(path=str(file)), {}),
         env.SecretStore(schema.Secrets(), {}),
     ]
-    assert [store.connector for store in stores] == list(registry.available("secrets"))
+    assert {store.connector for store in stores} <= registry.available("secrets").keys()
 
 
 def test_a_dotenv_file_goes_before_the_environment(tmp_path: Path) -> None:

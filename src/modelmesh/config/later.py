@@ -25,8 +25,6 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
         ),
         "strategies": (),
         "secrets": (
-            "aws.secrets-manager.v1",
-            "google.secret-manager.v1",
             "microsoft.key-vault.v1",
             "1password.connect.v1",
             "hashicorp.vault.v1",

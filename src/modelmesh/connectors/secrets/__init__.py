@@ -25,8 +25,10 @@ class SecretStore(Protocol):
 
     connector: ClassVar[str]
 
-    described: str
-    """Where it looks, for messages: "the environment"."""
+    @property
+    def described(self) -> str:
+        """Where it looks, for messages: "the environment"."""
+        ...
 
     def __init__(self, settings: Secrets, environ: Mapping[str, str]) -> None:
         """Take the settings. Raises ConfigError if there is nothing to look in."""
