@@ -10,8 +10,10 @@ from typing import Any, Generic, Self, TypeVar
 from attrs import frozen
 
 from modelmesh.config.detect import detect
-from modelmesh.config.load import Source, load
+from modelmesh.config.load import Source
+from modelmesh.config.origin import Origin
 from modelmesh.config.schema import MeshConfig
+from modelmesh.events import Reloaded
 from modelmesh.mesh import ModelMesh
 from modelmesh.portal import Portal
 from modelmesh.resources.asking import Asking, AsyncAsking, Terms
@@ -54,7 +56,7 @@ def create(
         RequestError: there is no such pool.
 
     """
-    settings, model = _settings(
+    origin, model = _settings(
         capabilities,
         pool,
         config,
@@ -63,7 +65,7 @@ def create(
         strategy=strategy,
         api_keys=api_keys,
     )
-    client = MeshClient(lambda: ModelMesh(settings), model=model)
+    client = MeshClient(lambda: ModelMesh(origin), model=model)
     if model:
         client.mesh.pool(model)
     return client
@@ -79,7 +81,7 @@ def create_async(
     config: Source | None = None,
 ) -> "AsyncMeshClient":
     """Return an asynchronous client. Everything else is as in `create`."""
-    settings, model = _settings(
+    origin, model = _settings(
         capabilities,
         pool,
         config,
@@ -88,7 +90,7 @@ def create_async(
         strategy=strategy,
         api_keys=api_keys,
     )
-    client = AsyncMeshClient(ModelMesh(settings), model=model)
+    client = AsyncMeshClient(ModelMesh(origin), model=model)
     if model:
         client.mesh.pool(model)
     return client
@@ -142,6 +144,15 @@ class MeshClient:
         outline = self._asking.terms.outline(parameters, endpoint)
         return self._asking.tell(ModelMesh.explain, *outline)
 
+    def reload(self, config: Source | None = None) -> Reloaded:
+        """Serve by the configuration as it can be read now, or by another one.
+
+        Raises:
+            ConfigError: it has mistakes, or cannot be read. Nothing has changed then.
+
+        """
+        return self._portal.run(self.mesh.reload(config))
+
     def close(self) -> None:
         """Cancel what is under way and end every connection."""
         self._portal.close()
@@ -190,6 +201,15 @@ class AsyncMeshClient:
         outline = self._asking.terms.outline(parameters, endpoint)
         return await self._asking.tell(ModelMesh.explain, *outline)
 
+    async def reload(self, config: Source | None = None) -> Reloaded:
+        """Serve by the configuration as it can be read now, or by another one.
+
+        Raises:
+            ConfigError: it has mistakes, or cannot be read. Nothing has changed then.
+
+        """
+        return await self.mesh.reload(config)
+
     async def close(self) -> None:
         """End every connection. Streams that are still open break off."""
         self._asking.closed = True
@@ -221,18 +241,18 @@ class Audio(Generic[Speaking, Transcribing]):
 
 def _settings(
     capabilities: Sequence[str], pool: str | None, config: Source | None, **choices: Any
-) -> tuple[MeshConfig, str | None]:
-    """Return the configuration, and the model asked for where a call names none."""
+) -> tuple[Origin, str | None]:
+    """Return what was configured, and the model asked for where a call names none."""
     for name in ("providers", "models"):
         if isinstance(choices[name], str):
             raise TypeError(f"{name} is a list of names, such as [{choices[name]!r}]")
     if config is None:
-        settings = detect(os.environ, capabilities=capabilities, **choices)
+        origin = Origin.made(detect(os.environ, capabilities=capabilities, **choices))
     elif told := [name for name, choice in choices.items() if choice is not None]:
         raise TypeError(f"the configuration says {', '.join(told)} itself")
     else:
-        settings = load(config, environ=os.environ)
-    return settings, pool or next(iter(capabilities), None) or _usual_pool(settings)
+        origin = Origin.of(config, environ=os.environ)
+    return origin, pool or next(iter(capabilities), None) or _usual_pool(origin.config)
 
 
 def _usual_pool(settings: MeshConfig) -> str | None:

@@ -43,6 +43,7 @@ class ModelMesh:
     first uses it.
 
     Attributes:
+        origin: the configuration as it was read.
         config: what it serves by.
         keys: every key that may be in use, longest first, so that nobody is shown one.
         audience: those who are told of events.
@@ -67,8 +68,8 @@ class ModelMesh:
                 asks for is not installed.
 
         """
-        self._origin = config if isinstance(config, Origin) else Origin.made(config)
-        self.config = config = self._origin.config
+        self.origin = config if isinstance(config, Origin) else Origin.made(config)
+        self.config = config = self.origin.config
         self.keys = keys_in(config)
         self.at_reload: list[Callable[[], object]] = []
         self._clock = clock or SystemClock()
@@ -110,7 +111,7 @@ class ModelMesh:
             except ConfigError as failure:
                 self._failure = failure
                 raise
-            if self._origin.has_secrets:
+            if self.origin.has_secrets:
                 self._renewal.start()
             self._ready = True
 
@@ -124,7 +125,7 @@ class ModelMesh:
             ConfigError: it has mistakes, or cannot be read. Nothing has changed then.
 
         """
-        read = self._origin.again if source is None else partial(self._origin.at, source)
+        read = self.origin.again if source is None else partial(self.origin.at, source)
         async with self._starting:
             try:
                 return await self._serve_by(await asyncio.to_thread(read))
@@ -137,7 +138,7 @@ class ModelMesh:
     async def _renew(self) -> None:
         """Serve by the secrets as they can be read now. Raises ConfigError as `reload` does."""
         async with self._starting:
-            await self._serve_by(await asyncio.to_thread(self._origin.with_secrets_again))
+            await self._serve_by(await asyncio.to_thread(self.origin.with_secrets_again))
 
     async def _serve_by(self, origin: Origin) -> Reloaded:
         """Serve by what was read. Raises ConfigError; nothing has changed then."""
@@ -154,7 +155,7 @@ class ModelMesh:
             observers = Observers.of(self, config, self.stats, self._clock)
         await self._serving.follow(config)
         keys = keys_in(self.config)
-        self._origin, self.config = origin, config
+        self.origin, self.config = origin, config
         for follow in self.at_reload:
             follow()
         self.keys = sorted({*keys, *keys_in(self.config)}, key=len, reverse=True)

@@ -8,9 +8,11 @@ from attrs import define, field
 
 from modelmesh.clock import SystemClock
 from modelmesh.config.schema import MeshConfig, Model, Pool, Provider, Proxy
+from modelmesh.connectors.observability import record
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.calls import Incoming, Outgoing
 from modelmesh.proxy.endpoints import Endpoints
+from modelmesh.proxy.feed import Feed
 from modelmesh.proxy.gate import Gate
 from modelmesh.transport.protocol import TransportReply
 from modelmesh.types import HttpRequest, Secret
@@ -83,12 +85,18 @@ def endpoints(
         pools={"chat": Pool(models=("org/real",), max_wait=0.0)},
         proxy=Proxy(expose_models=True),
     )
+    mesh = ModelMesh(config, transport=vendor or ScriptedVendor())
+    gate = gate or Gate()
+    feed = Feed(mesh.audience, record=record, ids=lambda: "run")
+    gate.at_drain.append(feed.close)
     return Endpoints(
-        ModelMesh(config, transport=vendor or ScriptedVendor()),
+        mesh,
         proxy,
-        gate=gate or Gate(),
+        gate=gate,
         clock=SystemClock(),
         ids=lambda: "req_fresh",
+        feed=feed,
+        reload=mesh.reload,
         status=status,
         worker=lambda: {"number": 1, "of": 1},
     )

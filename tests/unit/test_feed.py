@@ -19,9 +19,9 @@ def rotated(number: int = 1) -> Rotated:
     return Rotated(at=1_700_000_000.0, pool="chat", before="a", after=f"b{number}")
 
 
-def feed(audience: Audience, heartbeat: float | None = None) -> Feed:
+def feed(audience: Audience) -> Feed:
     runs = count(1)
-    return Feed(audience, record=record, ids=lambda: f"run{next(runs)}", heartbeat=heartbeat)
+    return Feed(audience, record=record, ids=lambda: f"run{next(runs)}")
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def test_who_is_too_slow_loses_the_oldest_and_is_told_how_many(audience: A
 
 
 async def test_a_comment_tells_that_the_feed_is_alive(audience: Audience) -> None:
-    listener = feed(audience, heartbeat=0.0).listen()
+    listener = feed(audience).listen(heartbeat=0.0)
     assert [await anext(listener) for _ in range(3)] == [PING] * 3
 
 

@@ -68,7 +68,7 @@ FLOORS = [
     {"build", "renewal"},
     {"directory"},
     {"serving"},
-    {"mesh", "check"},
+    {"mesh", "check", "lint", "online"},
     {"cli", "proxy", "client", "testing", "arguments", "resources", "results", "schemas"},
 ]
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS, 1) for part in parts}
@@ -80,6 +80,7 @@ UPWARD = {
     ("config/detect.py", "connectors"): "each vendor's class names its environment variables",
     ("config/interpolation.py", "connectors"): "what a secret store is",
     ("config/sharing.py", "connectors"): "a store may be called by a short name",
+    ("config/origin.py", "connectors"): "a secret store, too",
 }
 """Imports against the floors, and why."""
 

@@ -14,9 +14,9 @@ from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.gate import Gate
 from modelmesh.types import Secret
 
-STATUS, EVENTS, EXPLAIN, METRICS, PAGE = MANAGEMENT
+STATUS, EVENTS, EXPLAIN, RELOAD, METRICS, PAGE = MANAGEMENT
 LOCAL = {"host": "localhost:8080"}
-TOLD = (STATUS, EVENTS, EXPLAIN, METRICS, "/v1/mesh/nothing")
+TOLD = (STATUS, EVENTS, EXPLAIN, RELOAD, METRICS, "/v1/mesh/nothing")
 FILES = [*management.FILES.glob("*.js"), *management.FILES.glob("*.css")]
 
 

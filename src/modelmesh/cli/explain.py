@@ -21,7 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     request = body_of(arguments.pool, arguments.message, arguments.body)
-    config = find_config(arguments.config, os.environ)
-    told = asyncio.run(explained(config, request))
+    found = find_config(arguments.config, os.environ)
+    told = asyncio.run(explained(found.config, request))
     say(json.dumps(told, indent=2, ensure_ascii=False) if arguments.json else table(told))
     return OK

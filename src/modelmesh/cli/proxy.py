@@ -89,16 +89,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     try:
-        config = find_config(arguments.config, os.environ, arguments.workers)
+        found = find_config(arguments.config, os.environ, arguments.workers)
     except ConfigError as error:
         if arguments.config or find_file():
             raise
         complain(str(error))
         return NOTHING_TO_SERVE
-    server = ProxyServer(ModelMesh(config), announce=say, **_address(arguments))
+    server = ProxyServer(ModelMesh(found), announce=say, **_address(arguments))
     _spare_the_collector()
-    if config.proxy.workers > 1:
-        return _supervise(server, config)
+    if found.config.proxy.workers > 1:
+        return _supervise(server, found.config)
     return _run_well(server.serve(signals=True))
 
 

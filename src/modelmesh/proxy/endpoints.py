@@ -6,13 +6,14 @@ Nothing here knows of a web framework; `app` puts it behind one.
 import difflib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
 from modelmesh.config.version import version_of
 from modelmesh.errors import MeshError
+from modelmesh.events import Reloaded
 from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
@@ -23,6 +24,7 @@ from modelmesh.proxy.errors import (
     error_body,
     error_headers,
 )
+from modelmesh.proxy.feed import Feed
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.management import HEADERS, PAGE, Management
 from modelmesh.proxy.streams import EVENT_HEADERS, Bytes, Events
@@ -61,6 +63,8 @@ class Endpoints:
         gate: Gate,
         clock: Clock,
         ids: Callable[[], str],
+        feed: Feed,
+        reload: Callable[[], Awaitable[Reloaded]],
         status: Callable[[], Mapping[str, Any]],
         worker: Callable[[], Mapping[str, Any]],
     ) -> None:
@@ -77,13 +81,18 @@ class Endpoints:
             mesh,
             settings,
             access=self._access,
-            gate=gate,
             clock=clock,
-            ids=ids,
+            feed=feed,
+            reload=reload,
             standing=self._standing,
         )
         self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
-        self._routes: dict[str, tuple[str, Answer]] = {
+        self._routes = self._all_routes()
+        self.aside = PROBES | self._management.routes.keys()
+
+    def _all_routes(self) -> dict[str, tuple[str, Answer]]:
+        """Return what answers at which path, and to which method."""
+        return {
             **dict.fromkeys(ENDPOINTS, ("POST", self._ask)),
             MODELS_PATH: ("GET", self._models),
             _ONE_MODEL: ("GET", self._model),
@@ -92,7 +101,6 @@ class Endpoints:
             "/readyz": ("GET", self._readyz),
             **self._management.routes,
         }
-        self.aside = PROBES | self._management.routes.keys()
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """Return the client's own name for its request if that is a sound one, else a new one."""

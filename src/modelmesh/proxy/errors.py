@@ -4,9 +4,11 @@ import json
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from modelmesh.errors import MeshError, RequestError, RoutingError
+from attrs import asdict
+
+from modelmesh.errors import ConfigError, MeshError, RequestError, RoutingError
 from modelmesh.proxy.rate_limits import rate_limit_headers
 from modelmesh.proxy.trail import trail
 
@@ -25,6 +27,24 @@ class Refused(RequestError):  # noqa: N818 - it reads as what it is
     ) -> None:
         super().__init__(message, status=status, code=code, param=param)
         self.headers = headers
+
+
+class ConfigurationRefused(MeshError):  # noqa: N818 - it reads as what it is
+    """The configuration was to be read again, and has mistakes."""
+
+    status = 422
+    type = "invalid_request_error"
+    code = "configuration_refused"
+
+    def __init__(self, error: ConfigError) -> None:
+        super().__init__(f"The configuration stays as it was. {error}")
+        self.problems = error.problems
+
+    def body(self) -> dict[str, Any]:
+        """Return the error in OpenAI's shape, with every mistake."""
+        body = super().body()
+        body["error"]["problems"] = [asdict(problem) for problem in self.problems]
+        return body
 
 
 NOT_HTTP: Final = Refused(400, "The request is not valid HTTP.")

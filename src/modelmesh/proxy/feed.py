@@ -44,7 +44,6 @@ class Feed:
     """Tells listeners of a mesh's events, each as what `record` makes of it.
 
     `ids` gives a name for this run of this process; with a number it is the id of an event.
-    `heartbeat` is the seconds of silence after which a comment is sent; None is never.
     """
 
     def __init__(
@@ -53,21 +52,21 @@ class Feed:
         *,
         record: Callable[[Event], Mapping[str, Any]],
         ids: Callable[[], str],
-        heartbeat: float | None,
     ) -> None:
         self._audience = audience
         self._record = record
         self._ids = ids
         # Chosen once there is a listener: workers are forked before that.
         self._name = ""
-        self._heartbeat = heartbeat
         self._kept: deque[tuple[int, Event]] = deque(maxlen=KEPT)
         self._count = 0
         self._listeners: set[Listener] = set()
         self._leave = audience.join(self._tell, requests=False)
 
-    def listen(self, last: str = "") -> "Listener":
+    def listen(self, last: str = "", *, heartbeat: float | None = None) -> "Listener":
         """Return a new listener, who is told first what is kept, from behind the id `last` on.
+
+        `heartbeat` is the seconds of silence after which it gets a comment; None is never.
 
         Raises:
             TooManyListeners: there is no room for one more.
@@ -78,7 +77,7 @@ class Feed:
         self._name = self._name or self._ids()
         name, _, number = last.rpartition("-")
         known = int(number) if name == self._name and number.isdecimal() else 0
-        listener = Listener(self._forget, self._heartbeat)
+        listener = Listener(self._forget, heartbeat)
         for count, event in self._kept:
             if count > known:
                 listener.tell(self._written(count, event))

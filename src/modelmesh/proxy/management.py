@@ -1,6 +1,6 @@
 """What the proxy tells of itself: status, events, why a target is chosen, metrics, and the page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import MANAGEMENT, Proxy
-from modelmesh.connectors.observability import record
 from modelmesh.connectors.observability.prometheus import Observer as Metrics
+from modelmesh.errors import ConfigError
+from modelmesh.events import Reloaded
 from modelmesh.proxy import bodies
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
-from modelmesh.proxy.errors import Refused
+from modelmesh.proxy.errors import ConfigurationRefused, Refused
 from modelmesh.proxy.feed import Feed
-from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.streams import EVENT_HEADERS
 from modelmesh.types import SESSION_HEADER
 
 if TYPE_CHECKING:
     from modelmesh.mesh import ModelMesh
 
-STATUS, EVENTS, EXPLAIN, METRICS, PAGE = MANAGEMENT
+STATUS, EVENTS, EXPLAIN, RELOAD, METRICS, PAGE = MANAGEMENT
 _OURS: Final = "/v1/mesh/"
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -62,9 +62,9 @@ class Management:
         settings: Proxy,
         *,
         access: Access,
-        gate: Gate,
         clock: Clock,
-        ids: Callable[[], str],
+        feed: Feed,
+        reload: Callable[[], Awaitable[Reloaded]],
         standing: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._mesh = mesh
@@ -72,18 +72,14 @@ class Management:
         self._access = access
         self._clock = clock
         self._standing = standing
-        self._feed = Feed(
-            mesh.audience,
-            record=record,
-            ids=lambda: ids().removeprefix("req_"),
-            heartbeat=settings.heartbeat or None,
-        )
-        gate.at_drain.append(self._feed.close)
+        self._feed = feed
+        self._reload = reload
         self.files = _files() if settings.page else {}
         self.routes: Mapping[str, tuple[str, Answer]] = {
             STATUS: ("GET", self._status),
             EVENTS: ("GET", self._events),
             EXPLAIN: ("POST", self._explain),
+            RELOAD: ("POST", self._reload_now),
             METRICS: ("GET", self._metrics),
             **dict.fromkeys(self.files, ("GET", self._file)),
         }
@@ -111,7 +107,9 @@ class Management:
     async def _events(self, call: Incoming) -> Outgoing:
         if call.method == "HEAD":
             return Outgoing(headers={**EVENT_HEADERS})
-        listener = self._feed.listen(call.headers.get("last-event-id", ""))
+        listener = self._feed.listen(
+            call.headers.get("last-event-id", ""), heartbeat=self._settings.heartbeat or None
+        )
         return Outgoing(headers={**EVENT_HEADERS}, stream=listener, close=listener.close)
 
     async def _explain(self, call: Incoming) -> Outgoing:
@@ -119,6 +117,19 @@ class Management:
         raw = await bodies.read(call.body, call.headers, self._settings.max_body)
         session = call.headers.get(SESSION_HEADER, "")
         return json_reply(self._mesh.explain(bodies.parse(raw, call.headers), session))
+
+    async def _reload_now(self, _call: Incoming) -> Outgoing:
+        try:
+            told = await self._reload()
+        except ConfigError as error:
+            raise ConfigurationRefused(error) from None
+        return json_reply(
+            {
+                "config_version": told.version,
+                "changed": list(told.changed),
+                "pending": list(told.pending),
+            }
+        )
 
     async def _metrics(self, call: Incoming) -> Outgoing:
         for observer in self._mesh.observers:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterable, Mapping
 from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import define
 
 from modelmesh.clock import Clock
 from modelmesh.config.schema import PROBES
@@ -58,9 +58,9 @@ class Sending(Protocol):
         ...
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Responder:
-    """Answers requests."""
+    """Answers requests. What it answers by may be exchanged at any time."""
 
     endpoints: Endpoints
     gate: Gate

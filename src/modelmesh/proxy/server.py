@@ -11,21 +11,23 @@ from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve
 
 from modelmesh.clock import Clock, SystemClock, request_id
 from modelmesh.config.load import Source
-from modelmesh.config.schema import Proxy
+from modelmesh.connectors.observability import record
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.endpoints import Endpoints
+from modelmesh.proxy.feed import Feed
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.port import Front, Port
+from modelmesh.proxy.reloading import Reloading
 from modelmesh.proxy.responder import Responder
-from modelmesh.proxy.sources import find_config
+from modelmesh.proxy.sources import find_config, overridden
+from modelmesh.proxy.standing import ServerStatus
 from modelmesh.shown import Shown, keys_in
 from modelmesh.transport.choose import goes_direct
-from modelmesh.types import Secret
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -33,18 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("modelmesh.proxy")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@frozen(kw_only=True)
-class ServerStatus:
-    """How a server fares. A connection is active while a request on it is being answered."""
-
-    running: bool
-    host: str
-    port: int
-    uptime_seconds: float
-    active_connections: int
-    total_requests: int
 
 
 class ProxyServer:
@@ -76,9 +66,9 @@ class ProxyServer:
             raise TypeError("give a mesh or a config, not both")
         self._clock = clock or SystemClock()
         self._mesh = mesh or ModelMesh(find_config(config, os.environ), clock=self._clock)
-        self._settings = _settings(self._mesh.config.proxy, host, port, token)
-        # So that a token which came as an argument is hidden from observers as well.
-        self._mesh.config = evolve(self._mesh.config, proxy=self._settings)
+        self._said = (host, port, token)
+        self._take_settings()
+        self.reloading = Reloading(self._mesh)
         self.worker = 1
         self._announce = announce or log.info
         self._port = Port(self._settings.host, self._settings.port)
@@ -87,6 +77,10 @@ class ProxyServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_stop = asyncio.Event()
         self._stopped = threading.Event()
+        self._feed = Feed(
+            self._mesh.audience, record=record, ids=lambda: request_id().removeprefix("req_")
+        )
+        self._gate.at_drain.append(self._feed.close)
         self._responder = Responder(
             endpoints=self._endpoints(),
             gate=self._gate,
@@ -95,6 +89,7 @@ class ProxyServer:
             shown=Shown(content=None, keys=keys_in(self._mesh.config)),
         )
         self._front = self._choose_front()
+        self._mesh.at_reload.append(self._renew)
 
     @cached_property
     def app(self) -> "web.Application":
@@ -154,6 +149,7 @@ class ProxyServer:
             with suppress(NotImplementedError):  # Windows, where Ctrl-C cancels us
                 for number in _SIGNALS:
                     asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reloading.alone)
         async with self:
             if opened:
                 opened()
@@ -234,6 +230,19 @@ class ProxyServer:
 
         return Listener(self.app, self._port)
 
+    def _renew(self) -> None:
+        """Serve by the settings as they are now."""
+        self._take_settings()
+        self._responder.endpoints = self._endpoints()
+        self._responder.write_timeout = self._settings.write_timeout
+        self._responder.shown = Shown(content=None, keys=self._mesh.keys)
+
+    def _take_settings(self) -> None:
+        """Let arguments go before the configuration."""
+        self._settings = overridden(self._mesh.config.proxy, *self._said)
+        # So that a token which came as an argument is hidden from observers as well.
+        self._mesh.config = evolve(self._mesh.config, proxy=self._settings)
+
     def _endpoints(self) -> Endpoints:
         return Endpoints(
             self._mesh,
@@ -241,6 +250,8 @@ class ProxyServer:
             gate=self._gate,
             clock=self._clock,
             ids=request_id,
+            feed=self._feed,
+            reload=self.reloading.everywhere,
             status=lambda: asdict(self.get_status()),
             worker=self._which_worker,
         )
@@ -258,8 +269,11 @@ class ProxyServer:
         """Keep the mesh alive as long as what serves it, whoever runs that."""
         try:
             await self._mesh.start()
+            if self._settings.watch and self.worker == 1:
+                self.reloading.watch()
             yield
         finally:
+            self.reloading.end()
             await self._mesh.close()
 
     def _serve_in_thread(self, opened: "Future[None]") -> None:
@@ -277,16 +291,6 @@ class ProxyServer:
         for number in _SIGNALS:
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
-
-
-def _settings(settings: Proxy, host: str | None, port: int | None, token: str | None) -> Proxy:
-    """Let arguments go before the configuration."""
-    if token is not None:
-        auth = evolve(settings.auth, enabled=True)
-        settings = evolve(settings, token=Secret(token), auth=auth)
-    if host is not None:
-        settings = evolve(settings, host=host)
-    return settings if port is None else evolve(settings, port=port)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

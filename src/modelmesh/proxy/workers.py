@@ -11,19 +11,22 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any, Final, NoReturn
 
 from attrs import define, field
 
 from modelmesh.clock import Clock
+from modelmesh.errors import ConfigError
 from modelmesh.proxy.deaths import Deaths, Worker, how
 from modelmesh.proxy.server import ProxyServer
 
 log = logging.getLogger("modelmesh.proxy")
 
 _TO_STOP: Final = (signal.SIGTERM, signal.SIGINT)
-_HEEDED: Final = (signal.SIGCHLD, *_TO_STOP)
+_HEEDED: Final = (signal.SIGCHLD, signal.SIGHUP, *_TO_STOP)
 _FAILED: Final = 1
 # Seconds for workers to end, beyond those that their requests may take.
 _LAST_CALL: Final = 5.0
@@ -111,6 +114,7 @@ class Supervisor:
             pid = os.fork()
             if pid == 0:
                 self.number = self._server.worker = number
+                self._server.reloading.spread = partial(os.kill, os.getppid(), signal.SIGHUP)
                 self._be_worker()
             self._workers[pid] = Worker(self._clock.now(), number)
         finally:
@@ -133,6 +137,8 @@ class Supervisor:
                     worker = self._workers.pop(pid)
                     self._ended(worker.number)
                     self._mourn(worker, pid, os.waitstatus_to_exitcode(status))
+        elif number == signal.SIGHUP:
+            self._reload()
         elif self._deadline is None:
             log.info("stopping; requests in flight may take %g s", self._drain)
             self._stop()
@@ -140,6 +146,13 @@ class Supervisor:
             self._send(signal.SIGKILL)
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+
+    def _reload(self) -> None:
+        """Read the configuration again for workers to come, and have all others do so as well."""
+        if self._deadline is None:
+            with suppress(ConfigError):  # which is told where it is found; nobody else need try
+                asyncio.run(self._server.reloading.everywhere())
+                self._send(signal.SIGHUP)
 
     def _mourn(self, worker: Worker, pid: int, code: int) -> None:
         if self._deadline is not None:
@@ -191,6 +204,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in _TO_STOP:
             loop.add_signal_handler(number, self._server.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._server.reloading.alone)
         loop.add_reader(self._life[0], _end_alone)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
         await self._server.serve(opened=self._opened)

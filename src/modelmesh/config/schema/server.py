@@ -36,6 +36,7 @@ MANAGEMENT: Final = (
     "/v1/mesh/status",
     "/v1/mesh/events",
     "/v1/mesh/explain",
+    "/v1/mesh/reload",
     "/metrics",
     "/",
 )
@@ -99,6 +100,8 @@ class Proxy:
     write_timeout: Duration = field(default=60.0, validator=positive)
     # How often a comment keeps a silent stream alive; 0 is never.
     heartbeat: Duration = field(default=15.0, validator=at_least_zero)
+    # Whether the configuration is read again when its file changes, or a `.env` file it names.
+    watch: bool = False
     # Whether the page at `/` is served.
     page: bool = True
     # Headers of clients sent on to vendors besides the usual few.
