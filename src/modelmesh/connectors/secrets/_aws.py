@@ -116,8 +116,10 @@ class Account:
                 if _code(error) != _MISSING:
                     raise
                 return None
-        if "SecretString" not in answer:
+        if "SecretBinary" in answer:
             raise SecretError(f"{id_!r} is no text but binary")
+        if "SecretString" not in answer:
+            raise StoreUnreachableError("what answers is not AWS Secrets Manager")
         return answer["SecretString"]
 
     def write(self, id_: str, text: str) -> None:
