@@ -20,6 +20,7 @@ from modelmesh.config.later import is_later, warnings
 from modelmesh.config.schema import MeshConfig, Secrets
 from modelmesh.config.structure import Structure
 from modelmesh.connectors import registry
+from modelmesh.connectors.own import look_beside
 from modelmesh.errors import ConfigError, Problem
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | MeshConfig
@@ -83,6 +84,7 @@ def examine(source: Source, *, environ: Mapping[str, str], workers: int | None =
         return Examined(config, "configuration", problems, list(warnings(config)))
     if isinstance(source, Mapping):
         return examine_document(plain(source), "configuration", environ, workers)
+    look_beside(source)
     return examine_document(_read(source), os.fspath(source), environ, workers)
 
 
@@ -150,10 +152,16 @@ def _interpolation(
     try:
         return Interpolation(found(settings, environ)), []
     except ConfigError as error:
-        place = ("secrets", "path")
-        return None, [Fault(place, f"{error.source}: {problem}") for problem in error.problems]
+        return None, [_placed(problem, error.source) for problem in error.problems]
     except Exception as error:  # noqa: BLE001 - somebody else's store may fail in any way
         return None, [Fault(("secrets", "store"), f"cannot be opened: {error}")]
+
+
+def _placed(problem: Problem, source: str) -> Fault:
+    """Tell a store's mistake at the setting it names; at `path` where it is in the store's file."""
+    if problem.path.startswith("secrets.") and not problem.line:
+        return Fault(tuple(problem.path.split(".")), problem.message)
+    return Fault(("secrets", "path"), f"{source}: {problem}")
 
 
 def _built(structure: Structure, tree: Any) -> tuple[MeshConfig, list[Fault]]:
