@@ -20,7 +20,6 @@ from modelmesh.config.later import is_later, warnings
 from modelmesh.config.schema import MeshConfig, Secrets
 from modelmesh.config.structure import Structure
 from modelmesh.connectors import registry
-from modelmesh.connectors.own import look_beside
 from modelmesh.errors import ConfigError, Problem
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | MeshConfig
@@ -84,7 +83,6 @@ def examine(source: Source, *, environ: Mapping[str, str], workers: int | None =
         return Examined(config, "configuration", problems, list(warnings(config)))
     if isinstance(source, Mapping):
         return examine_document(plain(source), "configuration", environ, workers)
-    look_beside(source)
     return examine_document(_read(source), os.fspath(source), environ, workers)
 
 
