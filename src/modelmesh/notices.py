@@ -13,22 +13,24 @@ _SOON: Final = timedelta(days=30)
 
 def notices(config: MeshConfig, targets: Iterable[Target], *, wall: float) -> Iterator[str]:
     """Give what its user should know; `wall` is the time of day, in seconds since 1970."""
+    for target, end, days in retiring(targets, wall=wall):
+        yield ending(target, end, days)
+    for _, words in tiers(config):
+        yield words
+
+
+def retiring(targets: Iterable[Target], *, wall: float) -> Iterator[tuple[Target, Retirement, int]]:
+    """Give each model that is retired or soon will be, with the days that are left."""
     today = datetime.fromtimestamp(wall, UTC).date()
     models = {(target.provider.id, target.model): target for target in targets}
     for target in models.values():
         end = target.card.retirement
-        if end and _left(end, today) <= _SOON:
-            yield _ending(target, end, today)
-    for id_, provider in config.providers.items():
-        connector = provider.connector or id_
-        if provider.tier not in (None, "free"):
-            yield f"provider {id_!r} has `tier: {provider.tier}`, which says nothing; `free` does"
-        elif provider.tier and free_tier(connector) is None:
-            yield f"provider {id_!r} has `tier: free`, but no free tier of {connector} is known"
+        if end and (left := date.fromisoformat(end.day) - today) <= _SOON:
+            yield target, end, left.days
 
 
-def _ending(target: Target, end: Retirement, today: date) -> str:
-    days = _left(end, today).days
+def ending(target: Target, end: Retirement, days: int) -> str:
+    """Say that a model is retired, or will be in so many days."""
     when = "is retired" if days <= 0 else f"retires in {days} days"
     if days == 1:
         when = "retires tomorrow"
@@ -36,5 +38,17 @@ def _ending(target: Target, end: Retirement, today: date) -> str:
     return f"model {target.model!r} ({whose}) {when}: {end.describe()}"
 
 
-def _left(end: Retirement, today: date) -> timedelta:
-    return date.fromisoformat(end.day) - today
+def tiers(config: MeshConfig) -> Iterator[tuple[str, str]]:
+    """Give each provider whose tier says nothing, or of whose free tier nothing is known."""
+    for id_, provider in config.providers.items():
+        connector = provider.connector or id_
+        if provider.tier not in (None, "free"):
+            yield (
+                id_,
+                f"provider {id_!r} has `tier: {provider.tier}`, which says nothing; `free` does",
+            )
+        elif provider.tier and free_tier(connector) is None:
+            yield (
+                id_,
+                f"provider {id_!r} has `tier: free`, but no free tier of {connector} is known",
+            )

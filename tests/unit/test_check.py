@@ -1,8 +1,12 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from modelmesh.check import check
+from modelmesh.check import Checked, check
+from modelmesh.cli.checked import record, table_of, text, works
+from modelmesh.online import Probed
 
 # 2026-11-24
 NOVEMBER = 1_795_478_400.0
@@ -26,11 +30,13 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "mesh.yaml"
 
 
+def checked(file: Path | str, key: str = "sk-canary-1") -> Checked:
+    return check(file, {"KEY": key}, wall=NOVEMBER)
+
+
 def test_a_good_file_is_summed_up(file: Path) -> None:
     file.write_text(GOOD)
-    code, text = check(file, {"KEY": "sk-canary-1"}, wall=NOVEMBER)
-    assert code == 0
-    assert text.splitlines() == [
+    assert text(checked(file)).splitlines() == [
         f"{file}: no mistakes",
         "  providers: openai.llm.v1",
         "  pool chat: openai.llm.v1/gpt-4o-mini",
@@ -40,17 +46,15 @@ def test_a_good_file_is_summed_up(file: Path) -> None:
 
 def test_mistakes_are_listed(file: Path) -> None:
     file.write_text(GOOD.replace("models: [", "modles: ["))
-    code, text = check(str(file), {"KEY": "sk-canary-1"}, wall=NOVEMBER)
-    assert code == 1
-    assert text.splitlines()[0] == f"{file}: 1 problem"
-    assert "line 10: pools.both.modles: unknown key 'modles'; did you mean 'models'?" in text
+    found = checked(str(file))
+    assert len(found.problems) == 1
+    assert text(found).splitlines()[0] == f"{file}: 1 problem"
+    assert "line 10: pools.both.modles: unknown key 'modles'; did you mean 'models'?" in text(found)
 
 
 def test_a_pool_nothing_serves_is_a_mistake_with_its_line(file: Path) -> None:
     file.write_text(GOOD.replace("capability: chat-completion", "capability: text-to-speech"))
-    code, text = check(file, {"KEY": "sk-canary-1"}, wall=NOVEMBER)
-    assert code == 1
-    assert text.splitlines()[1].startswith("  line 9: pools.chat: ")
+    assert text(checked(file)).splitlines()[1].startswith("  line 9: pools.chat: ")
 
 
 @pytest.mark.parametrize(
@@ -60,39 +64,100 @@ def test_a_pool_nothing_serves_is_a_mistake_with_its_line(file: Path) -> None:
 def test_a_store_that_could_not_be_used_is_a_mistake(file: Path, address: str, line: str) -> None:
     pytest.importorskip("redis")
     file.write_text(f"{GOOD}storage: {{connector: redis.redis.v1{address}}}\n")
-    code, text = check(file, {"KEY": "sk-canary-1"}, wall=NOVEMBER)
-    assert code == 1
-    assert text.splitlines()[1].startswith(f"  {line}storage.url: is ")
-    assert "hunter2" not in text
+    said = text(checked(file))
+    assert said.splitlines()[1].startswith(f"  {line}storage.url: is ")
+    assert "hunter2" not in said
 
 
 def test_why_a_pool_is_empty_is_noted_beside_it(file: Path) -> None:
     file.write_text("providers: {aws.bedrock.v1: {api_key: k}}")
-    code, text = check(file, {}, wall=NOVEMBER)
-    assert code == 1
-    assert "pools.chat-completion: no model" in text
-    assert "  note: provider 'aws.bedrock.v1' is not available in this version" in text
+    said = text(checked(file))
+    assert "pools.chat-completion: no model" in said
+    assert "  note: provider 'aws.bedrock.v1' is not available in this version" in said
 
 
 def test_a_file_that_is_not_there_is_told(file: Path) -> None:
-    assert check(file, {}, wall=NOVEMBER) == (
-        1,
-        f"{file}: 1 problem\n  cannot be read: No such file or directory",
-    )
+    assert text(checked(file)) == f"{file}: 1 problem\n  cannot be read: No such file or directory"
 
 
-def test_models_that_retire_are_noted(file: Path) -> None:
-    file.write_text(
-        "providers: {groq.api.v1: {api_key: k}, openai.llm.v1: {api_key: k}}\n"
-        "models:\n"
-        "  old: {provider: groq.api.v1, model: llama-3.3-70b-versatile}\n"
-        "  ageing: {provider: openai.llm.v1, model: gpt-5}\n"
-        "pools: {chat: {models: [old, ageing]}}\n"
-    )
-    code, text = check(file, {}, wall=NOVEMBER)
-    assert code == 0
-    old, ageing = text.splitlines()[-2:]
-    assert old.startswith("  note: model 'old' (llama-3.3-70b-versatile at groq.api.v1) is retired")
-    assert old.endswith("until 2026-08-16 and names openai/gpt-oss-120b as its successor")
-    assert ageing.startswith("  note: model 'ageing' (gpt-5 at openai.llm.v1) retires in 17 days")
-    assert ageing.endswith("until 2026-12-11 and names gpt-6.1-sol as its successor")
+RETIRING = (
+    "providers: {groq.api.v1: {api_key: k}, openai.llm.v1: {api_key: k}}\n"
+    "models:\n"
+    "  old: {provider: groq.api.v1, model: llama-3.3-70b-versatile}\n"
+    "  ageing: {provider: openai.llm.v1, model: gpt-5}\n"
+    "pools: {chat: {models: [old, ageing]}}\n"
+)
+
+
+def test_findings_are_told_with_line_place_code_and_what_to_do(file: Path) -> None:
+    file.write_text(RETIRING)
+    lines = text(checked(file)).splitlines()
+    assert lines[0] == f"{file}: no mistakes, 2 findings"
+    was = "its vendor gave it until 2026-08-16 and names openai/gpt-oss-120b as its successor"
+    will = "its vendor gave it until 2026-12-11 and names gpt-6.1-sol as its successor"
+    old = f"model 'old' (llama-3.3-70b-versatile at groq.api.v1) is retired: {was}"
+    ageing = f"model 'ageing' (gpt-5 at openai.llm.v1) retires in 17 days: {will}"
+    assert lines[-4:] == [
+        f"  line 3: models.old: {old} [model-retired]",
+        "    go over to openai/gpt-oss-120b",
+        f"  line 4: models.ageing: {ageing} [model-retires-soon]",
+        "    go over to gpt-6.1-sol",
+    ]
+
+
+def test_programs_read_the_same(file: Path) -> None:
+    file.write_text(RETIRING)
+    told = json.loads(json.dumps(record(checked(file), None)))
+    assert list(told) == [
+        "source", "problems", "findings", "notes", "providers", "pools", "online",
+    ]  # fmt: skip
+    assert told["source"] == str(file)
+    assert [(one["code"], one["line"], one["path"]) for one in told["findings"]] == [
+        ("model-retired", 3, "models.old"),
+        ("model-retires-soon", 4, "models.ageing"),
+    ]
+    assert told["pools"] == {"chat": ["groq.api.v1/old", "openai.llm.v1/ageing"]}
+    assert told["online"] is None
+
+
+def test_mistakes_too_are_told_to_programs(file: Path) -> None:
+    file.write_text(GOOD.replace("models: [", "modles: ["))
+    told = record(checked(file), None)
+    assert [(one["line"], one["path"]) for one in told["problems"]] == [(10, "pools.both.modles")]
+    assert (told["findings"], told["pools"]) == ([], {})
+
+
+def probed(**settings: Any) -> Probed:
+    usual: dict[str, Any] = {"provider": "p", "key": 1, "state": "answers", "milliseconds": 12.34}
+    return Probed(**{**usual, **settings})
+
+
+def test_what_works_is_a_table_with_what_does_not_below_it() -> None:
+    every = [
+        probed(unlisted=["m", "n"]),
+        probed(key=2, state="refused", why="wrong key"),
+        probed(provider="local", key=None, state="unreachable", why="nobody there"),
+    ]
+    assert table_of(every) == [
+        "PROVIDER  KEY  STATE        MS  NOT LISTED",
+        "p         #1   answers      12  m, n",
+        "p         #2   refused      12  -",
+        "local     -    unreachable   -  -",
+        "p #2: wrong key",
+        "local: nobody there",
+    ]
+    assert not works(every)
+    assert works(every[:1])
+
+
+def test_what_works_is_told_to_programs(file: Path) -> None:
+    file.write_text(GOOD)
+    [told] = record(checked(file), [probed(state="no list", why="none")])["online"]
+    assert told == {
+        "provider": "p",
+        "key": 1,
+        "state": "no list",
+        "milliseconds": 12.3,
+        "message": "none",
+        "unlisted": [],
+    }

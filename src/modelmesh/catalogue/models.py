@@ -26,11 +26,18 @@ _ADDED: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
         # openai/gpt-6-sol:nitro: how a vendor behind the gateway is chosen, not which model.
         # https://openrouter.ai/docs/guides/routing/model-variants
         "openrouter.api.v1": re.compile(r":(nitro|floor|exacto|online|extended)$"),
+        # llama3.2:latest, which is what llama3.2 stands for.
+        # https://github.com/ollama/ollama/blob/main/docs/api.md#model-names
+        "ollama.local.v1": re.compile(r":latest$"),
         # https://docs.x.ai/docs/models#model-aliases
         "xai.api.v1": re.compile(r"-latest$"),
     }
 )
 """What a vendor lets its users add to a model's name."""
+
+# openai/gpt-oss-20b:groq: the same model at one of several vendors, each with its own price.
+# https://huggingface.co/docs/inference-providers/index
+_SERVED_BY: Final = frozenset({"huggingface.router.v1"})
 
 
 def find(provider: str, model: str) -> ModelFacts | None:
@@ -81,6 +88,17 @@ def retirement(provider: str, model: str) -> Retirement | None:
     return None
 
 
+def is_among(provider: str, model: str, listed: Iterable[str]) -> bool:
+    """Whether a model is one of those that its vendor lists.
+
+    An alias is, where a dated snapshot of it is listed; a snapshot only where it is itself.
+    """
+    names = {model.lower(), _plain(provider, model)}
+    if provider in _SERVED_BY:
+        names.add(model.lower().partition(":")[0])
+    return any(not names.isdisjoint(_names(provider, one)) for one in listed)
+
+
 def models_of(provider: str) -> list[ModelFacts]:
     """Return all that is known about a provider's models."""
     found = (catalogue().facts(provider, name) for name in catalogue().names(provider))
@@ -104,9 +122,14 @@ def sources() -> Mapping[str, str]:
 
 def _names(provider: str, model: str) -> Iterator[str]:
     """Give the names a model may be listed under, the most exact first."""
+    plain = _plain(provider, model)
+    yield from dict.fromkeys((model.lower(), plain, _SNAPSHOT.sub("", plain)))
+
+
+def _plain(provider: str, model: str) -> str:
+    """Return a name without what the vendor lets one add to it."""
     name = model.lower()
-    plain = _ADDED[provider].sub("", name) if provider in _ADDED else name
-    yield from dict.fromkeys((name, plain, _SNAPSHOT.sub("", plain)))
+    return _ADDED[provider].sub("", name) if provider in _ADDED else name
 
 
 def _shared(found: list[ModelFacts]) -> ModelFacts | None:

@@ -12,8 +12,11 @@ from modelmesh.cli._terminal import attempt, version
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "proxy": "serve OpenAI's HTTP API",
-        "check": "list every mistake in a configuration file",
+        "check": "list every mistake in a configuration, and what is hardly meant so",
         "explain": "tell where a request would go, and why",
+        "pools": "list the pools, and the targets of each in order",
+        "models": "list the models, and what is known of them",
+        "providers": "list the vendors, and which of them can be used",
     }
 )
 """What there is, and what for. Only the one that is called for is imported."""
