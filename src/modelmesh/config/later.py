@@ -28,21 +28,16 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "microsoft.key-vault.v1",
             "1password.connect.v1",
             "hashicorp.vault.v1",
-            "modelmesh.keyring.v1",
-            "modelmesh.memory.v1",
         ),
         "storage": (),
         "observability": (),
-        "discovery": ("modelmesh.registry-sync.v1", "modelmesh.health-monitor.v1"),
+        "discovery": (),
     }
 )
 
-_IDLE: Final[Settings] = MappingProxyType(
+IDLE: Final[Settings] = MappingProxyType(
     {
-        schema.MeshConfig: ("discovery",),
-        schema.Secrets: ("cache_ttl",),
-        schema.Provider: ("discovery",),
-        schema.Delivery: ("synchronous",),
+        schema.Delivery: ("batch",),
     }
 )
 """Settings which nothing heeds yet."""
@@ -66,6 +61,6 @@ def warnings(config: schema.MeshConfig) -> Iterator[str]:
         connector = provider.connector or id_
         if provider.enabled and is_later("providers", connector, config.connectors):
             yield f"provider {id_!r} is not available in this version; its models are passed by"
-    idle = [dotted(path) for path in chosen(config, _IDLE)]
+    idle = [dotted(path) for path in chosen(config, IDLE)]
     if idle:
         yield f"this version reads but does not heed: {', '.join(idle)}"

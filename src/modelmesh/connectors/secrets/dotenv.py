@@ -1,101 +1,74 @@
-r"""Secrets from a `.env` file, and from the environment what the file does not have.
+"""Secrets in a `.env` file, and in the environment what the file does not have.
 
-A line is `NAME=value`, with or without `export`. A value is plain and ends before ` #`; or it is in
-single quotes and taken as it stands; or in double quotes, where \n, \r, \t, \", \$ and \\ have
-their usual meaning. Quoted values may go on over several lines. Nothing is expanded: `$` is `$`.
+They are written into the file alone, which otherwise stays as it is: comments, order, other lines.
 """
 
-import re
+import os
+import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 from modelmesh.config.schema import Secrets
+from modelmesh.connectors.secrets import SecretError
+from modelmesh.connectors.secrets._dotenv import is_name, parse, with_value
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.types import Secret
 
-_NAME: Final = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=")
-_QUOTE: Final = re.compile(r"[ \t]*(?=['\"])")
-_QUOTED: Final = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
-_PLAIN: Final = re.compile(r"[^\n]*?(?=[ \t]+#|[ \t]*(?:\n|\Z))")
-_REST: Final = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "$": "$", "\\": "\\"}
+_OWN: Final = 0o600
+"""Who may read a file that is made here: its owner."""
 
 
 class SecretStore:
     connector: ClassVar = "modelmesh.dotenv.v1"
 
-    def __init__(self, settings: Secrets, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Secrets, environ: Mapping[str, str], *, text: str | None = None
+    ) -> None:
+        """Take the file's path, or what is to be taken for its text."""
         self.described = f"{settings.path} and the environment"
-        self._values = {**environ, **parse(_read(settings.path), settings.path)}
+        self._path = settings.path
+        self._environ = environ
+        self._values = parse(read(self._path) if text is None else text, self._path)
+
+    @classmethod
+    def to_write(cls, settings: Secrets) -> Self:
+        """Open the file alone. It need not be there: the first secret that is set makes it."""
+        there = Path(settings.path).expanduser().exists()
+        store = cls(settings, {}, text=None if there else "")
+        store.described = settings.path
+        return store
 
     def get(self, name: str) -> Secret | None:
-        value = self._values.get(name, "").strip()
+        value = self._values.get(name, self._environ.get(name, "")).strip()
         return Secret(value) if value else None
 
+    def names(self) -> list[str]:
+        """Return the names in the file: what else the environment has is no secret of ours."""
+        return sorted(name for name, value in self._values.items() if value.strip())
 
-def parse(text: str, source: str) -> dict[str, str]:
-    """Return what a `.env` file says; of a name given twice the last value.
-
-    Raises:
-        ConfigError: with every line that cannot be read; values are not shown.
-
-    """
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    values: dict[str, str] = {}
-    problems: list[Problem] = []
-    at = 0
-    while at < len(text):
-        line = text.count("\n", 0, at) + 1
-        blank = _REST.match(text, at)
-        name = _NAME.match(text, at)
-        if blank:
-            at = blank.end()
-        elif name is None:
-            problems.append(Problem("", "expected NAME=value", line))
-            at = _next_line(text, at)
-        else:
-            value, end = _value(text, name.end())
-            rest = _REST.match(text, end) if value is not None else None
-            if value is None or rest is None:
-                problems.append(Problem(name[1], _fault(value), line))
-            else:
-                values[name[1]] = value
-            at = rest.end() if rest else _next_line(text, end)
-    if problems:
-        raise ConfigError(problems, source)
-    return values
+    def set(self, name: str, value: Secret) -> None:
+        if not is_name(name):
+            raise SecretError(f"{name!r} cannot be a name in a .env file")
+        file = Path(self._path).expanduser().resolve()
+        try:
+            text = with_value(read(self._path) if file.exists() else "", name, value.reveal())
+            self._values = parse(text, self._path)
+            _replace(file, text.encode())
+        except ConfigError:
+            raise SecretError(f"{self._path} has changed, and cannot be read now") from None
+        except OSError as error:
+            raise SecretError(f"{self._path} cannot be written: {error.strerror}") from None
+        except ValueError:
+            raise SecretError("a value in a .env file must be text") from None
 
 
-def _value(text: str, at: int) -> tuple[str | None, int]:
-    """Return the value that begins at a place and where it ends; None if a quote stays open."""
-    if quote := _QUOTE.match(text, at):
-        quoted = _QUOTED.match(text, quote.end())
-        if quoted is None:
-            return None, len(text)  # where the next line begins is anybody's guess
-        single, double = quoted.groups()
-        return (single if double is None else _ESCAPE.sub(_unescaped, double)), quoted.end()
-    plain = _PLAIN.match(text, at)
-    return (plain[0].strip(), plain.end()) if plain else ("", at)
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    return _ESCAPED.get(match[1], match[0])
-
-
-def _fault(value: str | None) -> str:
-    return "a quote is not closed" if value is None else "there is something behind the quotes"
-
-
-def _next_line(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end + 1
-
-
-def _read(path: str) -> str:
+def read(path: str) -> str:
+    """Return the text of a `.env` file. Raises ConfigError if it cannot be read."""
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        with Path(path).expanduser().open(encoding="utf-8", newline="") as file:
+            return file.read()
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError([Problem("", _unreadable(error))], path) from None
 
@@ -103,3 +76,22 @@ def _read(path: str) -> str:
 def _unreadable(error: Exception) -> str:
     words = error.strerror if isinstance(error, OSError) else None
     return f"cannot be read: {words or 'it is not UTF-8 text'}"
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file whole, or leave it as it was; who may read it stays, too."""
+    before = file.stat() if file.exists() else None
+    made, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    aside = Path(name)
+    try:
+        with open(made, "wb") as out:  # noqa: PTH123 - it is open already
+            out.write(content)
+            out.flush()
+            os.fsync(made)
+        aside.chmod(stat.S_IMODE(before.st_mode) if before else _OWN)
+        if before and os.name == "posix":
+            os.chown(aside, before.st_uid, before.st_gid)
+        aside.replace(file)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

@@ -19,3 +19,7 @@ class SecretStore:
         # A line break at the end comes from `export KEY="$(cat file)"` and its like.
         value = self._environ.get(name, "").strip()
         return Secret(value) if value else None
+
+    def names(self) -> list[str]:
+        """Return the names of all variables: which of them are secrets, nobody can tell."""
+        return sorted(name for name in self._environ if self.get(name))
