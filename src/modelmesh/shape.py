@@ -136,6 +136,8 @@ def misfit(shape: Shape, card: ModelCard) -> str | None:
         return f"its context window is {card.context} tokens"
     if shape.stream and card.streaming is False:
         return "it does not stream"
+    if not shape.stream and card.whole is False:
+        return "it does nothing but stream"
     return None
 
 

@@ -260,6 +260,7 @@ class ModelCard:
     features: Mapping[str, bool] = field(factory=dict)
     capabilities: frozenset[str] = frozenset()
     streaming: bool | None = None
+    whole: bool | None = None
     price: "Price | None" = None
     retirement: "Retirement | None" = None
 

@@ -95,6 +95,8 @@ def shape(*features: str, tokens: int = 0, stream: bool = False) -> Shape:
         (shape(stream=True), ModelCard(streaming=False), "it does not stream"),
         (shape(stream=True), ModelCard(), None),
         (shape(), ModelCard(streaming=False), None),
+        (shape(), ModelCard(whole=False), "it does nothing but stream"),
+        (shape(stream=True), ModelCard(whole=False), None),
     ],
 )
 def test_a_model_is_passed_over_only_for_what_is_known(
