@@ -4,22 +4,25 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
-from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 from redis_server import RedisServer, needs_redis, running_redis
+from suites import failures
 
 from modelmesh.config.load import load
 from modelmesh.config.schema import Storage as Settings
 from modelmesh.connectors import registry
-from modelmesh.connectors.storage import Storage
-from modelmesh.connectors.storage.memory import Tables
+from modelmesh.connectors.storage import Storage, local_file, memory, sqlite
+from modelmesh.connectors.storage import redis as redis_store
 from modelmesh.errors import ConfigError
-from modelmesh.ledger.claims import FOREVER, Claim
+from modelmesh.ledger.claims import FOREVER, Claim, Grant
 from modelmesh.state import Note
+from modelmesh.testing import StorageConformance
 from modelmesh.types import Secret
 
 WALL = 1_800_000_000.0
@@ -29,7 +32,6 @@ KINDS: list[Any] = [
     "modelmesh.sqlite.v1",
     pytest.param("redis.redis.v1", marks=needs_redis),
 ]
-KEPT = KINDS[1:]
 
 
 @pytest.fixture(scope="module")
@@ -58,129 +60,149 @@ def claim(**changed: Any) -> Claim:
     return Claim(**{**given, **changed})
 
 
-async def got(store: Storage, holder: str, *, wall: float = WALL, **changed: Any) -> int:
-    (grant,) = await store.claim(holder, [claim(**changed)], wall)
-    return grant.granted
+class TestMemory(StorageConformance):
+    storage = memory.Storage
+    keeps = False
+
+
+class TestLocalFile(StorageConformance):
+    storage = local_file.Storage
+
+
+class TestSqlite(StorageConformance):
+    storage = sqlite.Storage
+
+
+@needs_redis
+class TestRedis(StorageConformance):
+    storage = redis_store.Storage
+    server: ClassVar[RedisServer]
+
+    @pytest.fixture(autouse=True)
+    def _of_its_own(self, redis: RedisServer) -> None:
+        type(self).server = redis
+
+    def settings(self, tmp_path: Path) -> dict[str, Any]:  # noqa: ARG002 - it keeps nothing in files
+        self.server.ask("FLUSHALL")
+        return {"url": Secret(self.server.url)}
 
 
 def test_every_store_of_ours_is_tested_here() -> None:
     tested = {one if isinstance(one, str) else one.values[0] for one in KINDS}
     assert set(registry.available("storage")) == tested
+    suites = (TestMemory, TestLocalFile, TestSqlite, TestRedis)
+    assert {suite.storage.connector for suite in suites} == tested
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_slices_shrink_and_all_of_a_limit_is_granted(settings: Settings) -> None:
-    store = opened(settings)
-    held, slices = {"a": 0, "b": 0}, []
-    for turn in range(200):
-        who = "ab"[turn % 2]
-        more = await got(store, who, held=held[who], wanted=1000, least=1)
-        held[who] += more
-        slices.append(more)
-    assert sum(held.values()) == 100
-    assert slices[:3] == [12, 11, 9]
-    assert slices[-1] == 0
-    await store.close()
+# A broken store is told so.
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_left_is_granted_if_it_is_enough(settings: Settings) -> None:
-    store = opened(settings)
-    assert await got(store, "a", wanted=10, least=90) == 90
-    assert await got(store, "b", wanted=11, least=11) == 0
-    assert await got(store, "b", wanted=10, least=10) == 10
-    await store.close()
+class Generous(memory.Storage):
+    """It grants whatever is wanted."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        grants = await super().claim(holder, claims, wall)
+        return [
+            evolve(grant, granted=one.wanted) for grant, one in zip(grants, claims, strict=True)
+        ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_held_is_what_its_holder_says(settings: Settings) -> None:
-    store = opened(settings)
-    assert await got(store, "a", wanted=90, least=90) == 90
-    # The answer got lost: for its holder there is nothing yet.
-    assert await got(store, "a", held=0, wanted=90, least=90) == 90
-    # Most is given back.
-    assert await got(store, "a", held=20) == 0
-    assert await got(store, "b", wanted=80, least=80) == 80
-    # A holder that went beyond is believed, and nobody gets more.
-    assert await got(store, "a", held=50) == 0
-    assert await got(store, "c", wanted=1, least=1) == 0
-    await store.close()
+class Stingy(memory.Storage):
+    """It grants nothing."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        return [evolve(one, granted=0) for one in await super().claim(holder, claims, wall)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_windows_end_and_count_together_until_then(settings: Settings) -> None:
-    store = opened(settings)
-    assert await got(store, "a", window=1.0, ends=WALL + 10, wanted=60, least=60) == 60
-    assert await got(store, "a", window=2.0, ends=WALL + 20, wanted=60, least=60) == 0
-    assert await got(store, "a", window=2.0, ends=WALL + 20, wanted=40, least=40) == 40
-    later = WALL + 10
-    assert await got(store, "b", wall=later, window=2.0, ends=WALL + 20, wanted=61, least=61) == 0
-    assert await got(store, "b", wall=later, window=2.0, ends=WALL + 20, wanted=60, least=60) == 60
-    await store.close()
+class Racing(memory.Storage):
+    """It looks, lets others in, and grants by what it saw."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        seen = deepcopy(self._tables)
+        await asyncio.sleep(0)
+        await super().claim(holder, claims, wall)
+        return [seen.claim(holder, one, wall) for one in claims]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_others_are_told_of(settings: Settings) -> None:
-    store = opened(settings)
-    await got(store, "a", held=3, window=1.0, ends=WALL + 5)
-    await got(store, "b", held=4, window=1.0, ends=FOREVER)
-    other, own = await store.claim("b", [claim(limit="y"), claim(window=2.0, held=1)], WALL)
-    assert (other.others, other.granted) == ([], 0)
-    assert own.others == [(WALL + 5, 3)]
-    await store.close()
+class Timeless(memory.Storage):
+    """For it no window ends, and no note."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        return await super().claim(holder, claims, min(wall, WALL))
+
+    async def exchange(self, told: Mapping[str, Note], wall: float) -> Mapping[str, Note]:
+        return await super().exchange(told, min(wall, WALL))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_money_is_counted_to_the_billionth(settings: Settings) -> None:
-    store = opened(settings)
-    much = 900_000_000_000_001
-    assert await got(store, "a", amount=much, wanted=much, least=much) == much
-    (grant,) = await store.claim("b", [claim(amount=much + 1, wanted=1, least=1)], WALL)
-    assert (grant.granted, grant.others) == (1, [(WALL + 60, much)])
-    await store.close()
+class Lonely(memory.Storage):
+    """It tells nobody of others."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        return [evolve(one, others=[]) for one in await super().claim(holder, claims, wall)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_store_that_forgot_says_so_and_grants_nothing(settings: Settings) -> None:
-    store = opened(settings)
-    (grant,) = await store.claim("a", [claim(held=5, wanted=5, least=5, known=True)], WALL)
-    assert (grant.forgot, grant.granted) == (True, 0)
-    (grant,) = await store.claim("a", [claim(held=5, wanted=5, least=5, known=True)], WALL)
-    assert (grant.forgot, grant.granted) == (False, 5)
-    await store.close()
+class Rounding(memory.Storage):
+    """It counts as floats of four bytes do."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        rough = [evolve(one, amount=round(one.amount, -3)) for one in claims]
+        return await super().claim(holder, rough, wall)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_notes_are_heard_until_they_end_and_the_later_end_stays(settings: Settings) -> None:
-    store = opened(settings)
-    assert await store.exchange({}, WALL) == {}
-    first, second = Note("a b", WALL + 2.5), Note("c", WALL + 9)
-    assert await store.exchange({"x": first, "y": second}, WALL) == {"x": first, "y": second}
-    assert await store.exchange({"y": Note("d", WALL + 5)}, WALL + 2) == {"x": first, "y": second}
-    assert await store.exchange({}, WALL + 3) == {"y": second}
-    await store.close()
+class Hiding(memory.Storage):
+    """It does not tell that it forgot."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        return await super().claim(holder, [evolve(one, known=False) for one in claims], wall)
 
 
-@pytest.mark.parametrize("kind", KEPT)
-async def test_a_store_is_there_after_a_restart(settings: Settings) -> None:
-    store = opened(settings)
-    note = Note("a", WALL + 50)
-    assert await got(store, "a", wanted=70, least=70) == 70
-    await store.exchange({"x": note}, WALL)
-    await store.close()
-    again = opened(settings)
-    assert await got(again, "b", wanted=31, least=31) == 0
-    assert await got(again, "b", wanted=30, least=30) == 30
-    assert await again.exchange({}, WALL) == {"x": note}
-    await again.close()
+class Burying(memory.Storage):
+    """It takes everybody for ended."""
+
+    async def claim(self, holder: str, claims: Sequence[Claim], wall: float) -> Sequence[Grant]:
+        grants = await super().claim(holder, claims, wall)
+        self._tables.cells.clear()
+        return grants
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_claims_at_the_same_time_never_get_too_much(settings: Settings) -> None:
-    store = opened(settings)
-    grants = await asyncio.gather(*(got(store, f"p{n}", wanted=7, least=7) for n in range(50)))
-    assert sorted(grants, reverse=True)[:15] == [*[7] * 14, 0]
-    await store.close()
+class Nameless(memory.Storage):
+    described = ""
+
+
+BROKEN = {
+    "it_says_what_it_is": Nameless,
+    "slices_shrink_and_all_of_a_limit_is_granted": Generous,
+    "what_is_left_is_granted_if_it_is_enough": Stingy,
+    "what_is_held_is_what_its_holder_says": Generous,
+    "windows_end_and_count_together_until_then": Timeless,
+    "others_are_told_of": Lonely,
+    "money_is_counted_to_the_billionth": Rounding,
+    "a_store_that_forgot_says_so_and_grants_nothing": Hiding,
+    "notes_are_heard_until_they_end_and_the_later_end_stays": Timeless,
+    "it_is_there_after_a_restart": memory.Storage,
+    "claims_at_the_same_time_never_get_too_much": Racing,
+    "who_is_there_is_not_taken_for_ended": Burying,
+    "it_answers_as_memory_does": Stingy,
+}
+
+
+def suite(store: type[Any], *, keeps: bool = True) -> type[Any]:
+    return type("Suite", (StorageConformance,), {"storage": store, "keeps": keeps})
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_store_fails_the_suite(name: str, tmp_path: Path) -> None:
+    assert name in failures(suite(BROKEN[name]), tmp_path)
+    assert failures(suite(memory.Storage, keeps=False), tmp_path / "sound") == {}
+
+
+def test_every_test_of_the_suite_is_seen_to_fail() -> None:
+    assert {f"test_{name}" for name in BROKEN} == {
+        name for name in dir(StorageConformance) if name.startswith("test_")
+    }
+
+
+# What each does in its own way.
 
 
 def rows(store: Any, settings: Settings) -> int:
@@ -234,48 +256,6 @@ async def test_a_thousand_lives_leave_few_rows_and_all_that_they_held(
     later = await store.claim("observer", [claim(**one, folds=True) for one in limits], DAY)
     assert [sum(amount for _, amount in each.others) for each in later] == [0, total]
     assert rows(store, settings) <= 2 + 1
-    await store.close()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_who_is_there_is_not_taken_for_ended(settings: Settings) -> None:
-    store = opened(settings)
-    assert await got(store, "a", wanted=20, least=20, ends=FOREVER) == 20
-    for minute in range(0, 180, 30):
-        wall = WALL + minute * 60
-        # It says so by any claim for the limit, of another window too.
-        await got(store, "a", wall=wall, window=1.0 + minute, ends=wall + 5)
-        await got(store, "b", wall=wall, folds=True, ends=FOREVER)
-    (grant,) = await store.claim("a", [claim(held=20, ends=FOREVER, known=True)], wall)
-    assert not grant.forgot
-    (grant,) = await store.claim("b", [claim(ends=FOREVER)], wall)
-    assert grant.others == [(FOREVER, 20)]
-    await store.close()
-
-
-@pytest.mark.parametrize("kind", KINDS[1:])
-async def test_every_store_answers_as_memory_does(settings: Settings) -> None:
-    store, memory, chance = opened(settings), Tables(), Random(5)
-    wall = WALL
-    for _ in range(400):
-        wall += chance.choice([0, 0, 1, 5, 400, 2000])
-        who, window = chance.choice("abcde"), chance.choice([0.0, 1.5])
-        wanted = chance.choice([0, 0, 3, 50])
-        one = claim(
-            limit=chance.choice("xy"),
-            window=window,
-            ends=FOREVER if not window else wall + chance.choice([10, 5000]),
-            held=chance.choice([0, 0, 1, 7]),
-            wanted=wanted,
-            least=min(wanted, chance.choice([1, 3])),
-            known=chance.random() < 0.3,
-            ended=chance.random() < 0.2,
-            folds=chance.random() < 0.3,
-        )
-        (grant,) = await store.claim(who, [one], wall)
-        expected = memory.claim(who, one, wall)
-        assert (grant.granted, grant.forgot) == (expected.granted, expected.forgot)
-        assert sorted(grant.others) == sorted(expected.others)
     await store.close()
 
 
