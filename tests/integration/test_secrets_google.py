@@ -196,7 +196,7 @@ def test_a_store_that_never_answers_is_given_up() -> None:
     assert time.monotonic() - began < 2
 
 
-def workload(folder: Path, google: GoogleSecrets) -> Path:
+def workload(folder: Path, url: str) -> Path:
     """Write credentials that are exchanged for a token, as those of a workload elsewhere are."""
     token = folder / "subject"
     token.write_text("from-elsewhere")
@@ -205,7 +205,7 @@ def workload(folder: Path, google: GoogleSecrets) -> Path:
         "type": "external_account",
         "audience": "//iam.googleapis.com/pools/elsewhere",
         "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-        "token_url": f"{google.url}/token",
+        "token_url": f"{url}/token",
         "credential_source": {"file": str(token)},
     }
     credentials.write_text(json.dumps(entry))
@@ -216,7 +216,7 @@ def test_the_usual_credentials_are_used(
     google: GoogleSecrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     google.token = "ya29.granted"
-    credentials = workload(tmp_path, google)
+    credentials = workload(tmp_path, google.url)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
     store = opened(google.url, anonymous=False)
     assert store.get("OPENAI") == Secret(CANARY)
@@ -226,7 +226,7 @@ def test_credentials_that_are_not_accepted_shut_everybody_out(
     google: GoogleSecrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     google.token = "another"
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(workload(tmp_path, google)))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(workload(tmp_path, google.url)))
     failure = refused(opened(google.url, anonymous=False))
     assert isinstance(failure, StoreUnreachableError)
     assert str(failure) == "Google does not accept the credentials"
@@ -235,12 +235,24 @@ def test_credentials_that_are_not_accepted_shut_everybody_out(
 def test_a_token_that_is_not_granted_shuts_everybody_out(
     google: GoogleSecrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    credentials = workload(tmp_path, google)
+    credentials = workload(tmp_path, google.url)
     (tmp_path / "subject").write_text("")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
     failure = refused(opened(google.url, anonymous=False))
     assert isinstance(failure, StoreUnreachableError)
     assert str(failure) == "Google gives no access token (RefreshError)"
+
+
+def test_who_grants_tokens_and_never_answers_is_given_up(
+    google: GoogleSecrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mute() as endpoint:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(workload(tmp_path, endpoint)))
+        began = time.monotonic()
+        failure = refused(opened(google.url, anonymous=False, timeout=0.4))
+    assert isinstance(failure, StoreUnreachableError)
+    assert str(failure) == "Google gives no access token (TransportError)"
+    assert time.monotonic() - began < 2
 
 
 def test_without_credentials_nobody_is_let_in(
