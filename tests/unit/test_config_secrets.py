@@ -110,8 +110,13 @@ def test_an_unknown_store_is_a_mistake_with_a_suggestion() -> None:
 
 
 def test_a_store_that_fails_is_a_mistake() -> None:
+    (message,) = mistakes({"secrets": {"store": f"{__name__}:Sealed"}})
+    assert message.startswith("secrets.store: cannot be opened: division by zero")
+
+
+def test_what_is_no_store_is_a_mistake() -> None:
     (message,) = mistakes({"secrets": {"store": "json:loads"}})
-    assert message.startswith("secrets.store: cannot be opened: ")
+    assert message == "secrets.store: 'json:loads' cannot be used here: it is no class"
 
 
 def test_a_store_to_come_is_refused() -> None:
@@ -222,6 +227,13 @@ def test_a_dotenv_file_is_read_or_refused_and_nothing_else(text: str) -> None:
     except ConfigError:
         return
     assert len(values) <= text.count("=")
+
+
+class Sealed(env.SecretStore):
+    """A store of somebody else's that cannot even be made."""
+
+    def __init__(self, *_: object) -> None:
+        raise ZeroDivisionError("division by zero")
 
 
 class Vault:

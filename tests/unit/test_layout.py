@@ -75,6 +75,7 @@ FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS, 1) for part in par
 
 UPWARD = {
     ("config/plugs.py", "connectors"): "settings are checked by the connector's own Options",
+    ("config/names.py", "connectors"): "what is named is tried, whether it can be made",
     ("config/load.py", "connectors"): "the secret store is a connector, opened while loading",
     ("config/later.py", "connectors"): "it lists the connectors that are known by name only",
     ("config/detect.py", "connectors"): "each vendor's class names its environment variables",

@@ -66,6 +66,12 @@ class Curious(Listener):
         return {"traceparent": request.id}
 
 
+class Refusing(Listener):
+    def __init__(self, settings: schema.Observer) -> None:
+        super().__init__(settings)
+        raise ZeroDivisionError
+
+
 class Absent(Listener):
     connector: ClassVar = "test.absent.v1"
 
@@ -318,8 +324,9 @@ def test_mistakes_are_told_with_their_line(
 @pytest.mark.parametrize(
     ("connector", "wrong"),
     [
-        ("builtins:dict", "makes no observer: TypeError"),
-        ("builtins:str", "makes no observer: it cannot be called with an event"),
+        ("builtins:dict", "cannot be used here: it has no `connector`; it has no method `__call__"),
+        ("builtins:len", "cannot be used here: it is no class"),
+        ("test_observers:Refusing", "makes no observer: ZeroDivisionError"),
     ],
 )
 def test_what_is_no_observer_is_told_with_its_line(
@@ -333,9 +340,9 @@ pools: {{chat: {{models: [m]}}}}
 observability:
   logging: {{connector: "{connector}"}}
 """)
-    code, told = check(file, environ={}, wall=0.0)
-    assert code == 1
-    assert f"line 5: observability.logging.connector: '{connector}' {wrong}" in told
+    [problem] = check(file, environ={}, wall=0.0).problems
+    told = f"line 5: observability.logging.connector: '{connector}' {wrong}"
+    assert str(problem).startswith(told)
 
 
 async def test_an_observer_that_does_not_end_is_not_waited_for(

@@ -50,7 +50,10 @@ def test_an_installed_connector_is_suggested_where_it_is_misspelt() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_an_installed_connector_that_is_broken_is_a_mistake_that_says_why() -> None:
-    assert "'nowhere:Provider' cannot be loaded: No module named" in mistake("broken.api.v1")
+    assert (
+        "'nowhere:Provider', which acme has installed, cannot be loaded: "
+        "there is no module 'nowhere'" in mistake("broken.api.v1")
+    )
 
 
 def test_a_connector_nobody_has_is_unknown() -> None:

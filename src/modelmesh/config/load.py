@@ -20,6 +20,7 @@ from modelmesh.config.later import is_later, warnings
 from modelmesh.config.schema import MeshConfig, Secrets
 from modelmesh.config.structure import Structure
 from modelmesh.connectors import registry
+from modelmesh.connectors.own import look_beside
 from modelmesh.errors import ConfigError, Problem
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | MeshConfig
@@ -83,7 +84,8 @@ def examine(source: Source, *, environ: Mapping[str, str], workers: int | None =
         return Examined(config, "configuration", problems, list(warnings(config)))
     if isinstance(source, Mapping):
         return examine_document(plain(source), "configuration", environ, workers)
-    return examine_document(_read(source), os.fspath(source), environ, workers)
+    look_beside(source)
+    return examine_document(read(source), os.fspath(source), environ, workers)
 
 
 def examine_document(
@@ -91,7 +93,7 @@ def examine_document(
 ) -> Examined:
     """Fill in the secrets of what was read from a source, and say all there is to say of it."""
     tree = document.tree
-    structure = Structure(_own(tree))
+    structure = Structure(own_connectors(tree))
     faults = list(document.faults)
     interpolate, store_faults = _interpolation(tree, structure, environ)
     faults += store_faults
@@ -115,7 +117,8 @@ def examine_document(
     )
 
 
-def _read(source: str | os.PathLike[str]) -> Document:
+def read(source: str | os.PathLike[str]) -> Document:
+    """Return what a YAML file says. Raises ConfigError where nobody can read it."""
     from modelmesh.config import yaml_text  # noqa: PLC0415 - only files need YAML
 
     try:
@@ -127,7 +130,7 @@ def _read(source: str | os.PathLike[str]) -> Document:
     raise ConfigError([Problem("", message)], os.fspath(source))
 
 
-def _own(tree: Any) -> Mapping[str, str]:
+def own_connectors(tree: Any) -> Mapping[str, str]:
     """Return the user's connectors; those which are no text are found out later."""
     section = tree.get("connectors") if isinstance(tree, Mapping) else None
     own = section if isinstance(section, Mapping) else {}

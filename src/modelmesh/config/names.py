@@ -1,9 +1,10 @@
 """What concerns two parts of a configuration: names that must lead somewhere."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from modelmesh.capabilities import TREE, CapabilityTree, UnknownCapability, meant_by_pool
 from modelmesh.config import plugs
@@ -17,7 +18,11 @@ from modelmesh.config.schema import (
     MeshConfig,
     Pool,
     Provider,
+    Storage,
 )
+from modelmesh.connectors import registry
+from modelmesh.connectors.own import told
+from modelmesh.errors import ConfigError
 
 
 @frozen
@@ -50,6 +55,7 @@ def check(config: MeshConfig, names: Names) -> list[Fault]:
     for id_, pool in config.pools.items():
         faults += _of_pool(("pools", id_), pool, names, tree)
         faults += _of_strategies(("pools", id_), pool, config.connectors)
+    faults += _of_storage(config.storage, config.connectors)
     place = ("discovery", "sync", "providers")
     faults += _names("provider", config.discovery.sync.providers, names.providers, place)
     paths = (*ENDPOINTS, MODELS_PATH, *PROBES, *MANAGEMENT)
@@ -89,10 +95,19 @@ def _made(id_: str, provider: Provider, own: Mapping[str, str]) -> Iterator[Faul
     """Try whether the connector takes its settings; some need an address or an account."""
     if is_later("providers", provider.connector or id_, own):
         return
+    yield from _tried(("providers", id_), lambda: plugs.provider(id_, provider, own))
+
+
+def _tried(place: Path, make: Callable[[], object]) -> Iterator[Fault]:
+    """Try whether a connector can be made of its settings, which opens nothing."""
     try:
-        plugs.provider(id_, provider, own)
+        make()
+    except ConfigError:
+        return  # told by whoever makes it, where it stands
+    except ValueError as error:
+        yield Fault(place, str(error))
     except Exception as error:  # noqa: BLE001 - somebody else's connector may fail in any way
-        yield Fault(("providers", id_), str(error))
+        yield Fault(place, f"cannot be made: {told(error)}")
 
 
 def _of_models(config: MeshConfig, names: Names, tree: CapabilityTree) -> Iterator[Fault]:
@@ -126,6 +141,21 @@ def _of_strategies(place: Path, pool: Pool, own: Mapping[str, str]) -> Iterator[
         wrong = plugs.misnamed("strategies", name, own)
         if wrong:
             yield Fault((*place, key), wrong)
+        else:
+            found = registry.find("strategies", name, own)
+            settings = pool if key == "strategy" else evolve(pool, options={})
+            yield from _tried((*place, key), partial(found, settings))
+
+
+def _of_storage(storage: Storage, own: Mapping[str, str]) -> Iterator[Fault]:
+    if not storage.connector:
+        return
+    wrong = plugs.misnamed("storage", storage.connector, own)
+    if wrong:
+        yield Fault(("storage", "connector"), wrong)
+    else:
+        found = registry.find("storage", storage.connector, own)
+        yield from _tried(("storage", "connector"), partial(found, storage))
 
 
 def _names(kind: str, given: Iterable[str], known: Iterable[str], place: Path) -> Iterator[Fault]:

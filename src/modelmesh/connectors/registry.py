@@ -8,12 +8,15 @@ before somebody asks for it.
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
+
+from modelmesh.connectors._shape import unfit
+from modelmesh.connectors.own import NotLoaded, load
 
 Kind = Literal["providers", "strategies", "secrets", "storage", "observability", "discovery"]
 
@@ -36,7 +39,7 @@ class UnknownConnector(LookupError):  # noqa: N818 - it reads as what it is
 
 
 class BrokenConnector(UnknownConnector):
-    """There is one, and it cannot be loaded; the message says why."""
+    """There is one, and it cannot be loaded, or be of this kind; the message says why."""
 
 
 def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) -> Any:
@@ -46,19 +49,20 @@ def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) ->
 
     Raises:
         UnknownConnector: there is none.
-        BrokenConnector: it cannot be loaded.
+        BrokenConnector: it cannot be loaded, or is of another shape.
 
     """
     if id_ in own or ":" in id_:
         path = own.get(id_, id_)
-        return _loaded(path, partial(_by_path, path))
+        return _loaded(kind, path, repr(path))
     for module in _modules(kind, id_):
         found = getattr(importlib.import_module(module), _CLASSES[kind][1])
         if id_ in names(found.connector):
             return found
     for point in _entry_points(kind):
         if point.name == id_:
-            return _loaded(point.value, point.load)
+            of = f", which {point.dist.name} has installed," if point.dist else ""
+            return _loaded(kind, f"{point.module}:{point.attr}", f"{point.value!r}{of}")
     raise UnknownConnector(f"unknown connector {id_!r}")
 
 
@@ -78,34 +82,37 @@ def ids(kind: Kind) -> list[str]:
 def _modules(kind: Kind, id_: str) -> Iterator[str]:
     """Give the modules which may hold a connector of ours, by what files are called."""
     package, _ = _CLASSES[kind]
-    parts = _VERSION.sub("", id_.removeprefix(_OURS)).replace("-", "_").split(".")
+    # No module's name begins with a digit.
+    plain = _VERSION.sub("", id_.removeprefix(_OURS)).replace("1password", "onepassword")
+    parts = plain.replace("-", "_").split(".")
     files = _files(package)
     for name in ("_".join(parts), parts[0], parts[-1]):
         if name in files:
             yield f"{package}.{name}"
 
 
-def _files(package: str) -> list[str]:
+@cache
+def _files(package: str) -> tuple[str, ...]:
     if not find_spec(package):
-        return []
+        return ()
     path = importlib.import_module(package).__path__
-    return [file.name for file in pkgutil.iter_modules(path) if not file.name.startswith("_")]
+    names = (file.name for file in pkgutil.iter_modules(path))
+    return tuple(name for name in names if not name.startswith("_"))
 
 
 def _entry_points(kind: Kind) -> EntryPoints:
     return entry_points(group=f"modelmesh.{kind}")
 
 
-def _by_path(path: str) -> Any:
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def _loaded(path: str, load: Callable[[], Any]) -> Any:
+def _loaded(kind: Kind, path: str, named: str) -> Any:
     try:
-        return load()
-    except Exception as failure:  # somebody else's module may fail in any way
-        raise BrokenConnector(f"{path!r} cannot be loaded: {failure}") from failure
+        found = load(path)
+    except NotLoaded as failure:
+        raise BrokenConnector(f"{named} cannot be loaded: {failure}") from failure
+    wrong = unfit(kind, found)
+    if wrong:
+        raise BrokenConnector(f"{named} cannot be used here: {wrong}")
+    return found
 
 
 def names(id_: str) -> tuple[str, str, str]:

@@ -5,13 +5,13 @@ Python, `mesh.audience.join(function)` does the same with no configuration, and 
 are: with the words of clients in them.
 """
 
-import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
 
 from modelmesh.config import schema
+from modelmesh.connectors.own import NotLoaded, load
 from modelmesh.events import Event
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def _is_function(_: object, attribute: "Attribute[Any]", path: str) -> None:
     if not all(path.partition(":")):
         raise ValueError(f"{attribute.name} must be like package.module:function, not {path!r}")
     try:
-        found = _found(path)
-    except Exception as failure:  # noqa: BLE001 - somebody else's module may fail in any way
+        found = load(path)
+    except NotLoaded as failure:
         raise ValueError(f"{attribute.name} {path!r} cannot be loaded: {failure}") from None
     if not callable(found) or inspect.iscoroutinefunction(found):
         raise ValueError(f"{attribute.name} {path!r} must be a function that is not async")
@@ -43,15 +43,7 @@ class Observer:
 
     def __init__(self, settings: schema.Observer) -> None:
         """Take `function`."""
-        self._function = _found(Options(**settings.options).function)
+        self._function = load(Options(**settings.options).function)
 
     def __call__(self, event: Event) -> None:
         self._function(event)
-
-
-def _found(path: str) -> Any:
-    module, _, names = path.partition(":")
-    found: Any = importlib.import_module(module)
-    for name in names.split("."):
-        found = getattr(found, name)
-    return found
