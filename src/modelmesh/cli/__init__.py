@@ -17,6 +17,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "pools": "list the pools, and the targets of each in order",
         "models": "list the models, and what is known of them",
         "providers": "list the vendors, and which of them can be used",
+        "secrets": "look into a secret store, and put something into it",
+        "mock-upstream": "serve a vendor that goes wrong on request",
     }
 )
 """What there is, and what for. Only the one that is called for is imported."""

@@ -12,6 +12,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final, Self
 
+from modelmesh.portal import Portal
 from modelmesh.testing import (
     fake_embeddings,
     fake_faults,
@@ -28,7 +29,8 @@ __all__ = ["CATALOGUE", "Exchange", "FakeProvider", "Fault", "Received", "select
 Catalogue = Mapping[str, Callable[..., Awaitable[None]]]
 
 
-def _public(*modules: ModuleType) -> Catalogue:
+def named(*modules: ModuleType) -> Catalogue:
+    """Return the faults which these modules have, by their names."""
     return {
         name.replace("_", "-"): function
         for module in modules
@@ -37,19 +39,19 @@ def _public(*modules: ModuleType) -> Catalogue:
     }
 
 
-CATALOGUE: Final = _public(fake_variants, fake_faults)
+CATALOGUE: Final = named(fake_variants, fake_faults)
 """Every fault by its name."""
 
-SPEECH: Final = {**_public(fake_faults), **_public(fake_speech)}
+SPEECH: Final = {**named(fake_faults), **named(fake_speech)}
 """Those which a vendor that speaks has; the ones that answer without a word are the same."""
 
-IMAGES: Final = {**_public(fake_faults), **_public(fake_images)}
+IMAGES: Final = {**named(fake_faults), **named(fake_images)}
 """Those which a vendor that makes images has."""
 
-EMBEDDINGS: Final = {**_public(fake_faults), **_public(fake_embeddings)}
+EMBEDDINGS: Final = {**named(fake_faults), **named(fake_embeddings)}
 """Those which a vendor that embeds has."""
 
-TRANSCRIPTIONS: Final = {**_public(fake_faults), **_public(fake_transcriptions)}
+TRANSCRIPTIONS: Final = {**named(fake_faults), **named(fake_transcriptions)}
 """Those which a vendor that transcribes has."""
 
 _BY_KEY = "fault:"
@@ -95,6 +97,8 @@ class FakeProvider:
 
     `faults` gives models a behaviour of the caller's own, on any path they are posted to. `models`
     are what GET /v1/models lists; those which name no fault answer well.
+
+    It runs within `async with`, or on a thread of its own within `with`.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class FakeProvider:
         self._memories: dict[str, list[float]] = {}
         self._open: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
+        self._home: Portal[FakeProvider]
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -122,6 +127,14 @@ class FakeProvider:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def __enter__(self) -> Self:
+        self._home = Portal(lambda: self)
+        self._home.run(self.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._home.close()
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
@@ -142,6 +155,8 @@ class FakeProvider:
                 task.cancel()
             await asyncio.wait(self._open)
         await server.wait_closed()
+
+    close = stop  # what a portal ends its resident by
 
     @property
     def url(self) -> str:

@@ -5,6 +5,7 @@ import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, fields
@@ -27,33 +28,35 @@ class ObserverConformance:
         assert isinstance(self.observer.connector, str), "its `connector` is no text"
         assert self.observer.connector, "it has no `connector`, its id"
 
-    def test_it_takes_in_every_event(self) -> None:
-        self._told([event for sort in _sorts() for event in _samples(sort)])
+    def test_it_takes_in_every_event(self, tmp_path: Path) -> None:
+        self._told(tmp_path, [event for sort in _sorts() for event in _samples(sort)])
 
-    def test_it_takes_in_events_of_a_kind_it_does_not_know(self) -> None:
-        self._told([_Unheard(at=1.0)])
+    def test_it_takes_in_events_of_a_kind_it_does_not_know(self, tmp_path: Path) -> None:
+        self._told(tmp_path, [_Unheard(at=1.0)])
 
-    def test_it_returns_at_once_and_with_nothing(self) -> None:
-        for result in self._told([event for sort in _sorts() for event in _samples(sort)]):
+    def test_it_returns_at_once_and_with_nothing(self, tmp_path: Path) -> None:
+        for result in self._told(
+            tmp_path, [event for sort in _sorts() for event in _samples(sort)]
+        ):
             if inspect.iscoroutine(result):
                 result.close()
             assert result is None, f"an observer is no coroutine and returns nothing: {result!r}"
 
-    def test_it_changes_no_event(self) -> None:
+    def test_it_changes_no_event(self, tmp_path: Path) -> None:
         told = [event for sort in _sorts() for event in _samples(sort)]
         before = deepcopy(told)
-        self._told(told)
+        self._told(tmp_path, told)
         assert told == before, "an event is another afterwards"
 
-    def test_it_can_be_told_a_great_deal(self) -> None:
-        self._told([next(_samples(events.Rotated))] * 2000)
+    def test_it_can_be_told_a_great_deal(self, tmp_path: Path) -> None:
+        self._told(tmp_path, [next(_samples(events.Rotated))] * 2000)
 
-    def test_it_begins_and_ends_without_an_event(self) -> None:
-        self._told([])
+    def test_it_begins_and_ends_without_an_event(self, tmp_path: Path) -> None:
+        self._told(tmp_path, [])
 
-    def test_two_of_them_do_not_disturb_each_other(self) -> None:
+    def test_two_of_them_do_not_disturb_each_other(self, tmp_path: Path) -> None:
         async def both() -> None:
-            one, other = self._made(), self._made()
+            one, other = self._made(tmp_path), self._made(tmp_path)
             for each in (one, other):
                 await _may(each, "start")
             one(_Unheard(at=1.0))
@@ -63,15 +66,19 @@ class ObserverConformance:
 
         asyncio.run(both())
 
-    def _made(self) -> Observer:
-        connector = self.observer.connector
-        return self.observer(schema.Observer(connector=connector, options=self.options))
+    def settings(self, tmp_path: Path) -> dict[str, Any]:  # noqa: ARG002 - some write files there
+        """Return what stands under `observability.logging:`, its own settings by default."""
+        return {"options": self.options}
 
-    def _told(self, happened: Sequence[Event]) -> list[Any]:
+    def _made(self, tmp_path: Path) -> Observer:
+        usual = {"connector": self.observer.connector}
+        return self.observer(schema.Observer(**{**usual, **self.settings(tmp_path)}))
+
+    def _told(self, tmp_path: Path, happened: Sequence[Event]) -> list[Any]:
         """Tell an observer of events, from its beginning to its end; return what it returned."""
 
         async def whole() -> list[Any]:
-            observer: Any = self._made()
+            observer: Any = self._made(tmp_path)
             await _may(observer, "start")
             results = [observer(event) for event in happened]
             await _may(observer, "close")
