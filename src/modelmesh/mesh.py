@@ -84,7 +84,7 @@ class ModelMesh:
             transport=self._transport,
         )
         self._observers = Observers.of(self, config, self.stats, self._clock)
-        self._renewal = Renewal(self._renew, self, self._clock)
+        self._renewal = Renewal(self._renew, self)
         self._ready = False
         self._starting = asyncio.Lock()
         self._failure: ConfigError | None = None
@@ -128,12 +128,15 @@ class ModelMesh:
         read = self.origin.again if source is None else partial(self.origin.at, source)
         async with self._starting:
             try:
-                return await self._serve_by(await asyncio.to_thread(read))
+                told = await self._serve_by(await asyncio.to_thread(read))
             except ConfigError as error:
                 log.error("the configuration stays as it was: %s", error)  # noqa: TRY400
                 if tell := self.audience.of_changes:
                     tell(ReloadRefused(at=self._clock.wall(), problems=len(error.problems)))
                 raise
+        for path in told.pending:
+            log.warning("%s is another one, too, but takes a restart", path)
+        return told
 
     async def _renew(self) -> None:
         """Serve by the secrets as they can be read now. Raises ConfigError as `reload` does."""
@@ -150,6 +153,9 @@ class ModelMesh:
             changed=changes(before, config),
             pending=pending(origin.config, config, before),
         )
+        if not told.changed:
+            self.origin = origin
+            return told
         observers = None
         if config.observability != before.observability:
             observers = Observers.of(self, config, self.stats, self._clock)
@@ -165,16 +171,10 @@ class ModelMesh:
                 await observers.start()
                 await old.close()
         self._observers.hide(self.keys)
-        self._tell(told)
-        return told
-
-    def _tell(self, told: Reloaded) -> None:
-        if told.changed or told.pending:
-            log.info("the configuration is another one: %s", ", ".join(told.changed))
-        for path in told.pending:
-            log.warning("%s is another one, too, but takes a restart", path)
+        log.info("the configuration is another one: %s", ", ".join(told.changed))
         if tell := self.audience.of_changes:
             tell(told)
+        return told
 
     async def look(self) -> None:
         """Take in what the store of state has, without asking a vendor or telling an observer."""

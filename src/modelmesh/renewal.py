@@ -8,7 +8,6 @@ from typing import Final, Protocol
 from attrs import define, field
 
 from modelmesh.audience import Audience
-from modelmesh.clock import Clock
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError, ErrorKind
 from modelmesh.events import CooldownBegan, Event
@@ -32,7 +31,8 @@ class Renewal:
 
     _renew: Callable[[], Awaitable[object]]
     _mesh: Mesh
-    _clock: Clock
+    # Stores are real ones, also where a test moves the clock.
+    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _wanted: asyncio.Event = field(factory=asyncio.Event, init=False)
     _tasks: list["asyncio.Task[None]"] = field(factory=list, init=False)
     _leave: Callable[[], None] | None = field(default=None, init=False)
@@ -58,7 +58,7 @@ class Renewal:
     async def _go_round(self) -> None:
         while True:
             age = self._mesh.config.secrets.cache_ttl
-            await self._clock.sleep(age or _PAUSE)
+            await self._sleep(age or _PAUSE)
             if age:
                 self._wanted.set()
 
@@ -75,4 +75,4 @@ class Renewal:
                 self._failing = True
             else:
                 self._failing = False
-            await self._clock.sleep(_PAUSE)
+            await self._sleep(_PAUSE)

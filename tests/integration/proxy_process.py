@@ -106,6 +106,7 @@ class ProxyProcess:
 
     process: asyncio.subprocess.Process
     client: aiohttp.ClientSession
+    folder: Path
     url: str = ""
     _lines: list[str] = field(factory=list, init=False)
     _all_said: asyncio.Future[list[None]] = field(init=False)
@@ -145,6 +146,12 @@ class ProxyProcess:
                 return await reader.read()
         finally:
             writer.close()
+
+    def rewrite(self, config: Mapping[str, Any] | str) -> None:
+        """Put another configuration in the place of the one it was started with."""
+        text = config if isinstance(config, str) else json.dumps(_by_wire(config))
+        (self.folder / "new.yaml").write_text(text)
+        (self.folder / "new.yaml").rename(self.folder / "config.yaml")
 
     def signal(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
@@ -214,7 +221,7 @@ async def running_proxy(
             env={**_PLACES, **(env or {})},
         )
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PATIENCE)) as client:
-            proxy = ProxyProcess(process, client)
+            proxy = ProxyProcess(process, client, Path(folder))
             try:
                 await proxy._until_open()
                 yield proxy
