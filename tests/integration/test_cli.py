@@ -173,6 +173,7 @@ async def test_no_warning_is_given_where_not_everybody_may(
         (("--once",), "--once goes with --demo"),
         (("--demo", "--config", "x.yaml"), "leave out --config"),
         (("--demo", "--check"), "leave out --config and --check"),
+        (("--strict",), "go with --check"),
     ],
 )
 async def test_flags_that_do_not_go_together_are_told(

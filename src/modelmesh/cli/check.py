@@ -23,44 +23,41 @@ from modelmesh.transport.choose import choose
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", help=f"(default: {FOUND})")
-    parser.add_argument("--strict", action="store_true", help="findings are failures: exit code 1")
+    add_ways(parser)
+
+
+def add_ways(parser: argparse.ArgumentParser, where: str = "") -> None:
+    """Add the flags that tell how to check; `where` begins what is said of each."""
     parser.add_argument(
-        "--online", action="store_true", help="ask every vendor for its models, which costs nothing"
+        "--strict", action="store_true", help=f"{where}findings are failures: exit code 1"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help=f"{where}ask every vendor once by each key for its models, which costs nothing",
+    )
+    parser.add_argument("--json", action="store_true", help=f"{where}print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return check_file(
-        arguments.file,
-        strict=arguments.strict,
-        online=arguments.online,
-        as_json=arguments.json,
-    )
+    return check_file(arguments.file, None, arguments)
 
 
-def check_file(
-    path: str | None,
-    workers: int | None = None,
-    *,
-    strict: bool = False,
-    online: bool = False,
-    as_json: bool = False,
-) -> int:
+def check_file(path: str | None, workers: int | None, ways: argparse.Namespace) -> int:
     """Check a file, or what would be used without one; return the exit code."""
     try:
         checked = _checked(path, workers)
     except ConfigError as error:
         complain(str(error))
         return NOTHING_TO_SERVE
-    if not as_json:
+    if not ways.json:
         say(text(checked))
-    probed = asyncio.run(_probed(checked)) if online and not checked.problems else None
-    if as_json:
+    probed = asyncio.run(_probed(checked)) if ways.online and not checked.problems else None
+    if ways.json:
         say(json.dumps(record(checked, probed), indent=2, ensure_ascii=False))
     elif probed:
         say(cut(table_of(probed), width()))
-    failed = checked.problems or (strict and checked.findings) or not works(probed or ())
+    failed = checked.problems or (ways.strict and checked.findings) or not works(probed or ())
     return FAILED if failed else OK
 
 

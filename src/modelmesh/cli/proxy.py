@@ -21,7 +21,7 @@ from modelmesh.cli._terminal import (
     say,
     version,
 )
-from modelmesh.cli.check import check_file
+from modelmesh.cli.check import add_ways, check_file
 from modelmesh.clock import SystemClock
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ConfigError
@@ -68,6 +68,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--once", action="store_true", help="with --demo: send a few requests, show them and end"
     )
     parser.add_argument("--check", action="store_true", help="check the configuration and end")
+    add_ways(parser, "with --check: ")
     parser.add_argument("--version", action="version", version=version())
     parser.set_defaults(refuse=parser.error)
 
@@ -78,7 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.demo and (arguments.config or arguments.check):
         arguments.refuse("--demo has a configuration of its own; leave out --config and --check")
     if arguments.check:
-        return check_file(arguments.config, arguments.workers)
+        return check_file(arguments.config, arguments.workers, arguments)
+    if arguments.strict or arguments.online or arguments.json:
+        arguments.refuse("--strict, --online and --json go with --check")
     # The tour shows by itself what the log would tell.
     level = arguments.log_level or ("ERROR" if arguments.once else "INFO")
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s")

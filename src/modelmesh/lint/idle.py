@@ -153,6 +153,10 @@ def setting_without_effect(setup: Setup) -> Iterator[Finding]:
                         yield from _idle(path, name, part, idle.why)
     yield from _of_strategies(setup)
     yield from _of_observers(setup)
+    if not setup.config.discovery.sync.enabled:
+        for id_, provider in setup.config.providers.items():
+            why = "`discovery.sync` is not `enabled`"
+            yield from _idle(("providers", id_), "discovery", provider, why)
 
 
 def _idle(path: tuple[str | int, ...], name: str, part: Any, why: str) -> Iterator[Finding]:
