@@ -55,6 +55,16 @@ class Writable(Protocol):
 
 
 @runtime_checkable
+class Beginning(Protocol):
+    """A store, or the class of one, that is somewhere which need not be there yet."""
+
+    @classmethod
+    def to_write(cls, settings: Secrets) -> SecretStore:
+        """Open that alone, as if it were there with nothing in it."""
+        ...
+
+
+@runtime_checkable
 class Listing(Protocol):
     """A store that can tell what it has."""
 

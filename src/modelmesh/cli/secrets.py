@@ -1,0 +1,173 @@
+"""`modelmesh secrets`: look into a secret store, and put something into it.
+
+A value is shown to who asks for it by `--reveal`, and is never an argument: those are seen in lists
+of processes, and kept by shells.
+"""
+
+import argparse
+import getpass
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from modelmesh.cli import _store
+from modelmesh.cli._store import asked, opened
+from modelmesh.cli._terminal import FAILED, OK, complain, say
+from modelmesh.config import schema
+from modelmesh.connectors.secrets import (
+    Listing,
+    SecretError,
+    SecretStore,
+    StoreUnreachableError,
+    Writable,
+)
+from modelmesh.connectors.secrets.dotenv import SecretStore as EnvFile
+from modelmesh.types import Secret
+
+MISSING: Final = 3
+UNREACHABLE: Final = 4
+
+_SHOWN: Final = 4
+"""Characters of a secret that tell it from others, the last ones."""
+
+_LONG: Final = 16
+"""A secret that is shorter than this is not shown in part: too little of it would be left."""
+
+
+_SAME: Final = "same"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    get = actions.add_parser("get", help="tell whether a secret is there, and which it seems to be")
+    get.add_argument("name", metavar="NAME")
+    get.add_argument("--reveal", action="store_true", help="print it, and nothing else")
+    set_ = actions.add_parser(
+        "set", help="keep a secret, which is asked for, or read from what is piped in"
+    )
+    set_.add_argument("name", metavar="NAME")
+    set_.add_argument("more", nargs="*", help=argparse.SUPPRESS)
+    list_ = actions.add_parser("list", help="list the names of all secrets")
+    list_.add_argument("--json", action="store_true", help="print JSON")
+    import_ = actions.add_parser("import", help="copy what is in a .env file into the store")
+    import_.add_argument("file", metavar="FILE")
+    import_.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+    for action in (get, set_, list_, import_):
+        _store.add_flags(action)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    action = _ACTIONS[arguments.action]
+    with opened(arguments, to_write=arguments.action in _WRITING) as store:
+        try:
+            return action(store, arguments)
+        except StoreUnreachableError as error:
+            complain(f"{store.described} cannot be used: {error}")
+            return UNREACHABLE
+        except SecretError as error:
+            complain(f"{store.described}: {error}")
+            return FAILED
+
+
+def _get(store: SecretStore, arguments: argparse.Namespace) -> int:
+    name = arguments.name
+    found = asked(store.get, name)
+    if found is None:
+        complain(f"{name!r} is not set (looked in {store.described})")
+        return MISSING
+    say(found.reveal() if arguments.reveal else f"{name} is set: {_about(found)}")
+    return OK
+
+
+def _set(store: SecretStore, arguments: argparse.Namespace) -> int:
+    name = arguments.name
+    if arguments.more or "=" in name:
+        complain("name the secret only: its value is asked for, or read from what is piped in")
+        return FAILED
+    writable = _writable(store)
+    value = _given(name)
+    if value is None:
+        complain("no value was given, so nothing has changed")
+        return FAILED
+    asked(writable.set, name, value)
+    say(f"{name} is kept in {store.described}: {_about(value)}")
+    return OK
+
+
+def _list(store: SecretStore, arguments: argparse.Namespace) -> int:
+    if not isinstance(store, Listing):
+        raise SecretError("what there is cannot be listed")
+    names = asked(store.names)
+    if arguments.json:
+        say(json.dumps({"store": store.described, "names": names}, indent=2, ensure_ascii=False))
+    elif names:
+        say("\n".join(names))
+    else:
+        complain(f"there are no secrets in {store.described}")
+    return OK
+
+
+def _import(store: SecretStore, arguments: argparse.Namespace) -> int:
+    writable = _writable(store)
+    done: Counter[str] = Counter()
+    source = EnvFile(schema.Secrets(path=arguments.file), {})
+    for name in source.names():
+        value = source.get(name)
+        assert value is not None
+        try:
+            what = _change(asked(store.get, name), value)
+            if what != _SAME and not arguments.dry_run:
+                asked(writable.set, name, value)
+        except StoreUnreachableError:
+            raise
+        except SecretError as error:
+            what = "failed"
+            complain(f"{name}: {error}")
+        done[what] += 1
+        say(f"{what:<8} {name}")
+    told = ", ".join(f"{count} {what}" for what, count in done.items()) or "nothing to import"
+    say(f"{told}: nothing was written" if arguments.dry_run else f"{told}: {store.described}")
+    return FAILED if done["failed"] else OK
+
+
+def _change(before: Secret | None, value: Secret) -> str:
+    if before is None:
+        return "added"
+    return _SAME if before == value else "changed"
+
+
+def _writable(store: SecretStore) -> Writable:
+    if isinstance(store, Writable):
+        return store
+    raise SecretError("nothing can be written; name another store by --store")
+
+
+def _given(name: str) -> Secret | None:
+    """Return what a person types unseen, or what is piped in; None where that is nothing."""
+    try:
+        if sys.stdin.isatty():
+            text = getpass.getpass(f"{name}: ")
+        else:
+            text = sys.stdin.buffer.read().decode()
+    except EOFError:
+        return None
+    except UnicodeDecodeError:
+        raise SecretError("what was piped in is no text") from None
+    return Secret(text.strip()) if text.strip() else None
+
+
+def _about(secret: Secret) -> str:
+    """Tell a secret from others without telling it."""
+    value = secret.reveal()
+    end = value[-_SHOWN:]
+    count = f"{len(value)} characters"
+    return f"{count}, ends in {end}" if len(value) >= _LONG and end.isprintable() else count
+
+
+_WRITING: Final = ("set", "import")
+_ACTIONS: Final[Mapping[str, Callable[[SecretStore, argparse.Namespace], int]]] = MappingProxyType(
+    {"get": _get, "set": _set, "list": _list, "import": _import}
+)
