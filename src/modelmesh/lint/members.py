@@ -69,13 +69,12 @@ def never_fits(setup: Setup) -> Iterator[Finding]:
 
 
 def _misfit(target: Target, pool: Pool, elsewhere: bool, setup: Setup) -> str | None:
+    if target.card.streaming is False and target.card.whole is False:
+        return "its `delivery` allows neither a whole answer nor a stream"
     if elsewhere or not answers_at(target):
         does = ", ".join(sorted(has.rpartition(".")[2] for has in target.card.capabilities))
         at = ", ".join(sorted(answers_at(target)))
         return f"it does {does or at}, and that is asked for elsewhere"
-    model = setup.config.models.get(target.model)
-    if model and not (model.delivery.synchronous or model.delivery.streaming):
-        return "its `delivery` allows neither a whole answer nor a stream"
     leaves = [leaf for node in pool.capabilities for leaf in setup.parts.plan.tree.leaves(node)]
     needs = {_NEEDS.get(leaf) for leaf in leaves}
     if (

@@ -95,7 +95,8 @@ def answers_at(target: Target) -> set[Endpoint]:
     return {
         endpoint
         for endpoint in target.provider.endpoints
-        if not misfit(Shape(stream=False, endpoint=endpoint), target.card)
+        for stream in (False, True)
+        if not misfit(Shape(stream=stream, endpoint=endpoint), target.card)
     }
 
 
