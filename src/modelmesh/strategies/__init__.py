@@ -12,8 +12,11 @@ from attrs import field
 
 from modelmesh.config.schema import Pool
 from modelmesh.record import Record
+from modelmesh.strategies._order import in_turn, lowest_first
 from modelmesh.types import Request, Target, Targets
 from modelmesh.values import value
+
+__all__ = ["Pool", "Strategy", "Target", "Targets", "Turn", "in_turn", "lowest_first", "why"]
 
 
 @value(kw_only=True)

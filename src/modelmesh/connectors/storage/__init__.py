@@ -7,6 +7,8 @@ from modelmesh.config import schema
 from modelmesh.ledger.claims import Claim, Grant
 from modelmesh.state import Note
 
+__all__ = ["Claim", "Grant", "Note", "Storage"]
+
 
 class Storage(Protocol):
     """Keeps what is held of limits, and notes. Whatever fails raises, and may be tried again.
