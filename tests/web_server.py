@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ class Reply:
 
 
 @contextmanager
-def served(answer: Callable[[Asked], Reply]) -> Iterator[str]:
+def served(answer: Callable[[Asked], Reply], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Answer every request by a function; gives the address of the server."""
 
     class Exchange(BaseHTTPRequestHandler):
@@ -53,16 +54,18 @@ def served(answer: Callable[[Asked], Reply]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(written)
 
-        do_GET = do_POST = do_PUT = do_DELETE = respond  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815 - http.server's names
 
         def log_message(self, *_: Any) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Exchange) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

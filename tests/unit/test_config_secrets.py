@@ -119,12 +119,6 @@ def test_what_is_no_store_is_a_mistake() -> None:
     assert message == "secrets.store: 'json:loads' cannot be used here: it is no class"
 
 
-def test_a_store_to_come_is_refused() -> None:
-    assert mistakes({"secrets": {"store": "hashicorp.vault.v1", "address": "http://a"}}) == [
-        "secrets.store: secret store 'hashicorp.vault.v1' is not available in this version"
-    ]
-
-
 @pytest.mark.parametrize("name", ["env", "modelmesh.env.v1", "env.v1"])
 def test_stores_are_found_by_short_names(name: str) -> None:
     assert registry.find("secrets", name) is env.SecretStore

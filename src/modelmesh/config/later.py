@@ -24,11 +24,7 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "replicate.api.v1",
         ),
         "strategies": (),
-        "secrets": (
-            "microsoft.key-vault.v1",
-            "1password.connect.v1",
-            "hashicorp.vault.v1",
-        ),
+        "secrets": (),
         "storage": (),
         "observability": (),
         "discovery": (),
