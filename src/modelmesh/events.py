@@ -150,6 +150,38 @@ class Recovered(Event):
 
 
 @value(kw_only=True)
+class ModelsFound(Event):
+    """A vendor lists models that it did not list before, or some of its joined pools.
+
+    Attributes:
+        models: the vendor's names for them.
+        registered: those of them that pools have now, and had not.
+
+    """
+
+    name = "models.found"
+    provider: str
+    models: Sequence[str]
+    registered: Sequence[str] = ()
+
+
+@value(kw_only=True)
+class ModelsGone(Event):
+    """A vendor does not list models that it listed before, or that are configured.
+
+    Attributes:
+        models: the vendor's names for them.
+        kept: those of them that are served all the same, for lists are not always complete.
+
+    """
+
+    name = "models.gone"
+    provider: str
+    models: Sequence[str]
+    kept: Sequence[str] = ()
+
+
+@value(kw_only=True)
 class LimitNear(Event):
     """Such a share of a limit is taken that people want to know."""
 

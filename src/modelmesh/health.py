@@ -2,12 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from attrs import define, field
 
 from modelmesh.audience import Audience
 from modelmesh.errors import ErrorKind
 from modelmesh.events import CooldownBegan, Recovered
+
+_PROBES: Final = 100
+"""The last probes of which it is known how many were answered."""
 
 
 def _recent() -> "deque[tuple[float, bool]]":
@@ -60,6 +64,8 @@ class Health:
     trial_running: bool = False
     failures_in_a_row: int = 0
     _recent: deque[tuple[float, bool]] = field(factory=_recent, repr=False)
+    # Most are never probed.
+    _probes: deque[bool] | None = field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.downtime = Downtime(lambda: self.until)
@@ -79,9 +85,7 @@ class Health:
         if now >= self.until:
             self.on_trial = False
             self.cause = None
-            if self.audience and (tell := self.audience.of_changes):
-                of, id_ = self.subject
-                tell(Recovered(at=self.audience.wall(), of=of, id=id_))
+            self._tell_of_recovery()
 
     def answered(self, now: float) -> None:
         self.failures_in_a_row = 0
@@ -107,10 +111,32 @@ class Health:
 
     def recover(self, now: float) -> None:
         """Forget that it was left alone."""
+        if self.on_trial:
+            self._tell_of_recovery()
         self.until, self.told_until, self.cause = 0.0, 0.0, None
         self.on_trial, self.failures_in_a_row = False, 0
         self._recent.clear()
         self._look(now)
+
+    def probed(self, *, answered: bool) -> None:
+        """Note what came of asking whether it is there."""
+        if self._probes is None:
+            self._probes = deque(maxlen=_PROBES)
+        self._probes.append(answered)
+
+    @property
+    def availability(self) -> float | None:
+        """The share of the last probes that were answered; None if it was not asked."""
+        return sum(self._probes) / len(self._probes) if self._probes else None
+
+    def answered_since(self, then: float) -> bool:
+        """Whether it answered a request since a moment."""
+        return any(fine and at > then for at, fine in self._recent)
+
+    def _tell_of_recovery(self) -> None:
+        if self.audience and (tell := self.audience.of_changes):
+            of, id_ = self.subject
+            tell(Recovered(at=self.audience.wall(), of=of, id=id_))
 
     def _look(self, now: float) -> None:
         for downtime in (self.downtime, *self.others.values()):

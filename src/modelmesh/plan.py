@@ -27,7 +27,7 @@ _FEATURES: Final = (
 """Features as the configuration calls them, and as the catalogue does."""
 
 Found = Mapping[str, Sequence[str]]
-"""The models that servers list themselves, by provider."""
+"""The models that servers list themselves and that are to be served, by provider."""
 
 
 @frozen(kw_only=True)
@@ -158,13 +158,23 @@ def _space(model: schema.Model, upstream: str, provider: Provider) -> str:
 def _models(
     config: schema.MeshConfig, providers: Mapping[str, Provider], found: Found
 ) -> Iterator[tuple[str, schema.Model]]:
-    """Give the models configured, and the usual ones of providers for which none is."""
+    """Give the models configured, or else the usual ones of a provider, and what it lists besides.
+
+    A name of the configuration's own means what it says there.
+    """
     yield from config.models.items()
-    named = {model.provider for model in config.models.values()}
     for id_, provider in providers.items():
-        if id_ not in named:
-            for name in provider.models or found.get(id_, ()):
-                yield name, schema.Model(provider=id_)
+        own = {
+            model.model or name for name, model in config.models.items() if model.provider == id_
+        }
+        usual = own or provider.models
+        listed = [
+            name
+            for name in found.get(id_, ())
+            if name not in config.models and not catalogue.is_among(provider.connector, name, usual)
+        ]
+        for name in (*(() if own else usual), *listed):
+            yield name, schema.Model(provider=id_)
 
 
 def keys_of(entry: schema.Provider) -> Sequence[Secret | None]:
@@ -194,6 +204,7 @@ def _card(
         features=features,
         capabilities=declared or catalogue.capabilities(provider.connector, upstream),
         streaming=None if model.delivery.streaming else False,
+        whole=None if model.delivery.synchronous else False,
         price=catalogue.merged(facts.price if facts else None, own_price),
         retirement=catalogue.retirement(provider.connector, upstream),
     )

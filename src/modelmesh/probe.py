@@ -23,6 +23,13 @@ PATIENCE: Final = 5.0
 AGAIN: Final = 30.0
 """Seconds after which a server that had no list is asked again."""
 
+NO_LIST: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
+"""The statuses of a server that is there, and has no list of models."""
+
+NAMES_OF_ONES_OWN: Final = frozenset({"azure.openai.v1"})
+"""Where users call models as they like, and the list is of what could be had:
+https://learn.microsoft.com/en-us/rest/api/azureopenai/models/list."""
+
 Asked = Mapping[str, tuple[Provider, Secret | None]]
 """Providers by id, and the key to ask each with."""
 
@@ -107,8 +114,10 @@ class Prober:
             log.debug("provider %s did not list its models (%s)", id_, type(error).__name__)
             return []
 
-    async def ask(self, provider: Provider, key: Secret | None) -> bytes | None:
-        """Return a vendor's list as it is; None where it has none.
+    async def ask(
+        self, provider: Provider, key: Secret | None, patience: float = PATIENCE
+    ) -> bytes | None:
+        """Return a vendor's list as it is, within so many seconds; None where it has none.
 
         Raises:
             ProviderError: the vendor refuses, or fails.
@@ -118,14 +127,14 @@ class Prober:
         request = provider.models_request(key)
         if request is None:
             return None
-        whole = await self._exchange(request)
+        whole = await self._exchange(request, patience)
         if whole.status != HTTPStatus.OK:
             raise provider.error(whole, wall=self._clock.wall())
         return whole.body
 
-    async def _exchange(self, request: HttpRequest) -> HttpReply:
-        end = self._clock.now() + PATIENCE
-        timers = Timers(first=end, deadline=end, idle=PATIENCE, connect=PATIENCE)
+    async def _exchange(self, request: HttpRequest, patience: float) -> HttpReply:
+        end = self._clock.now() + patience
+        timers = Timers(first=end, deadline=end, idle=patience, connect=patience)
         timer = self._clock.timer()
         with timer.until(timers.first):
             reply = await self._transport.send(request, connect=timers.connect)

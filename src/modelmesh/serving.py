@@ -1,7 +1,7 @@
 """What requests are served by: the parts of one configuration, and then of the next."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -10,6 +10,7 @@ from modelmesh.build import Parts, build
 from modelmesh.clock import Clock
 from modelmesh.config.schema import MeshConfig
 from modelmesh.directory import Directory
+from modelmesh.discovery import Discoveries, concerned
 from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
 from modelmesh.plan import Plan, keys_of, plan
@@ -17,6 +18,7 @@ from modelmesh.probe import Prober
 from modelmesh.state import State
 from modelmesh.transport.protocol import Transport
 from modelmesh.types import Provider, Secret
+from modelmesh.view import MeshView, same_vendor
 
 Lists = Mapping[str, list[str]]
 """The models that servers list, by provider."""
@@ -49,11 +51,13 @@ class Serving:
         self._rng = rng
         self._created = int(clock.wall())
         self._prober = Prober(transport, clock)
+        self._view = MeshView(self, self._prober, audience, clock, rng)
+        self._discoveries = Discoveries.of(config, self._view)
         state = State(audience=audience)
         self.keeper = Keeper.of(config, state, clock)
         self.parts = build(config, state=state, rng=rng, wall=clock.wall)
         self.directory = Directory(self.parts, self._created)
-        # What servers have said of their models; None before anybody has asked.
+        # What servers have said of their models, and discoveries; None before anybody has asked.
         self._found: Lists | None = None
 
     async def start(self) -> None:
@@ -78,24 +82,54 @@ class Serving:
             ConfigError: that is not possible. Nothing has changed then.
 
         """
+        before, discoveries = self.config, self._discoveries
+        if anew := concerned(config) != concerned(before):
+            discoveries = Discoveries.of(config, self._view)
         if self._found is None:
             self._take(config, None)
-            return
-        before = self.config.providers
-        known = {
-            id_: names
-            for id_, names in self._found.items()
-            if id_ in config.providers and config.providers[id_] == before.get(id_)
-        }
-        await self._find_models(config, plan(config, known), known)
-        await self._prober.close()
-        await self._begin()
+        else:
+            laid = plan(config, {})
+            await self._find_models(config, laid, self._still_known(laid))
+            await self._prober.close()
+        if anew:
+            self._view.follow(before)
+            await self._discoveries.close()
+            self._discoveries = discoveries
+        if self._found is not None:
+            await self._begin()
 
     async def close(self) -> None:
         """End what goes on beside requests."""
+        await self._discoveries.close()
         await self._prober.close()
         if self.keeper:
             await self.keeper.close()
+
+    @property
+    def found(self) -> Lists:
+        """The models that are served because somebody found them, by provider."""
+        return self._found or {}
+
+    def register(self, provider: str, names: Sequence[str]) -> None:
+        """Serve these models of a provider besides those that the configuration names.
+
+        Raises:
+            ConfigError: a pool has no targets then. Nothing has changed.
+
+        """
+        self._join({provider: list(names)})
+
+    def _still_known(self, laid: Plan) -> Lists:
+        """Return what was found and holds for another plan: of vendors that are the same there."""
+        before, after = self.parts.plan, laid.config
+        alike = after.discovery == before.config.discovery
+        return {
+            id_: names
+            for id_, names in self.found.items()
+            if id_ in laid.providers
+            and same_vendor(before.config.providers[id_], after.providers[id_])
+            and (id_ in laid.silent if id_ in before.silent else alike and id_ not in laid.silent)
+        }
 
     async def _find_models(self, config: MeshConfig, laid: Plan, known: Lists) -> None:
         """Ask the servers which are to tell their models and have not; serve by what they say."""
@@ -109,16 +143,17 @@ class Serving:
     async def _begin(self) -> None:
         """Begin the probes that pools want, and ask servers again that are not there yet."""
         await self._prober.begin(self.parts.pools.values())
-        laid, found = self.parts.plan, self._found or {}
-        absent = {id_: _door(laid, id_) for id_ in laid.silent if not found.get(id_)}
+        laid = self.parts.plan
+        absent = {id_: _door(laid, id_) for id_ in laid.silent if not self.found.get(id_)}
         if absent:
             self._prober.ask_again(absent, self._join)
+        self._discoveries.start()
         for notice in notices(self.config, self.parts.targets, wall=self._clock.wall()):
             log.warning(notice)
 
     def _join(self, found: Lists) -> None:
         """Take in what servers say of their models."""
-        self._take(self.config, {**(self._found or {}), **found})
+        self._take(self.config, {**self.found, **found})
 
     def _take(self, config: MeshConfig, found: Lists | None) -> None:
         """Make parts, and serve by them. Raises ConfigError; nothing has changed then."""

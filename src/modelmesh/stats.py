@@ -26,7 +26,8 @@ def stats(
     """Return the numbers of pools, and of all providers and targets that they or `others` have.
 
     `requests` are those to vendors: one that fails over is counted at each. Times are seconds, of
-    the last answers; money is in US dollars.
+    the last answers; money is in US dollars. `availability` is the share of the last probes that a
+    vendor answered; None where it is not asked.
     """
     targets: dict[str, list[_Led]] = {}
     providers: dict[str, list[_Led]] = {}
@@ -51,7 +52,9 @@ def _of_provider(led: Sequence[_Led], resets: Resets, now: float) -> dict[str, A
     standings = [pool.standing(target) for pool, target in led]
     # Pools that have the same target share its record.
     records = list(dict.fromkeys(standing.record for standing in standings))
-    return _told(records, standings[0].provider.downtime, _renewed(led, resets), now)
+    health = standings[0].provider
+    told = _told(records, health.downtime, _renewed(led, resets), now)
+    return {**told, "availability": health.availability}
 
 
 def _of_target(led: Sequence[_Led], resets: Resets, now: float) -> dict[str, Any]:

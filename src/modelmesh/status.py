@@ -43,6 +43,7 @@ def _fares(pool: Pool, target: Target, now: float) -> dict[str, Any]:
         "state": state,
         "cause": str(worst.cause) if state == "left alone" and worst.cause else None,
         "seconds_left": round(waiting, 1),
+        "availability": standing.provider.availability,
         "in_flight": record.in_flight,
         "requests": record.requests,
         "answers": record.answers,

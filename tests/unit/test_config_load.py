@@ -420,7 +420,8 @@ def test_whole_schema_is_accepted_before_all_of_it_is_built(
     assert config.storage.options == {"prefix": "mine"}
     assert config.proxy.max_body == 1 << 30
     assert config.proxy.drain_timeout == 0.5
-    assert caplog.messages == [("this version reads but does not heed: discovery")]
+    assert config.discovery.sync.providers == ("openai.llm.v1",)
+    assert caplog.messages == []
 
 
 def test_a_setting_nothing_heeds_is_told_where_it_stands(caplog: pytest.LogCaptureFixture) -> None:

@@ -36,6 +36,7 @@ FLOORS = [
     {
         "ledger",
         "line",
+        "listed",
         "obstacle",
         "retrying",
         "state",
@@ -66,7 +67,7 @@ FLOORS = [
         "watch",
     },
     {"build", "renewal"},
-    {"directory"},
+    {"directory", "discovery", "view"},
     {"serving"},
     {"mesh", "check", "lint", "online"},
     {"cli", "proxy", "client", "testing", "arguments", "resources", "results", "schemas"},

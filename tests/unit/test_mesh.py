@@ -144,6 +144,7 @@ async def test_a_failure_shows_in_the_status_until_it_is_over() -> None:
         "state": "left alone",
         "cause": "overloaded",
         "seconds_left": 30.0,
+        "availability": None,
         "in_flight": 0,
         "requests": 1,
         "answers": 0,

@@ -16,6 +16,8 @@ from modelmesh.events import (
     Event,
     LimitNear,
     LimitReached,
+    ModelsFound,
+    ModelsGone,
     Recovered,
     Rotated,
     StatisticsTaken,
@@ -84,6 +86,19 @@ OTHERS: dict[str, tuple[Event, str]] = {
         "key a is left alone for 60 min: bad_key",
     ),
     "recovered": (Recovered(at=AT, of="key", id="a"), "key a answers again"),
+    "found": (
+        ModelsFound(at=AT, provider="a", models=list("uvwxyz")),
+        "a has new models: u, v, w, x, y and 1 more",
+    ),
+    "found and joined": (
+        ModelsFound(at=AT, provider="a", models=["x", "y"], registered=["y"]),
+        "a has new models: y, in use from now on; 1 more are not",
+    ),
+    "gone": (ModelsGone(at=AT, provider="a", models=["x"]), "a does not list x"),
+    "gone and kept": (
+        ModelsGone(at=AT, provider="a", models=["x", "y"], kept=["y"]),
+        "a does not list x, y; y served all the same",
+    ),
     "near": (LimitNear(at=AT, limit="$5 a day", share=0.8), "limit $5 a day: 80% is taken"),
     "reached": (
         LimitReached(at=AT, limit="$5 a day", pool="chat", target="a/x", seconds=7200.0),

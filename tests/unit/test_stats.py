@@ -86,7 +86,8 @@ def test_before_the_first_request_all_is_nothing() -> None:
         "downtime_seconds": 0.0,
         "quota_resets": 0,
     }
-    assert told["targets"]["a/a1"] == told["providers"]["b"] == nothing
+    assert told["targets"]["a/a1"] == nothing
+    assert told["providers"]["b"] == {**nothing, "availability": None}
     assert told["pools"]["one"] == {**nothing, "rotations": 0}
     assert json.loads(json.dumps(told)) == told
 
@@ -101,7 +102,7 @@ async def test_what_a_target_is_asked_counts_for_it_its_provider_and_the_pool_th
     assert (two["requests"], two["answers"], two["failures"]) == (2, 2, {})
     assert (two["tokens_in"], two["tokens_out"]) == (30, 12)
     assert two["spent"] == pytest.approx(30e-6 + 120e-6)
-    assert scene.told("providers", "b") == two
+    assert scene.told("providers", "b") == {**two, "availability": None}
     both = scene.told("pools", "both")
     assert (both["requests"], both["answers"], both["failures"]) == (2, 1, {"overloaded": 1})
     assert (both["tokens_in"], both["rotations"]) == (10, 1)

@@ -32,6 +32,12 @@ PLUGS: Final[Mapping[type[Any], Plug]] = MappingProxyType(
         schema.Observer: Plug(
             kind="observability", field="connector", default=schema.Observer().connector
         ),
+        schema.DiscoverySync: Plug(
+            kind="discovery", field="connector", default=schema.DiscoverySync().connector
+        ),
+        schema.DiscoveryHealth: Plug(
+            kind="discovery", field="connector", default=schema.DiscoveryHealth().connector
+        ),
     }
 )
 

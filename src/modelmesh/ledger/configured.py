@@ -68,7 +68,7 @@ def _of_target(entry: schema.Provider, target: Target) -> Iterator[Limit]:
     # Where there is no key, the server as a whole is limited.
     subject = target.key_subject if target.key or entry.quota_group else target.provider.id
     yield from of_provider(target.provider.id, entry, subject)
-    yield from _of_maintenance(entry.maintenance_window, target.provider.id)
+    yield from of_maintenance(entry.maintenance_window, target.provider.id)
     if entry.tier == "free":
         said = {cap for name, cap in _SAID.items() if getattr(entry.rate_limits, name) is not None}
         yield from of_free_tier(target.provider.connector, target.upstream, subject, said)
@@ -100,7 +100,7 @@ def of_pool(
     pool: str, rule: schema.Deactivation, recovery: schema.Recovery, subject: str
 ) -> Iterator[Limit]:
     """Give the quotas after which a pool leaves a target, or a provider, alone, and maintenance."""
-    yield from _of_maintenance(rule.maintenance_window, subject)
+    yield from of_maintenance(rule.maintenance_window, subject)
     window = _quota_window(rule, recovery)
     for name, unit, words in _QUOTAS:
         amount = getattr(rule, name)
@@ -132,7 +132,7 @@ def _each(window: Window) -> str:
     return " an hour" if window.unit == "hour" else f" a {window.unit}"
 
 
-def _of_maintenance(window: schema.Maintenance | None, subject: str) -> Iterator[Limit]:
+def of_maintenance(window: schema.Maintenance | None, subject: str) -> Iterator[Limit]:
     """Give a limit of no requests in a part of each day."""
     if window:
         yield Limit(

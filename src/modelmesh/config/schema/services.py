@@ -90,12 +90,16 @@ class DiscoverySync:
 
     # Whether it is done.
     enabled: bool = False
+    # The connector id of what does it.
+    connector: str = "modelmesh.registry-sync.v1"
     # How often.
     interval: Duration = field(default=3600.0, validator=positive)
-    # Whether models found are registered.
+    # Whether models found join the pools they fit.
     auto_register: bool = False
     # For which providers; all where empty.
     providers: tuple[str, ...] = ()
+    # Settings of the connector's own.
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)
@@ -104,12 +108,16 @@ class DiscoveryHealth:
 
     # Whether it is done.
     enabled: bool = False
+    # The connector id of what does it.
+    connector: str = "modelmesh.health-monitor.v1"
     # How often.
     interval: Duration = field(default=60.0, validator=positive)
     # How long to wait for an answer.
     timeout: Duration = field(default=10.0, validator=positive)
-    # Failures in a row after which a provider counts as gone.
+    # Failures in a row after which a provider is left alone.
     failure_threshold: int = field(default=3, validator=positive)
+    # Settings of the connector's own.
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

@@ -89,11 +89,11 @@ class Maintenance:
 class ProviderDiscovery:
     """What discovery does for one provider."""
 
-    # Whether its list of models is read.
+    # Whether its list of models is read, where lists are.
     enabled: bool = True
-    # Whether models found there are registered.
-    auto_register: bool = False
-    # How often the list is read.
+    # Whether models found there join the pools they fit; where absent, as `discovery.sync` says.
+    auto_register: bool | None = None
+    # How often the list is read; where absent, as `discovery.sync` says.
     interval: Duration | None = field(default=None, validator=positive)
 
 

@@ -97,6 +97,13 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _TARGET,
             among="livemin",
         ),
+        "provider_availability": Metric(
+            "gauge",
+            "Share of the last probes that a provider answered; it has none where nobody probes.",
+            ("provider",),
+            "ratio",
+            among="livemin",
+        ),
         "cooldowns": Metric(
             "counter",
             "Times a target, model, key or provider was left alone, in each process that knew.",

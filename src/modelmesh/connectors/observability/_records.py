@@ -115,6 +115,8 @@ def _without_words(event: Event, told: Record) -> None:
 def _plain(name: str, known: Any) -> Any:
     if name in _DECIMALS:
         return round(known, _DECIMALS[name])
+    if isinstance(known, tuple):
+        return list(known)
     return str(known) if isinstance(known, ErrorKind) else known
 
 

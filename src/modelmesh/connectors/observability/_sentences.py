@@ -1,6 +1,6 @@
 """A line for people about each event, made of its record. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -8,6 +8,9 @@ Record = Mapping[str, Any]
 
 _SHORT: Final = 90.0
 """Seconds up to which a time is told in seconds."""
+
+_NAMES: Final = 5
+"""Names that are told one by one."""
 
 
 def sentence(told: Record) -> str:
@@ -68,6 +71,34 @@ def _left_alone(told: Record) -> str:
     return f"{told['of']} {told['id']} is left alone for {pause}: {told['cause']}"
 
 
+def _found(told: Record) -> str:
+    """Say what is new; where some joined pools, the others matter less."""
+    joined = told["registered"]
+    which = f"{_listed(joined)}, in use from now on" if joined else _listed(told["models"])
+    more = len(told["models"]) - len(joined) if joined else 0
+    return f"{told['provider']} has new models: {which}{f'; {more} more are not' if more else ''}"
+
+
+def _gone(told: Record) -> str:
+    kept = f"; {_listed(told['kept'])} served all the same" if told["kept"] else ""
+    return f"{told['provider']} does not list {_listed(told['models'])}{kept}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"{', '.join(names[:_NAMES])}{more}"
+
+
+def _changed(told: Record) -> str:
+    waiting = f"; {_listed(told['pending'])} takes a restart" if told["pending"] else ""
+    return f"the configuration is another one: {_listed(told['changed'])}{waiting}"
+
+
+def _refused(told: Record) -> str:
+    count = told["problems"]
+    return f"a new configuration has {count} mistake{'s' * (count != 1)}, so the one before stays"
+
+
 def _near(told: Record) -> str:
     return f"limit {told['limit']}: {100 * told['share']:.0f}% is taken"
 
@@ -97,6 +128,10 @@ _SENTENCES: Final[Mapping[str, Callable[[Record], str]]] = MappingProxyType(
         "pool.rotated": _rotated,
         "cooldown.began": _left_alone,
         "cooldown.ended": lambda told: f"{told['of']} {told['id']} answers again",
+        "models.found": _found,
+        "models.gone": _gone,
+        "configuration.changed": _changed,
+        "configuration.refused": _refused,
         "limit.near": _near,
         "limit.reached": _reached,
         "store.lost": _lost,

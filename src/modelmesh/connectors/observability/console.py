@@ -22,6 +22,8 @@ _COLOURS: Final[Mapping[str, str]] = MappingProxyType(
         "pool.rotated": _YELLOW,
         "cooldown.began": _YELLOW,
         "cooldown.ended": _GREEN,
+        "models.found": _GREEN,
+        "models.gone": _YELLOW,
         "limit.near": _YELLOW,
         "limit.reached": _RED,
         "store.lost": _RED,

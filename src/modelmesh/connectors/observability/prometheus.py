@@ -208,6 +208,8 @@ class Observer:
     def _look_at_target(self, pool: str, target: Mapping[str, Any]) -> None:
         metrics, which = self._metrics, (target["target"], target["provider"])
         metrics["target_ready"][which].set(target["state"] not in _NOT_READY)
+        if target["availability"] is not None:
+            metrics["provider_availability"][target["provider"],].set(target["availability"])
         metrics["attempts"].begin(pool, *which, "answered", "")
         metrics["tokens"].begin(pool, *which, "in")
         metrics["tokens"].begin(pool, *which, "out")

@@ -15,6 +15,7 @@ const KINDS = [
   ["cooldowns", "cooldowns", ({ event }) => event.startsWith("cooldown.")],
   ["rotations", "rotations", ({ event }) => event === "pool.rotated"],
   ["limits", "limits", ({ event }) => event.startsWith("limit.")],
+  ["models", "models", ({ event }) => event.startsWith("models.")],
   ["store", "store", ({ event }) => event.startsWith("store.")],
 ];
 
@@ -22,15 +23,25 @@ const SAYS = {
   "cooldown.began": (e) => [`${e.id} is left alone for ${duration(e.seconds)}`, cause(e.cause)],
   "cooldown.ended": (e) => [`${e.id} answers again`, ""],
   "pool.rotated": (e) => [`${e.after} is in front`, `${e.pool}, after ${e.before}`],
+  "models.found": (e) => [`${e.provider} has ${several(e.models.length, "new model")}`, names(e.models)],
+  "models.gone": (e) => [
+    `${e.provider} does not list ${several(e.models.length, "model")}`,
+    e.kept.length ? `${names(e.models)}; served all the same: ${names(e.kept)}` : names(e.models),
+  ],
   "limit.near": (e) => [`${percent(e.share)} of a limit is taken`, e.limit],
   "limit.reached": (e) => [
     `A limit keeps requests from ${e.target}`,
     e.seconds ? `${e.limit}, for ${duration(e.seconds)}` : e.limit,
   ],
+  "configuration.changed": (e) => ["The configuration is another one", e.changed.join(", ")],
+  "configuration.refused": (e) => ["A new configuration was refused", `${e.problems} mistakes; the one before stays`],
   "store.lost": (e) => ["The store of state does not answer", e.store],
   "store.back": (e) => ["The store of state answers again", e.store],
   lost: (e) => [`${several(e.count, "event")} passed too fast for this page`, ""],
 };
+
+/** Name a few, and say how many more there are. */
+const names = (all) => all.slice(0, 5).join(", ") + (all.length > 5 ? ` and ${all.length - 5} more` : "");
 
 const kept = [];
 const requests = new Map();
