@@ -18,7 +18,8 @@ from modelmesh.connectors import registry
 from modelmesh.connectors.storage import Storage
 from modelmesh.events import StoreBack, StoreLost
 from modelmesh.ledger.claims import FOREVER, Claim
-from modelmesh.ledger.leases import Leased, Sharing, Term
+from modelmesh.ledger.leases import Leased, Term
+from modelmesh.ledger.sharing import Sharing
 from modelmesh.state import Note, State
 
 T = TypeVar("T")

@@ -15,7 +15,8 @@ from modelmesh import obstacle
 from modelmesh.connectors.storage.memory import Tables
 from modelmesh.ledger import Ask, Hold, Ledger, Limit, Short
 from modelmesh.ledger.claims import LIFE, NOBODY
-from modelmesh.ledger.leases import Leased, Sharing
+from modelmesh.ledger.leases import Leased
+from modelmesh.ledger.sharing import Sharing
 from modelmesh.ledger.windows import Always, Anchored, Calendar, Rolling, Window
 
 WALL = 1_800_000_000.0

@@ -453,3 +453,24 @@ def test_an_origin_sees_that_its_files_are_others(tmp_path: Path) -> None:
     assert origin.again().stamps == origin.look()
     file.unlink()
     assert origin.look()[0] is None
+
+
+async def test_a_limit_that_is_shared_holds_for_all_after_one_of_them_has_reloaded(
+    tmp_path: Path,
+) -> None:
+    def tree(rpd: int) -> dict[str, Any]:
+        limited = server("a", api_key="sk-aaaaaa", rate_limits={"rpd": rpd})
+        kept = {"connector": "modelmesh.sqlite.v1", "path": str(tmp_path / "state.db")}
+        alone = {"chat": {"models": ["one"], **NEVER}}
+        return changed(providers={"a": limited}, storage=kept, pools=alone)
+
+    first, second = Scene(tree(50)), Scene(tree(50))
+    answered = [await first.send() for _ in range(4)] + [await second.send() for _ in range(4)]
+    assert answered == ["a/one"] * 8
+    for scene in (first, second):
+        await scene.mesh.reload(tree(10))
+    answered = [await first.send() for _ in range(4)] + [await second.send() for _ in range(4)]
+    assert answered.count("a/one") <= 2
+    await first.mesh.close()
+    assert (answered + [await second.send() for _ in range(4)]).count("a/one") == 2
+    await second.mesh.close()

@@ -9,7 +9,7 @@ from scene import WALL, error, pool, request, target
 
 from modelmesh.errors import ErrorKind, Remainder, RoutingError
 from modelmesh.ledger import NANO, Always, Ask, Hold, Limit, Unit
-from modelmesh.ledger.leases import Sharing
+from modelmesh.ledger.sharing import Sharing
 from modelmesh.ledger.told import Told
 from modelmesh.ledger.windows import Calendar, Rolling, Window
 from modelmesh.outcome import OpenAttempt

@@ -5,14 +5,15 @@ together never exceeds the limit. What a process holds is always told as a whole
 change: an answer of the store that got lost, or a store that forgot, is mended by the next claim.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
-from typing import Final, Literal
+from typing import Final
 
 from attrs import define, field
 
 from modelmesh.ledger.claims import FOREVER, Claim, Grant
 from modelmesh.ledger.limits import Limit
+from modelmesh.ledger.sharing import Sharing
 from modelmesh.ledger.windows import Anchored, Calendar, Rolling
 
 RECHECK: Final = 1.0
@@ -41,39 +42,6 @@ _MOST: Final = 1 << 60
 
 _SOON: Final = 0.25
 """Seconds after which to look again for a place that is free when a request ends, or at a store."""
-
-Refill = Callable[[Sequence[tuple["Leased", int]]], Awaitable[None]]
-
-
-@define(eq=False)
-class Sharing:
-    """How limits are shared.
-
-    Attributes:
-        refill: gets more for leases that are too small, or finds that there is none.
-        strict: take before use; otherwise use, and tell of it when the store is written.
-        on_failure: what a request meets while the store is away; None: money refuses, rates allow.
-        away: the store does not answer.
-        since: when it was asked again after a pause; others may be about to do so.
-        tried_at: when it is asked again, by the wall.
-
-    """
-
-    refill: Refill
-    strict: bool = True
-    on_failure: Literal["allow", "refuse"] | None = None
-    away: bool = False
-    since: float = -inf
-    tried_at: float = -inf
-
-    def refuses(self, limit: Limit) -> bool:
-        """Whether nothing more is granted of a limit because the store is away."""
-        if not self.away or not self.strict:
-            return False
-        if self.on_failure is None:
-            return limit.unit == "dollars"
-        return self.on_failure == "refuse"
-
 
 @define(eq=False)
 class Term:
@@ -194,6 +162,11 @@ class Leased:
                 term.ends, term.told = wall + _MISSED, None
             if closing or term.told is None or term.told != term.counts:
                 yield term, self._claim(term, wall, ended=closing and term is self._terms[-1])
+
+    def give_back(self) -> None:
+        """Hold no more than is used."""
+        for term in self._terms:
+            term.held = term.used
 
     def tell_again(self) -> None:
         """Take it that the store knows nothing."""

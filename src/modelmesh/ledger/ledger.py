@@ -7,8 +7,9 @@ from math import inf
 from attrs import define, field
 
 from modelmesh.ledger.counts import Count, count_of
-from modelmesh.ledger.leases import Leased, Sharing
+from modelmesh.ledger.leases import Leased
 from modelmesh.ledger.limits import Limit, Unit
+from modelmesh.ledger.sharing import Sharing
 from modelmesh.values import value
 
 
@@ -132,7 +133,10 @@ class Ledger:
             count = Leased(limit, self._sharing) if self._sharing else count_of(limit)
             self._counts[key] = count
         elif count.limit is not limit:
-            count.limit = limit  # a new configuration caps the same use otherwise
+            # A new configuration caps the same use otherwise.
+            if isinstance(count, Leased) and limit.amount < count.limit.amount:
+                count.give_back()
+            count.limit = limit
         return count
 
 
