@@ -56,7 +56,7 @@ def provider_unused(setup: Setup) -> Iterator[Finding]:
 
 def never_fits(setup: Setup) -> Iterator[Finding]:
     """Find targets in a pool whose requests they can never serve."""
-    for pool in setup.pools.values():
+    for pool in setup.written:
         wanted = setup.endpoints(pool)
         for target in by_model(pool):
             why = _misfit(target, pool, bool(wanted) and not answers_at(target) & wanted, setup)
@@ -88,10 +88,8 @@ def _misfit(target: Target, pool: Pool, elsewhere: bool, setup: Setup) -> str | 
 
 def name_shadowed(setup: Setup) -> Iterator[Finding]:
     """Find names which mean a pool where another meaning is as likely."""
-    for id_, pool in setup.pools.items():
-        if id_ not in setup.config.pools:
-            continue
-        named = {target.model for target in pool.targets}
+    for pool in setup.written:
+        id_, named = pool.id, {target.model for target in pool.targets}
         if setup.config.proxy.expose_models and id_ in setup.config.models and named != {id_}:
             provider = setup.config.models[id_].provider
             yield finding(

@@ -16,7 +16,7 @@ _IN_ORDER: Final = ("modelmesh.stick-until-failure.v1", "modelmesh.priority-sele
 
 def smaller_window(setup: Setup) -> Iterator[Finding]:
     """Find targets which may be too small for what those before them would have taken."""
-    for pool in setup.pools.values():
+    for pool in setup.written:
         if not _in_order(pool):
             continue
         chat = [one for one in by_model(pool) if "chat" in answers_at(one) and one.card.context]
@@ -43,7 +43,7 @@ def _window(target: Target) -> int:
 
 def mixed_spaces(setup: Setup) -> Iterator[Finding]:
     """Find models in a pool whose embeddings compare to nothing the pool's first one makes."""
-    for pool in setup.pools.values():
+    for pool in setup.written:
         embedding = _embedding(pool)
         others = [one for one in embedding if one.space != embedding[0].space]
         if others and not pool.settings.mix_embeddings:
@@ -57,7 +57,7 @@ def mixed_spaces(setup: Setup) -> Iterator[Finding]:
 
 def mixed_dimensions(setup: Setup) -> Iterator[Finding]:
     """Find pools which answer now with vectors of one length, now with those of another."""
-    for pool in setup.pools.values():
+    for pool in setup.written:
         if not pool.settings.mix_embeddings:
             continue
         sizes = {one.id: size for one in _embedding(pool) if (size := _dimensions(one, setup))}

@@ -67,6 +67,11 @@ class Setup:
         return self.parts.pools
 
     @property
+    def written(self) -> Sequence[Pool]:
+        """The pools which somebody wrote, and not the one there is where nobody wrote any."""
+        return [pool for id_, pool in self.pools.items() if id_ in self.config.pools]
+
+    @property
     def targets(self) -> Sequence[Target]:
         """Every target there is, whether some pool has it or not."""
         return self.parts.plan.targets
@@ -85,8 +90,6 @@ class Setup:
         """Return where a pool names a model, or else the pool."""
         named = pool.settings.models
         path: Path = ("pools", pool.id)
-        if pool.id not in self.config.pools:
-            return ()
         return (*path, "models", named.index(model)) if model in named else path
 
 
