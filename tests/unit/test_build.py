@@ -212,7 +212,7 @@ def test_what_the_catalogue_knows_is_on_the_card() -> None:
     assert known.features["vision"] is False
     assert "pdf" not in known.features
     assert CHAT in known.capabilities
-    assert known.streaming is None
+    assert (known.streaming, known.whole) == (None, None)
 
 
 def test_what_the_configuration_says_goes_before_the_catalogue() -> None:
@@ -221,9 +221,10 @@ def test_what_the_configuration_says_goes_before_the_catalogue() -> None:
         capabilities=["text-embeddings"],
         features={"vision": True, "tool_calling": False, "json_mode": False, "logprobs": False},
         constraints={"context_window": 1000, "max_output_tokens": 10},
-        delivery={"streaming": False},
+        delivery={"streaming": False, "synchronous": False},
     )
-    assert (said.context, said.max_output, said.streaming) == (1000, 10, False)
+    assert (said.context, said.max_output) == (1000, 10)
+    assert (said.streaming, said.whole) == (False, False)
     assert said.features["vision"] is True
     assert said.features["web_search"] is True
     assert [said.features[name] for name in ("tool_calling", "json_mode", "logprobs")] == [

@@ -13,6 +13,7 @@ from modelmesh.connectors.secrets import (
     SecretError,
     SecretStore,
     StoreUnreachableError,
+    _dotenv,
     dotenv,
     env,
 )
@@ -186,7 +187,7 @@ def test_a_missing_dotenv_file_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_dotenv_file_is_read_as_people_write_it(text: str, expected: dict[str, str]) -> None:
-    assert dotenv.parse(text, ".env") == expected
+    assert _dotenv.parse(text, ".env") == expected
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_a_dotenv_file_is_read_as_people_write_it(text: str, expected: dict[str,
 )
 def test_a_dotenv_line_that_cannot_be_read_is_told(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        dotenv.parse(text, ".env")
+        _dotenv.parse(text, ".env")
     assert [str(problem) for problem in caught.value.problems] == [message]
 
 
@@ -211,13 +212,13 @@ def test_quoted_values_come_back_as_they_were(values: dict[str, str]) -> None:
     for name, value in values.items():
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         lines.append(f'{name}="{escaped}"')
-    assert dotenv.parse("\n".join(lines), ".env") == values
+    assert _dotenv.parse("\n".join(lines), ".env") == values
 
 
 @given(st.text(alphabet="AB=\"'\\ #\n$x\t"))
 def test_a_dotenv_file_is_read_or_refused_and_nothing_else(text: str) -> None:
     try:
-        values = dotenv.parse(text, ".env")
+        values = _dotenv.parse(text, ".env")
     except ConfigError:
         return
     assert len(values) <= text.count("=")

@@ -36,8 +36,9 @@ modelmesh.yaml: 2 problems
   line 12: pools.chat.stratgy: unknown key 'stratgy'; did you mean 'strategy'?
 ```
 
-**Secrets.** `${secrets:NAME}` anywhere in a text is replaced by what the secret store has by that
-name. A value marked *secret* below is shown to nobody, not in logs and not in errors.
+**Secrets.** `${secrets:NAME}` anywhere in a text is replaced by what the
+[secret store](secrets.md) has by that name. A value marked *secret* below is shown to nobody, not
+in logs and not in errors.
 
 **Durations** are numbers of seconds, or have a unit: `500ms`, `60s`, `5m`, `1h`, `1d`.
 **Sizes** are numbers of bytes, or have a unit: `64KiB`, `64MiB`, `1GiB`; `kB`, `MB` and `GB` count
@@ -53,7 +54,7 @@ text, `22:00` is text. A key given twice is a mistake.
 EXAMPLES: Final[Mapping[str, str]] = {
     "secrets": """
 secrets:
-  store: modelmesh.dotenv.v1     # or modelmesh.env.v1, the environment
+  store: modelmesh.dotenv.v1     # or another store: see secrets.md
   path: .env
 """,
     "capabilities": """

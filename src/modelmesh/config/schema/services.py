@@ -18,7 +18,7 @@ class Secrets:
     store: str = "modelmesh.env.v1"
     # The file of a dotenv store.
     path: str = ".env"
-    # How long a value is kept before it is read again.
+    # How long values are kept before all are read again; 0 leaves it to reloads and refused keys.
     cache_ttl: Duration = field(default=300.0, validator=at_least_zero)
     # Settings of the store's own.
     options: Mapping[str, Any] = field(factory=dict, repr=False)
