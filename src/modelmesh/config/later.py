@@ -1,7 +1,6 @@
 """What a configuration may name although it is built in a later version.
 
-A secret store of this kind is refused where it is used. Everything else can be done without, and
-`warnings` tells of it.
+All of it can be done without, and `warnings` tells of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,30 +22,21 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
             "fal.image.v1",
             "replicate.api.v1",
         ),
-        "strategies": (),
-        "secrets": (),
-        "storage": (),
-        "observability": (),
-        "discovery": (),
     }
 )
 
-IDLE: Final[Settings] = MappingProxyType(
-    {
-        schema.Delivery: ("batch",),
-    }
-)
+IDLE: Final[Settings] = MappingProxyType({schema.Delivery: ("batch",)})
 """Settings which nothing heeds yet."""
 
 
 def later(kind: registry.Kind) -> tuple[str, ...]:
     """Return the ids of a kind that are known by name only."""
-    return _LATER[kind]
+    return _LATER.get(kind, ())
 
 
 def is_later(kind: registry.Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) -> bool:
     """Whether a connector is known by name only; short names count, the user's `own` do not."""
-    return id_ not in own and any(id_ in registry.names(known) for known in _LATER[kind])
+    return id_ not in own and any(id_ in registry.names(known) for known in later(kind))
 
 
 def warnings(config: schema.MeshConfig) -> Iterator[str]:

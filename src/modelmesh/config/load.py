@@ -16,7 +16,7 @@ from modelmesh.config import names, sharing
 from modelmesh.config.document import Document, plain
 from modelmesh.config.faults import Fault, Invalid, Path, dotted
 from modelmesh.config.interpolation import Interpolation
-from modelmesh.config.later import is_later, warnings
+from modelmesh.config.later import warnings
 from modelmesh.config.schema import MeshConfig, Secrets
 from modelmesh.config.structure import Structure
 from modelmesh.connectors import registry
@@ -146,9 +146,6 @@ def _interpolation(
         settings = structure(section, Secrets)
     except Invalid:
         return None, []
-    if is_later("secrets", settings.store, structure.own):
-        message = f"secret store {settings.store!r} is not available in this version"
-        return None, [Fault(("secrets", "store"), message)]
     found = registry.find("secrets", settings.store, structure.own)
     try:
         return Interpolation(found(settings, environ)), []
