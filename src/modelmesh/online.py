@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -12,7 +11,7 @@ from modelmesh import catalogue
 from modelmesh.clock import Clock
 from modelmesh.errors import ErrorKind, ProviderError, as_failure
 from modelmesh.plan import Plan, keys_of
-from modelmesh.probe import Prober, names_in
+from modelmesh.probe import NAMES_OF_ONES_OWN, NO_LIST, Prober, names_in
 from modelmesh.transport.protocol import Transport
 from modelmesh.types import Provider, Secret
 
@@ -33,9 +32,6 @@ _STATES: Final[Mapping[ErrorKind, State]] = MappingProxyType(
         ErrorKind.UNREACHABLE: "unreachable",
     }
 )
-_NO_LIST: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-# Its users call their deployments as they like, and the list is of what could be deployed.
-_NAMES_OF_ONES_OWN: Final = frozenset({"azure.openai.v1"})
 
 
 @frozen(kw_only=True)
@@ -131,7 +127,7 @@ class _Asking:
         return answer, listed
 
     def _unlisted(self, provider: Provider, listed: Sequence[str]) -> list[str]:
-        if provider.connector in _NAMES_OF_ONES_OWN:
+        if provider.connector in NAMES_OF_ONES_OWN:
             return []
         names = [one.upstream for one in self._plan.targets if one.provider.id == provider.id]
         return [
@@ -142,6 +138,6 @@ class _Asking:
 
 
 def _state(failure: ProviderError) -> State:
-    if failure.vendor_status in _NO_LIST:
+    if failure.vendor_status in NO_LIST:
         return "no list"
     return _STATES.get(failure.kind, "fails")

@@ -46,12 +46,20 @@ def provider_unused(setup: Setup) -> Iterator[Finding]:
         return
     used = {target.provider.id for pool in setup.pools.values() for target in pool.targets}
     for id_ in setup.parts.plan.providers:
-        if id_ not in used and id_ not in setup.parts.plan.silent:
+        if id_ not in used and id_ not in setup.parts.plan.silent and not _grows(setup, id_):
             yield finding(
                 ("providers", id_),
                 f"no pool has a model of provider {id_!r}",
                 "give a pool one of its models, set `enabled: false`, or take it out",
             )
+
+
+def _grows(setup: Setup, provider: str) -> bool:
+    """Whether models that a provider is found to have join pools."""
+    sync, own = setup.config.discovery.sync, setup.config.providers[provider].discovery
+    register = sync.auto_register if own.auto_register is None else own.auto_register
+    asked = not sync.providers or provider in sync.providers
+    return sync.enabled and own.enabled and asked and register
 
 
 def never_fits(setup: Setup) -> Iterator[Finding]:
