@@ -96,7 +96,7 @@ class FakeProvider:
     ``@`` only tells models apart. A bearer key ``fault:NAME`` selects in the model's place.
 
     `faults` gives models a behaviour of the caller's own, on any path they are posted to. `models`
-    are what GET /v1/models lists; those which name no fault answer well.
+    are what GET /v1/models lists, until a test changes them; those which name no fault answer well.
 
     It runs within `async with`, or on a thread of its own within `with`.
     """
@@ -114,7 +114,7 @@ class FakeProvider:
         self.received: list[Received] = []
         self.connections = 0
         self._faults = dict(faults or {})
-        self._models = sorted(CATALOGUE) if models is None else list(models)
+        self.models = sorted(CATALOGUE) if models is None else list(models)
         self._requests = 0
         self._memories: dict[str, list[float]] = {}
         self._open: set[asyncio.Task[Any]] = set()
@@ -243,14 +243,14 @@ class FakeProvider:
         try:
             return select(name, catalogue)
         except LookupError as unknown:
-            if name in self._models:
+            if name in self.models:
                 return catalogue["ok"]
             return _refusal(404, str(unknown), "model_not_found")
         except ValueError as mistaken:
             return _refusal(400, str(mistaken))
 
     async def _list_models(self, exchange: Exchange) -> None:
-        await exchange.answer(200, encode(model_list(self._models)))
+        await exchange.answer(200, encode(model_list(self.models)))
 
 
 def _selector(request: Received) -> str:
