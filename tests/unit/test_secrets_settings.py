@@ -1,9 +1,11 @@
 """What the stores of Azure, 1Password and HashiCorp say before anybody is asked."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from modelmesh.config import schema
@@ -160,3 +162,15 @@ def test_without_its_library_a_store_says_what_to_install(
     (message,) = mistakes(store, {}, {})
     assert message.startswith("secrets.store: ")
     assert message.endswith(f"needs a library: pip install 'modelmesh-lite[{extra}]'")
+
+
+@pytest.mark.parametrize(
+    ("store", "head"),
+    [(AZURE, "Azure Key Vault"), (ONEPASSWORD, "1Password"), (VAULT, "HashiCorp Vault")],
+)
+def test_the_page_lists_every_setting(store: str, head: str) -> None:
+    page = (Path(__file__).parents[2] / "docs/secrets.md").read_text()
+    section = page.partition(f"\n## {head}\n")[2].partition("\n## ")[0]
+    settings = attrs.fields_dict(registry.find("secrets", store).Options)
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == settings.keys()
+    assert f"  store: {store}\n" in section
