@@ -65,8 +65,9 @@ def test_the_extras_the_guide_names_are_valid(environment: Path) -> None:
         "from importlib.metadata import metadata\n"
         "print(metadata('modelmesh-lite').get_all('Provides-Extra'))"
     )
-    extras = "['opentelemetry', 'prometheus', 'proxy', 'redis', 'yaml']"
-    assert run(environment / "python", "-c", code).strip() == extras
+    stores = ["aws", "azure", "google", "keyring", "onepassword"]
+    extras = [*stores, "opentelemetry", "prometheus", "proxy", "redis", "vault", "yaml"]
+    assert run(environment / "python", "-c", code).strip() == str(extras)
 
 
 def test_an_installed_package_has_its_types_and_facts(environment: Path) -> None:
