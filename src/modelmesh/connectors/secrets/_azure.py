@@ -23,7 +23,6 @@ from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
 
 from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
-from modelmesh.connectors.secrets._quiet import quiet
 from modelmesh.types import Secret
 
 _REFUSED: Final[Mapping[str, str]] = MappingProxyType(
@@ -36,8 +35,6 @@ _REFUSED: Final[Mapping[str, str]] = MappingProxyType(
 """Why a secret is kept from us. What Azure says itself is not shown."""
 
 _FIREWALL: Final = "ForbiddenByFirewall"
-_LOGGERS: Final = ("azure.core.pipeline.policies.http_logging_policy",)
-"""They would write every request into the log at INFO."""
 
 
 class KeyVault:
@@ -91,8 +88,7 @@ def _credential(
 def _asking(id_: str, action: str) -> Iterator[None]:
     """Tell what fails meanwhile as a SecretError."""
     try:
-        with quiet(_LOGGERS):
-            yield
+        yield
     except ClientAuthenticationError as error:
         raise StoreUnreachableError(_lockout(error)) from None
     except HttpResponseError as error:
