@@ -3,7 +3,7 @@
 import logging
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
-from keyring.errors import InitError, KeyringLocked, PasswordSetError
+from keyring.errors import InitError, KeyringError, KeyringLocked, PasswordSetError
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
@@ -20,6 +20,7 @@ from modelmesh.connectors import registry
 from modelmesh.connectors.secrets import (
     Listing,
     SecretError,
+    SecretStore,
     StoreUnreachableError,
     Writable,
     _dotenv,
@@ -29,6 +30,7 @@ from modelmesh.connectors.secrets import (
 )
 from modelmesh.connectors.secrets import keyring as our_keyring
 from modelmesh.errors import ConfigError
+from modelmesh.testing import SecretStoreConformance
 from modelmesh.types import Secret
 
 CANARY = "sk-canary-0123456789"
@@ -289,7 +291,7 @@ def test_a_secret_is_put_into_the_keyring_and_changed_there(keychain: type[Keych
         (KeyringLocked(CANARY), StoreUnreachableError, "the keyring is locked, and nobody"),
         (InitError(CANARY), StoreUnreachableError, "the keyring cannot be opened"),
         (OSError(CANARY), StoreUnreachableError, r"the keyring failed \(OSError\)"),
-        (PasswordSetError(CANARY), SecretError, r"the keyring refuses \(PasswordSetError\)"),
+        (PasswordSetError(CANARY), SecretError, r"the keyring refuses 'KEY' \(Password"),
     ],
 )
 def test_a_keyring_that_fails_is_told_without_its_words(
@@ -339,6 +341,36 @@ def test_without_its_library_the_keyring_says_what_to_install(
 
 
 # All of them
+
+
+class TestMemory(SecretStoreConformance):
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:
+        for name, value in secrets.items():
+            memory.put(name, value, vault=str(tmp_path))
+        return in_memory(str(tmp_path))
+
+
+@pytest.mark.usefixtures("keychain")
+class TestKeyring(SecretStoreConformance):
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:
+        Keychain.held = {(tmp_path.name, name): value for name, value in secrets.items()}
+        return in_keyring(service=tmp_path.name)
+
+    def denied(self, tmp_path: Path) -> SecretStore:
+        Keychain.fails = KeyringError(CANARY)
+        return in_keyring(service=tmp_path.name)
+
+    def unreachable(self, tmp_path: Path) -> SecretStore:
+        Keychain.fails = KeyringLocked(CANARY)
+        return in_keyring(service=tmp_path.name)
+
+
+class TestDotenvAsItWritesItself(SecretStoreConformance):
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:
+        store = to_write(tmp_path / ".env")
+        for name, value in secrets.items():
+            store.set(name, Secret(value))
+        return store
 
 
 @pytest.mark.parametrize("name", ["env", "dotenv", "memory", "keyring"])

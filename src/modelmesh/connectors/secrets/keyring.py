@@ -58,17 +58,17 @@ class SecretStore:
         self.described = f"the keyring ({self._keyring.name}), service {self._service!r}"
 
     def get(self, name: str) -> Secret | None:
-        with _asking():
+        with _asking(name):
             value = (self._keyring.get_password(self._service, name) or "").strip()
         return Secret(value) if value else None
 
     def set(self, name: str, value: Secret) -> None:
-        with _asking():
+        with _asking(name):
             self._keyring.set_password(self._service, name, value.reveal())
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def _asking(name: str) -> Iterator[None]:
     """Tell what fails meanwhile as a SecretError."""
     from keyring.errors import KeyringError  # noqa: PLC0415 - as above
 
@@ -78,6 +78,6 @@ def _asking() -> Iterator[None]:
         kind = type(error).__name__
         if kind in _SHUT:
             raise StoreUnreachableError(_SHUT[kind]) from None
-        raise SecretError(f"the keyring refuses ({kind})") from None
+        raise SecretError(f"the keyring refuses {name!r} ({kind})") from None
     except Exception as error:  # noqa: BLE001 - each keyring speaks to its system in its own way
         raise StoreUnreachableError(f"the keyring failed ({type(error).__name__})") from None
