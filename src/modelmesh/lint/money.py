@@ -1,14 +1,25 @@
 """Budgets which do not do what they seem to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
 
+from modelmesh.catalogue.prices import DOLLARS
 from modelmesh.config import schema
 from modelmesh.ledger import costs
 from modelmesh.lint.setup import Finding, Setup, answers_at, finding
 from modelmesh.sanity import LEAST
 from modelmesh.types import Request, Target
 
-_LIMITS = ("daily_limit", "monthly_limit")
+_LIMITS: Final = ("daily_limit", "monthly_limit")
+_EFFECTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "refuse": "its requests are refused",
+        "warn": "its requests are not counted",
+        "allow": "its requests are not counted",
+    }
+)
+"""What becomes of a model whose price nobody knows, by `on_unknown_cost`."""
 
 
 def budget_of_zero(setup: Setup) -> Iterator[Finding]:
@@ -17,7 +28,7 @@ def budget_of_zero(setup: Setup) -> Iterator[Finding]:
         for name in _LIMITS:
             if getattr(provider.budget, name) != 0 or not provider.budget.enforce:
                 continue
-            if any(_cost(one) != 0 for one in setup.targets if one.provider.id == id_):
+            if any(not _is_free(one) for one in setup.targets if one.provider.id == id_):
                 yield finding(
                     ("providers", id_, "budget", name),
                     f"nothing may be spent at {id_!r}, so its models that cost something are"
@@ -34,7 +45,7 @@ def budget_without_price(setup: Setup) -> Iterator[Finding]:
             continue
         for target in setup.targets:
             model = (id_, target.model)
-            if target.provider.id == id_ and _cost(target) is None and model not in told:
+            if target.provider.id == id_ and not _is_known(target) and model not in told:
                 told.add(model)
                 known = target.model in setup.config.models
                 yield finding(
@@ -45,26 +56,19 @@ def budget_without_price(setup: Setup) -> Iterator[Finding]:
                 )
 
 
-_EFFECTS = {
-    "refuse": "its requests are refused",
-    "warn": "its requests are not counted",
-    "allow": "its requests are not counted",
-}
-
-
 def _limited(budget: schema.Budget) -> bool:
     return any(getattr(budget, name) is not None for name in _LIMITS)
 
 
-def _cost(target: Target) -> int | None:
-    """Return what the least request costs in nano-dollars; None where nobody knows.
-
-    The ledger reckons it, so that what is unknown there is unknown here.
-    """
-    asked = sorted(answers_at(target))
-    found = [
+def _is_known(target: Target) -> bool:
+    """Whether the ledger can reckon what a request costs, wherever the target can be asked."""
+    return all(
         costs.worst(Request(id="", model="", body=LEAST[at], endpoint=at), target.card).nano
-        for at in asked
-    ]
-    known = [nano for nano in found if nano is not None]
-    return max(known, default=None) if len(known) == len(found) or known else None
+        is not None
+        for at in answers_at(target)
+    )
+
+
+def _is_free(target: Target) -> bool:
+    price = target.card.price
+    return price is not None and not any(getattr(price, name) for name in DOLLARS)
