@@ -18,7 +18,7 @@ from modelmesh.reply import Reply
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.fake_answers import model_list
 from modelmesh.testing.mocked import mocked
-from modelmesh.testing.said import Response, scripted
+from modelmesh.testing.said import Response, check, scripted
 from modelmesh.testing.transport import Scripted, ScriptedTransport, reply
 from modelmesh.types import Endpoint, HttpRequest, Request
 
@@ -91,7 +91,7 @@ class MockMesh(ModelMesh):
         self.clock = FakeClock(now=1000.0)
         self._responses = responses
         self._used = 0
-        self._missing = ""
+        self._mistake: Exception | None = None
         transport = ScriptedTransport(self._answer, self.clock)
         chance = Random(1)  # noqa: S311 - every run of a test is to be the same
         super().__init__(config, clock=self.clock, rng=chance, transport=transport)
@@ -102,15 +102,15 @@ class MockMesh(ModelMesh):
         return [] if callable(self._responses) else list(self._responses[self._used :])
 
     async def send(self, request: Request, *, heartbeat: float | None = None) -> Reply:
-        """Route a request, and record it. Raises AssertionError where no response is left."""
+        """Route a request, and record it. A mistake of the test's own is raised as it is."""
         call = Call(evolve(request, trail=[]))
         self.calls.append(call)
         before = _CALL.set(call)
         try:
             return await super().send(call._request, heartbeat=heartbeat)  # noqa: SLF001 - it is its own
         except MeshError:
-            if self._missing:
-                raise AssertionError(self._missing) from None
+            if self._mistake:
+                raise self._mistake from None
             raise
         finally:
             _CALL.reset(before)
@@ -120,7 +120,14 @@ class MockMesh(ModelMesh):
             return reply(body=model_list(["model"]))
         call = _CALL.get()
         call.sent.append(sent)
-        return scripted(self._next(call), call._request, _model_of(sent))  # noqa: SLF001 - as above
+        try:
+            response = self._next(call)
+            check(response, call.endpoint)
+        except Exception as mistake:
+            # No vendor fails so: no other one is asked, and it is raised in the end.
+            self._mistake = mistake
+            raise ProviderError(ErrorKind.INVALID_REQUEST, "the test has a mistake") from mistake
+        return scripted(response, call._request, _model_of(sent))  # noqa: SLF001 - as above
 
     def _next(self, call: Call) -> Response:
         if callable(self._responses):
@@ -128,12 +135,11 @@ class MockMesh(ModelMesh):
         if self._used == len(self._responses):
             number, given = len(self.calls), len(self._responses)
             failed = ", ".join(f"{target} ({why})" for target, why in call.tried)
-            self._missing = (
+            raise AssertionError(
                 f"no response is left for call {number}, to {call.model!r}"
                 f"{failed and f', after {failed} failed'}: "
                 f"{given} were given, one for each time a vendor is asked"
             )
-            raise ProviderError(ErrorKind.INVALID_REQUEST, self._missing)
         self._used += 1
         return self._responses[self._used - 1]
 

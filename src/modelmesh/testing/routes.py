@@ -50,7 +50,7 @@ def assert_route(
     wanted = [*after, to]
     complaints = []
     if (order[: len(wanted)] or [None]) != wanted:
-        complaints.append(f"expected {_route(wanted)}, but it goes {_route(order)}")
+        complaints.append(f"expected it to go {_route(wanted)}, but it goes {_route(order)}")
     reasons = {row["target"]: row["reason"] for row in told["targets"]}
     for target, words in past.items():
         if target not in reasons:

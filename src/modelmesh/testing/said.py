@@ -11,14 +11,28 @@ from modelmesh.errors import ErrorKind
 from modelmesh.testing import transport
 from modelmesh.testing.fake_answers import DONE, Reply, event, pieces
 from modelmesh.testing.transport import Scripted, Step
-from modelmesh.types import Request
+from modelmesh.types import Endpoint, Request
 
 Response: TypeAlias = (
     str | bytes | Mapping[str, Any] | Sequence[Any] | ErrorKind | Exception | Scripted
 )
 """What a vendor answers, see docs/testing.md."""
 
-_SCRIPTED: Final = (transport.Reply, transport.Pause, transport.Failure, transport.Signal)
+_WAITING: Final = (transport.Pause, transport.Failure, transport.Signal)
+_SCRIPTED: Final = (transport.Reply, *_WAITING)
+_TAKEN: Final[Mapping[Endpoint, tuple[type, ...]]] = {
+    "chat": (str, bytes),
+    "embeddings": (),
+    "speech": (str, bytes),
+    "transcriptions": (str,),
+    "images": (str, bytes),
+}
+"""What is an answer at each endpoint, besides what is one everywhere."""
+_PARTS: Final[Mapping[Endpoint, tuple[type, ...]]] = {
+    "chat": (str, bytes, Mapping, ErrorKind, OSError, *_WAITING),
+    "embeddings": (Sequence,),
+}
+"""What a sequence may consist of, where one is an answer."""
 
 
 def scripted(response: Response, request: Request, model: str) -> Scripted:
@@ -26,7 +40,6 @@ def scripted(response: Response, request: Request, model: str) -> Scripted:
 
     Raises:
         Exception: the response, where it is an exception: that is how the vendor fails.
-        TypeError: such a response says nothing at this endpoint.
 
     """
     if isinstance(response, _SCRIPTED):
@@ -37,10 +50,18 @@ def scripted(response: Response, request: Request, model: str) -> Scripted:
         raise response
     if isinstance(response, Mapping):
         return transport.reply(body=dict(response))
-    answer = _ANSWERS[request.endpoint](response, request, model)
-    if answer is None:
-        raise TypeError(f"{response!r} is no response for {request.endpoint}")
-    return answer
+    return _ANSWERS[request.endpoint](response, request, model)
+
+
+def check(response: Response, endpoint: Endpoint) -> None:
+    """Raise TypeError for a response which says nothing at an endpoint."""
+    of_all = (*_SCRIPTED, ErrorKind, Exception, Mapping)
+    said = isinstance(response, _TAKEN[endpoint])
+    if isinstance(response, Sequence) and not isinstance(response, str | bytes):
+        parts = _PARTS.get(endpoint, ())
+        said = bool(parts) and all(isinstance(part, parts) for part in response)
+    if not (said or isinstance(response, of_all)):
+        raise TypeError(f"{response!r} is no response for {endpoint}")
 
 
 def _failure(response: ErrorKind | OSError) -> transport.Failure:
@@ -50,7 +71,7 @@ def _failure(response: ErrorKind | OSError) -> transport.Failure:
     return transport.fail(kind, str(response) or f"the mocked vendor is {kind}")
 
 
-def _chat(response: Any, request: Request, model: str) -> Scripted | None:
+def _chat(response: Any, request: Request, model: str) -> Scripted:
     """Say a text; a sequence of them, chunks and failures is what comes one after the other."""
     if isinstance(response, bytes):
         return transport.reply(body=response)
@@ -61,8 +82,6 @@ def _chat(response: Any, request: Request, model: str) -> Scripted | None:
     for part in parts:
         if isinstance(part, ErrorKind | OSError):
             return _failure(part)
-        if isinstance(part, Exception):
-            raise part
     return transport.reply(body=_completion([text], request, model).payloads()[0])
 
 
@@ -81,10 +100,8 @@ def _steps(parts: Sequence[Any], request: Request, model: str) -> Iterator[Step]
                 yield event(deltas.pop(0))
             case Mapping():
                 yield event(part)
-            case bytes() | transport.Pause() | transport.Failure() | transport.Signal():
-                yield part
             case _:
-                raise TypeError(f"{part!r} is no part of a stream")
+                yield part
     yield from map(event, ends)
     yield DONE
 
@@ -110,10 +127,8 @@ def _usage(prompt: int, completion: int) -> dict[str, int]:
     }
 
 
-def _embeddings(response: Any, _: Request, model: str) -> Scripted | None:
+def _embeddings(response: Any, _: Request, model: str) -> Scripted:
     """Give one vector for each input."""
-    if isinstance(response, str | bytes):
-        return None
     rows = [
         {"object": "embedding", "index": place, "embedding": list(each)}
         for place, each in enumerate(response)
@@ -122,17 +137,13 @@ def _embeddings(response: Any, _: Request, model: str) -> Scripted | None:
     return transport.reply(body={"object": "list", "data": rows, "model": model, "usage": usage})
 
 
-def _speech(response: Any, _: Request, __: str) -> Scripted | None:
-    if not isinstance(response, str | bytes):
-        return None
+def _speech(response: Any, _: Request, __: str) -> Scripted:
     audio = response.encode() if isinstance(response, str) else response
     return transport.reply(body=audio, headers={"content-type": "audio/mpeg"})
 
 
-def _transcriptions(response: Any, request: Request, _: str) -> Scripted | None:
+def _transcriptions(response: Any, request: Request, _: str) -> Scripted:
     """Have heard a text. Where it is to come as events, it is all in the last of them."""
-    if not isinstance(response, str):
-        return None
     if request.stream:
         steps = [{"type": "transcript.text.delta", "delta": part} for part in pieces(response)]
         done = {"type": "transcript.text.done", "text": response}
@@ -143,10 +154,8 @@ def _transcriptions(response: Any, request: Request, _: str) -> Scripted | None:
     return transport.reply(body={"text": response})
 
 
-def _images(response: Any, _: Request, __: str) -> Scripted | None:
+def _images(response: Any, _: Request, __: str) -> Scripted:
     """Have made an image: its bytes, or the address where it is."""
-    if not isinstance(response, str | bytes):
-        return None
     made = {"url": response} if isinstance(response, str) else {"b64_json": _packed(response)}
     return transport.reply(body={"created": 1_700_000_000, "data": [made]})
 
@@ -155,7 +164,7 @@ def _packed(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-_ANSWERS: Final[Mapping[str, Callable[[Any, Request, str], Scripted | None]]] = {
+_ANSWERS: Final[Mapping[str, Callable[[Any, Request, str], Scripted]]] = {
     "chat": _chat,
     "embeddings": _embeddings,
     "speech": _speech,
