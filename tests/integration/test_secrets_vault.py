@@ -91,7 +91,7 @@ def test_a_secret_is_an_entry_of_its_own(bao: Bao, kept: Callable[..., None]) ->
 
 def test_secrets_are_the_fields_of_one_entry(bao: Bao, kept: Callable[..., None]) -> None:
     kept("mesh", OPENAI=CANARY, EMPTY=" ", NUMBER=7)
-    store = opened(bao.url, path="mesh")
+    store = opened(bao.url, entry="mesh")
     assert store.described == f"Vault, secret/mesh at {bao.url}"
     assert store.get("OPENAI") == Secret(CANARY)
     assert [store.get(name) for name in ("EMPTY", "MISSING")] == [None, None]
@@ -100,7 +100,7 @@ def test_secrets_are_the_fields_of_one_entry(bao: Bao, kept: Callable[..., None]
 
 
 def test_without_the_one_entry_no_secret_is_to_be_had(bao: Bao) -> None:
-    assert unreachable(opened(bao.url, path="nowhere")) == "Vault has no entry 'nowhere'"
+    assert unreachable(opened(bao.url, entry="nowhere")) == "Vault has no entry 'nowhere'"
 
 
 def test_a_secret_that_is_missing_or_deleted_is_none(bao: Bao, kept: Callable[..., None]) -> None:
@@ -144,7 +144,7 @@ def test_the_first_version_of_the_engine_is_read_and_written(bao: Bao) -> None:
     store = opened(bao.url, **options)
     assert store.get("OPENAI") is None
     store.set("OPENAI", Secret(CANARY))
-    opened(bao.url, **options, path="OPENAI").set("other", Secret(ROTATED))
+    opened(bao.url, **options, entry="OPENAI").set("other", Secret(ROTATED))
     again = opened(bao.url, **options)
     assert again.get("OPENAI") == Secret(CANARY)
     assert again.names() == ["OPENAI"]
@@ -155,9 +155,9 @@ def test_a_rotated_secret_is_seen_when_it_is_read_again(
 ) -> None:
     kept("open", value=CANARY)
     store = opened(bao.url)
-    assert store.get("open") == opened(bao.url, path="open").get("value") == Secret(CANARY)
+    assert store.get("open") == opened(bao.url, entry="open").get("value") == Secret(CANARY)
     kept("open", value=ROTATED)
-    assert store.get("open") == opened(bao.url, path="open").get("value") == Secret(ROTATED)
+    assert store.get("open") == opened(bao.url, entry="open").get("value") == Secret(ROTATED)
 
 
 def test_a_written_secret_leaves_what_is_beside_it(bao: Bao, kept: Callable[..., None]) -> None:
@@ -171,7 +171,7 @@ def test_a_written_secret_leaves_what_is_beside_it(bao: Bao, kept: Callable[...,
     assert [store.get(name) for name in ("OPENAI", "GONE")] == [Secret(ROTATED)] * 2
     assert opened(bao.url, field="note").get("team/OPENAI") == Secret("of the team")
     assert store.names() == ["GONE", "OPENAI"]
-    fields = opened(bao.url, path="team/OPENAI")
+    fields = opened(bao.url, entry="team/OPENAI")
     fields.set("NEW", Secret(CANARY))
     assert fields.get("NEW") == Secret(CANARY)
     assert fields.names() == ["NEW", "note", "value"]
@@ -299,3 +299,13 @@ def test_missing_and_denied_secrets_are_mistakes_with_a_line(
         f"line 6: providers.groq.api.v1.api_key: secret 'open/not' is not set {where}",
         f"line 7: providers.xai.api.v1.api_key: secret 'closed' cannot be read: {why} {where}",
     ]
+
+
+def test_a_configuration_takes_its_keys_from_one_entry(bao: Bao, kept: Callable[..., None]) -> None:
+    kept("team/mesh", OPENAI=CANARY)
+    tree = {
+        "secrets": {"store": "hashicorp.vault.v1", "entry": "team/mesh", "mount": "secret"},
+        "providers": {"openai.llm.v1": {"api_key": "${secrets:OPENAI}"}},
+    }
+    config = load(tree, environ={"VAULT_ADDR": bao.url, "VAULT_TOKEN": ROOT})
+    assert config.providers["openai.llm.v1"].api_key == Secret(CANARY)

@@ -42,6 +42,13 @@ def test_a_store_is_found_by_its_id_and_without_the_version(store: str) -> None:
     assert store in registry.ids("secrets")
 
 
+def test_no_store_has_a_setting_that_means_something_to_all() -> None:
+    taken = attrs.fields_dict(schema.Secrets).keys()
+    for store, found in registry.available("secrets").items():
+        own = getattr(found, "Options", None)
+        assert own is None or taken.isdisjoint(attrs.fields_dict(own)), store
+
+
 @pytest.mark.parametrize(
     ("store", "options", "environ", "expected"),
     [

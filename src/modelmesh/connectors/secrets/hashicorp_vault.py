@@ -36,7 +36,7 @@ class Options:
     # The engine's version.
     kv: Literal[1, 2] = 2
     # An entry: each NAME is one of its fields. Without it, each NAME is an entry of its own.
-    path: str = ""
+    entry: str = ""
     # What stands before every NAME, such as `modelmesh/`.
     prefix: str = ""
     # How to get in.
@@ -83,28 +83,28 @@ class SecretStore:
             timeout=own.timeout / 2,  # for the connection, and for the answer
         )
         self._engine = Engine(client, login, own.mount, own.kv)
-        within = f"{own.mount}/{own.path or own.prefix}".rstrip("/")
+        within = f"{own.mount}/{own.entry or own.prefix}".rstrip("/")
         self.described = f"Vault, {within} at {own.address}"
         self._fields: Mapping[str, Any] | None = None
 
     def get(self, name: str) -> Secret | None:
         own, id_ = self._options, self._options.prefix + name
-        text = self._all().get(id_) if own.path else self._entry(id_)
+        text = self._all().get(id_) if own.entry else self._own(id_)
         if text is not None and not isinstance(text, str):
             raise SecretError(f"{id_!r} is no text")
         return Secret(text.strip()) if text and text.strip() else None
 
     def set(self, name: str, value: Secret) -> None:
         own, id_ = self._options, self._options.prefix + name
-        if own.path:
-            self._engine.write(own.path, id_, value)
+        if own.entry:
+            self._engine.write(own.entry, id_, value)
             self._fields = None
         else:
             self._engine.write(id_, own.field, value)
 
     def names(self) -> list[str]:
         own = self._options
-        if own.path:
+        if own.entry:
             ids = list(self._all())
         else:
             folder = own.prefix.rpartition("/")[0]
@@ -115,7 +115,7 @@ class SecretStore:
     def close(self) -> None:
         self._engine.close()
 
-    def _entry(self, path: str) -> Any:
+    def _own(self, path: str) -> Any:
         entry = self._engine.read(path)
         if entry is None:
             return None
@@ -126,7 +126,7 @@ class SecretStore:
     def _all(self) -> Mapping[str, Any]:
         """Return the fields of the one entry, read once; without it no secret is to be had."""
         if self._fields is None:
-            path = self._options.path
+            path = self._options.entry
             try:
                 entry = self._engine.read(path)
             except SecretError as error:
