@@ -18,7 +18,7 @@ from modelmesh.listed import Known, News, compare
 from modelmesh.plan import Found, keys_of
 from modelmesh.pool import Pool
 from modelmesh.probe import NAMES_OF_ONES_OWN, NO_LIST, Prober, names_in
-from modelmesh.types import Secret, Target
+from modelmesh.types import Provider, Secret, Target
 
 log: Final = logging.getLogger("modelmesh")
 
@@ -61,14 +61,14 @@ class MeshView:
         found = self._served.parts.plan.providers.get(provider)
         return (
             found is not None
-            and found.models_request(self._keys(provider)[0]) is not None
+            and found.models_request(self._doors(provider)[0][1]) is not None
             and not self._in_maintenance(provider)
         )
 
     async def list_models(self, provider: str) -> list[str]:
-        for key in self._keys(provider):
+        for vendor, key in self._doors(provider):
             try:
-                body = await self._prober.ask(self._served.parts.plan.providers[provider], key)
+                body = await self._prober.ask(vendor, key)
                 return names_in(body) if body else []
             except Exception as error:  # noqa: BLE001 - whatever a connector raises, it is a failure
                 failure = as_failure(error)
@@ -132,13 +132,14 @@ class MeshView:
         for id_ in [*self._known]:
             if id_ not in after or not same_vendor(before.providers[id_], after[id_]):
                 del self._known[id_]
+        self._probed = {id_: when for id_, when in self._probed.items() if id_ in after}
 
     async def _fails(self, provider: str, patience: float) -> ProviderError | None:
         """Return how a vendor fails to answer; what that says of a key is noted."""
         failure: ProviderError | None = None
-        for key in self._keys(provider):
+        for vendor, key in self._doors(provider):
             try:
-                await self._prober.ask(self._served.parts.plan.providers[provider], key, patience)
+                await self._prober.ask(vendor, key, patience)
                 failure = None
             except Exception as error:  # noqa: BLE001 - whatever a connector raises, it is a failure
                 failure = as_failure(error)
@@ -187,8 +188,10 @@ class MeshView:
                 log.warning("provider %s does not list %s; served all the same", provider, names)
             self.tell(ModelsGone(at=at, provider=provider, models=news.gone, kept=kept))
 
-    def _keys(self, provider: str) -> Sequence[Secret | None]:
-        return keys_of(self._served.config.providers[provider])
+    def _doors(self, provider: str) -> list[tuple[Provider, Secret | None]]:
+        """Return whom to ask, and by which keys, best first."""
+        vendor = self._served.parts.plan.providers[provider]
+        return [(vendor, key) for key in keys_of(self._served.config.providers[provider])]
 
     def _led(self, provider: str) -> Iterator[tuple[Pool, Target]]:
         """Give the targets at a provider, and the pools that lead to them."""

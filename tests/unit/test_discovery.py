@@ -186,6 +186,15 @@ async def test_a_list_that_is_empty_or_cannot_be_read_changes_nothing(said: Said
     await scene.mesh.close()
 
 
+async def test_a_vendor_that_did_not_list_its_models_is_asked_again_soon() -> None:
+    scene = syncing({"a": UNREACHABLE}, auto_register=True)
+    await scene.pass_(10)
+    scene.lists["a"] = listed("llama")
+    await scene.pass_(60)
+    assert "a/llama" in scene.states()
+    await scene.mesh.close()
+
+
 async def test_what_is_remembered_of_other_targets_outlives_a_model_that_joins() -> None:
     scene = syncing(auto_register=True)
     scene.answers = lambda host: (
@@ -301,6 +310,14 @@ async def test_a_vendor_that_answers_requests_is_there_whatever_becomes_of_its_l
         assert await scene.send() == "a/one"
         await scene.pass_(60)
         assert scene.states()["a/one"] == "ready"
+    await scene.mesh.close()
+
+
+async def test_an_answer_may_be_far_away_and_then_the_interval_is_counted_from_it() -> None:
+    scene = syncing({"a": pause(4.0)}, interval="1m")
+    await scene.pass_(200)
+    first, second, *_ = [when for when, host, _ in scene.asked if host == "b"]
+    assert 60 <= second - first <= 65
     await scene.mesh.close()
 
 

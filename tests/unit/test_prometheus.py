@@ -207,6 +207,17 @@ async def test_a_target_that_is_left_alone_is_not_ready_until_it_may_be_asked() 
     assert (await scene.series("modelmesh_target_ready"))[name] == 1
 
 
+async def test_the_share_of_probes_that_a_provider_answered_is_told_where_it_is_probed() -> None:
+    scene = Scene()
+    assert await scene.series("modelmesh_provider_availability_ratio") == {}
+    pool = scene.mesh.pool("chat")
+    health = pool.standing(pool.targets[0]).provider
+    for answered in (True, True, False, True):
+        health.probed(answered=answered)
+    told = await scene.series("modelmesh_provider_availability_ratio")
+    assert told == {frozenset({("provider", "a")}): 0.75}
+
+
 async def test_how_much_of_a_limit_is_taken_is_looked_up_when_somebody_asks() -> None:
     scene = Scene(lambda _: good())
     for _ in range(3):

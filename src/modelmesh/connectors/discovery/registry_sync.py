@@ -10,6 +10,9 @@ from modelmesh.errors import ConfigError, Problem, ProviderError
 
 log: Final = logging.getLogger("modelmesh")
 
+_AGAIN: Final = 60.0
+"""Seconds after which a vendor that did not list its models is asked again at the latest."""
+
 
 class Discovery:
     connector: ClassVar = "modelmesh.registry-sync.v1"
@@ -34,23 +37,26 @@ class Discovery:
             pauses = self._pauses(view)
             now = view.clock.now()
             due = [id_ for id_ in pauses if self._due.get(id_, now) <= now]
-            await asyncio.gather(*(self._read(view, id_) for id_ in due))
+            read = await asyncio.gather(*(self._read(view, id_) for id_ in due))
             now = view.clock.now()
-            self._due |= {id_: now + pauses[id_] for id_ in due}
+            for id_, done in zip(due, read, strict=True):
+                self._due[id_] = now + (pauses[id_] if done else min(pauses[id_], _AGAIN))
             nearest = min(map(self._due.__getitem__, pauses), default=now + self._settings.interval)
             await view.clock.sleep(nearest - now)
 
-    async def _read(self, view: View, id_: str) -> None:
+    async def _read(self, view: View, id_: str) -> bool:
+        """Take in a vendor's list; whether there is one now."""
         if not view.may_ask(id_):
-            return
+            return False
+        wanted = view.providers[id_].discovery.auto_register
         try:
             names = await view.list_models(id_)
         except ProviderError as failure:
             log.info("provider %s did not list its models: %s", id_, failure.kind)
-            return
-        wanted = view.providers[id_].discovery.auto_register
+            return False
         register = self._settings.auto_register if wanted is None else wanted
         view.found(id_, names, register=register)
+        return True
 
     def _pauses(self, view: View) -> dict[str, float]:
         """Return the seconds between two readings, by provider."""
