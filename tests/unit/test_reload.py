@@ -76,12 +76,11 @@ class Scene:
         except MeshError as error:
             return str(error.code)
         await came.close()
-        target: str = came.target.id
-        return target
+        return came.target.id
 
     def state(self, target: str) -> str:
         rows = (row for pool in self.mesh.pool_status().values() for row in pool["targets"])
-        return next(row["state"] for row in rows if row["target"] == target)
+        return str(next(row["state"] for row in rows if row["target"] == target))
 
     def told(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
