@@ -123,6 +123,14 @@ def test_a_vault_that_fails_counts_as_unreachable_and_is_not_asked_again(
     assert time.monotonic() - begun < 5.0
 
 
+@pytest.mark.parametrize(
+    "reply", [Reply(200, "<html>"), Reply(200, "<html>", {"content-type": "text/html"})]
+)
+def test_what_answers_strangely_is_no_vault(azure: KeyVault, reply: Reply) -> None:
+    azure.errors = [reply]
+    assert isinstance(refused(opened()), StoreUnreachableError)
+
+
 @pytest.mark.usefixtures("azure")
 def test_a_wrong_client_secret_lets_nobody_in() -> None:
     wrong = {**ENVIRON, "AZURE_CLIENT_SECRET": "not-it"}

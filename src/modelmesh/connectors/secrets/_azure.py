@@ -35,6 +35,7 @@ _REFUSED: Final[Mapping[str, str]] = MappingProxyType(
 """Why a secret is kept from us. What Azure says itself is not shown."""
 
 _FIREWALL: Final = "ForbiddenByFirewall"
+_STRANGER: Final = "what answers is no Key Vault"
 
 
 class KeyVault:
@@ -99,7 +100,7 @@ def _asking(id_: str, action: str) -> Iterator[None]:
         message = f"Azure cannot be reached ({type(error).__name__})"
         raise StoreUnreachableError(message) from None
     except ValueError:  # of the challenge that tells where to get a token
-        raise StoreUnreachableError("what answers is no Key Vault") from None
+        raise StoreUnreachableError(_STRANGER) from None
 
 
 def _lockout(error: ClientAuthenticationError) -> str:
@@ -118,6 +119,8 @@ def _refusal(error: HttpResponseError, id_: str, action: str) -> SecretError:
         return SecretError(f"Azure denies access to {id_!r}: it takes secrets/{action}")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return StoreUnreachableError(f"Key Vault fails, or is asked too often ({status})")
+    if status < HTTPStatus.BAD_REQUEST:  # and not to be understood
+        return StoreUnreachableError(_STRANGER)
     return SecretError(f"Azure refuses {id_!r} ({status})")
 
 
