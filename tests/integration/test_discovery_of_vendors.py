@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from chromium import needs_chromium
+from page_in_browser import opened
 from proxy_process import POOL, ProxyProcess, one_vendor, running_proxy
 
 from modelmesh.testing.fake_provider import FakeProvider
@@ -72,3 +74,16 @@ async def test_a_dead_vendor_is_out_of_traffic_before_a_request_fails_and_comes_
             await second.stop()
             assert (await proxy.chat()).headers["x-modelmesh-provider"] == "fake"
             assert len(first.requests_for("ok")) == asked + 1
+
+
+@needs_chromium
+async def test_the_page_tells_of_models_that_are_new_and_of_those_that_are_gone() -> None:
+    async with FakeProvider(models=["other"]) as vendor:
+        sync = {"enabled": True, "interval": "200ms", "auto_register": True}
+        config = with_capability(one_vendor(vendor, "ok"), sync=sync)
+        async with opened(config) as page:
+            told = "document.querySelector('#events').innerText"
+            await page.tab.until(f"/fake does not list 1 model/.test({told})")
+            await page.tab.until(f"/ok; served all the same: ok/.test({told})")
+            vendor.models.append(NEW)
+            await page.tab.until(f"/fake has 1 new model\\s+{NEW}/.test({told})")
