@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -54,6 +55,8 @@ def find(provider: str, model: str) -> ModelFacts | None:
     return None
 
 
+# A vendor's whole list may be looked up, whenever it changes and for every configuration.
+@lru_cache(maxsize=4096)
 def find_anywhere(model: str) -> ModelFacts | None:
     """Return what all providers that list a model say of it alike, for servers that list none.
 
