@@ -10,9 +10,14 @@ _FILE: Final = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | r
 _COMMANDS: Final = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
+def files(text: str) -> list[tuple[str, str]]:
+    """Return the files of a page: their names, and what is in them."""
+    return _FILE.findall(text)
+
+
 def write(page: str, folder: Path) -> list[str]:
     """Write every file of a page into a folder; return their names."""
-    found = _FILE.findall((PAGES / f"{page}.md").read_text(encoding="utf-8"))
+    found = files((PAGES / f"{page}.md").read_text(encoding="utf-8"))
     for name, text in found:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

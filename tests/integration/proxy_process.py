@@ -197,6 +197,7 @@ async def running_proxy(
     flags: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     files: Mapping[str, str] = MappingProxyType({}),
+    python: str = sys.executable,
 ) -> AsyncIterator[ProxyProcess]:
     """Run `python -m modelmesh.proxy` on a free port until the block ends.
 
@@ -207,7 +208,7 @@ async def running_proxy(
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             (Path(folder) / name).write_text(text)
-        command = [sys.executable, "-m", "modelmesh.proxy", "--host", "127.0.0.1", "--port", "0"]
+        command = [python, "-m", "modelmesh.proxy", "--host", "127.0.0.1", "--port", "0"]
         if config is not None:
             path = Path(folder) / "config.yaml"
             path.write_text(json.dumps(_by_wire(config)))  # JSON is YAML

@@ -17,6 +17,9 @@ _beside: Final[list[str]] = []
 """The folders of configuration files. They are on `sys.path` once something is loaded by name."""
 
 
+_OURS: Final = str(Path(__file__).parents[1])
+
+
 class NotLoaded(Exception):  # noqa: N818 - it reads as what it is
     """What was named cannot be loaded; the message says why, and what to do."""
 
@@ -56,7 +59,7 @@ def told(failure: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(failure.__traceback__)
-        if frame.filename != __file__ and "importlib" not in frame.filename
+        if not frame.filename.startswith(_OURS) and "importlib" not in frame.filename
     ]
     if not frames:
         return words
