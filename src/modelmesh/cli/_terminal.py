@@ -14,8 +14,6 @@ OK: Final = 0
 FAILED: Final = 1
 NOTHING_TO_SERVE: Final = 2
 
-_OF_PORTS: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
-
 FOUND: Final = "modelmesh.yaml in this folder, or else the keys in the environment"
 """What is used where no configuration file is named."""
 
@@ -34,9 +32,8 @@ def attempt(action: Callable[[], int]) -> int:
         complain(str(error))
     except OSError as error:
         hint = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
-        what = f"{error.filename}: " if error.filename else ""
-        what = "cannot listen: " if error.errno in _OF_PORTS and not what else what
-        complain(f"{what}{error.strerror or error}{hint}")
+        what = error.filename or "cannot listen"
+        complain(f"{what}: {error.strerror or error}{hint}")
     except KeyboardInterrupt:
         complain("interrupted")
     return FAILED
