@@ -53,10 +53,13 @@ class Prober:
         """Ask servers which are not up yet until they are, and tell what they list then."""
         self._tasks.append(asyncio.create_task(self._ask_again(asked, tell)))
 
-    async def begin(self, pools: Collection[Pool]) -> None:
-        """Probe the targets of pools that want it at start, and go on for those that want that."""
+    async def begin(self, pools: Collection[Pool], known: Collection[Pool] = ()) -> None:
+        """Probe the targets of pools that want it at start, and go on for those that want that.
+
+        Those that are `known` have started before.
+        """
         for pool in pools:
-            if pool.settings.recovery.probe_on_start:
+            if pool.settings.recovery.probe_on_start and pool not in known:
                 await asyncio.gather(*(self._try(pool, target) for target in pool.targets))
         # Only now, since whoever waits may leave before: then all of it is begun anew.
         for pool in pools:

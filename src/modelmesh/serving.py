@@ -1,7 +1,7 @@
 """What requests are served by: the parts of one configuration, and then of the next."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -14,6 +14,7 @@ from modelmesh.discovery import Discoveries, concerned
 from modelmesh.keeper import Keeper
 from modelmesh.notices import notices
 from modelmesh.plan import Plan, keys_of, plan
+from modelmesh.pool import Pool
 from modelmesh.probe import Prober
 from modelmesh.state import State
 from modelmesh.transport.protocol import Transport
@@ -82,7 +83,7 @@ class Serving:
             ConfigError: that is not possible. Nothing has changed then.
 
         """
-        before, discoveries = self.config, self._discoveries
+        before, known, discoveries = self.config, self.parts.every_pool, self._discoveries
         if anew := concerned(config) != concerned(before):
             discoveries = Discoveries.of(config, self._view)
         if self._found is None:
@@ -96,7 +97,7 @@ class Serving:
             await self._discoveries.close()
             self._discoveries = discoveries
         if self._found is not None:
-            await self._begin()
+            await self._begin(known)
 
     async def close(self) -> None:
         """End what goes on beside requests."""
@@ -140,9 +141,9 @@ class Serving:
                 log.warning("provider %s lists no models: is it running? It is asked again", id_)
         self._take(config, {**known, **found})
 
-    async def _begin(self) -> None:
+    async def _begin(self, known: Collection[Pool] = ()) -> None:
         """Begin the probes that pools want, and ask servers again that are not there yet."""
-        await self._prober.begin(self.parts.pools.values())
+        await self._prober.begin(self.parts.pools.values(), known)
         laid = self.parts.plan
         absent = {id_: _door(laid, id_) for id_ in laid.silent if not self.found.get(id_)}
         if absent:

@@ -473,3 +473,13 @@ async def test_a_limit_that_is_shared_holds_for_all_after_one_of_them_has_reload
     await first.mesh.close()
     assert (answered + [await second.send() for _ in range(4)]).count("a/one") == 2
     await second.mesh.close()
+
+
+async def test_a_reload_does_not_probe_pools_that_are_as_they_were() -> None:
+    probing = {"models": ["two"], "recovery": {"probe_on_start": True}, **NEVER}
+    scene = Scene(changed(pools={"second": probing}))
+    await scene.mesh.start()
+    assert len(scene.asked) == 1
+    await scene.mesh.reload(changed(pools={"second": probing, "third": {"models": ["one"]}}))
+    assert len(scene.asked) == 1
+    await scene.mesh.close()
