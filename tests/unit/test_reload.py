@@ -459,7 +459,8 @@ async def test_a_limit_that_is_shared_holds_for_all_after_one_of_them_has_reload
 ) -> None:
     def tree(rpd: int) -> dict[str, Any]:
         limited = server("a", api_key="sk-aaaaaa", rate_limits={"rpd": rpd})
-        kept = {"connector": "modelmesh.sqlite.v1", "path": str(tmp_path / "state.db")}
+        patient = {"timeout": "20s", "on_failure": "refuse"}
+        kept = {"connector": "sqlite", "path": str(tmp_path / "state.db"), **patient}
         alone = {"chat": {"models": ["one"], **NEVER}}
         return changed(providers={"a": limited}, storage=kept, pools=alone)
 
@@ -471,6 +472,7 @@ async def test_a_limit_that_is_shared_holds_for_all_after_one_of_them_has_reload
     answered = [await first.send() for _ in range(4)] + [await second.send() for _ in range(4)]
     assert answered.count("a/one") <= 2
     await first.mesh.close()
+    second.clock.advance(2)
     assert (answered + [await second.send() for _ in range(4)]).count("a/one") == 2
     await second.mesh.close()
 
