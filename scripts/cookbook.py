@@ -1,31 +1,48 @@
 """The files and commands which a page of the cookbook has, taken from the page itself."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from attrs import frozen
+
 PAGES: Final = Path(__file__).parents[1] / "docs/cookbook"
 
-_FILE: Final = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_COMMANDS: Final = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_STEP: Final = re.compile(
+    r"^(?:`(?P<name>[\w./-]+)`:\n\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
 
 
-def files(text: str) -> list[tuple[str, str]]:
-    """Return the files of a page: their names, and what is in them."""
-    return _FILE.findall(text)
+@frozen
+class File:
+    """A file that the reader writes."""
 
+    name: str
+    text: str
 
-def write(page: str, folder: Path) -> list[str]:
-    """Write every file of a page into a folder; return their names."""
-    found = files((PAGES / f"{page}.md").read_text(encoding="utf-8"))
-    for name, text in found:
-        path = folder / name
+    def write(self, folder: Path) -> None:
+        path = folder / self.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return [name for name, _ in found]
+        path.write_text(self.text, encoding="utf-8")
 
 
-def commands(page: str) -> list[str]:
-    """Return the commands a page has its reader type, in their order."""
-    blocks = _COMMANDS.findall((PAGES / f"{page}.md").read_text(encoding="utf-8"))
-    return [line for block in blocks for line in block.splitlines() if line]
+@frozen
+class Command:
+    """A line that the reader types."""
+
+    line: str
+
+
+def steps(page: str) -> Iterator[File | Command]:
+    """Give what a page has its reader write and type, in this order."""
+    for found in _STEP.finditer((PAGES / f"{page}.md").read_text(encoding="utf-8")):
+        if found["name"]:
+            yield File(found["name"], found["text"])
+        elif found["language"] == "console":
+            yield from map(Command, found["text"].splitlines())
+
+
+def files(page: str) -> list[File]:
+    return [step for step in steps(page) if isinstance(step, File)]

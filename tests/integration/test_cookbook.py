@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from proxy_process import ProxyProcess, running_proxy, until
 
 from modelmesh.testing.fake_provider import Exchange, FakeProvider
 from scripts import cookbook
+from scripts.arrival import StuckError, walk
 
 SUITES = [
     "discovery",
@@ -29,8 +29,7 @@ SUITES = [
 
 def page(name: str, vendor: FakeProvider) -> tuple[dict[str, Any], dict[str, str]]:
     """Return a page's configuration, its vendors being this one, and its other files."""
-    text = (cookbook.PAGES / f"{name}.md").read_text()
-    files = {path: code for path, code in cookbook.files(text) if "/" not in path}
+    files = {file.name: file.text for file in cookbook.files(name) if "/" not in file.name}
     config: dict[str, Any] = yaml.safe_load(files["modelmesh.yaml"])
     for provider in config["providers"].values():
         provider["base_url"] = vendor.url
@@ -48,28 +47,16 @@ async def said(proxy: ProxyProcess, text: str = "Hello!") -> Any:
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_what_a_page_shows_passes_its_suite(name: str, tmp_path: Path) -> None:
-    cookbook.write(name, tmp_path)
-    (suite,) = tmp_path.glob("test_*.py")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            suite.name,
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"\d+ passed", done.stdout)
+def test_who_follows_a_page_ends_with_a_suite_that_passes(name: str, tmp_path: Path) -> None:
+    """All but the installing, for which `scripts/newcomer` is."""
+    steps = list(walk(name, tmp_path, installed=Path(sys.executable).parent))
+    assert steps[-1].what.startswith("python -m pytest -q test_")
+    assert re.search(r"^\d+ passed", steps[-1].said, re.MULTILINE)
+
+
+def test_a_newcomer_who_is_stuck_is_told_where(tmp_path: Path) -> None:
+    with pytest.raises(StuckError, match="modelmesh check"):
+        list(walk("provider", tmp_path, installed=tmp_path / "nowhere"))
 
 
 def test_there_is_a_page_for_every_kind_and_all_are_listed() -> None:
