@@ -20,10 +20,10 @@ class _Asked:
         self.cases = [{**case, name: value} for case in self.cases for value in values]
 
 
-def failures(suite: type[Any], tmp_path: Path) -> dict[str, str]:
-    """Return why tests of a suite fail, by their names without `test_`."""
+def failures(suite: type[Any], tmp_path: Path, only: str = "") -> dict[str, str]:
+    """Return why tests of a suite fail, or one of them, by their names without `test_`."""
     found: dict[str, str] = {}
-    for number, (name, case) in enumerate(_cases(suite)):
+    for number, (name, case) in enumerate(_cases(suite, f"test_{only}")):
         folder = tmp_path / str(number)
         folder.mkdir(parents=True)
         given = {**case, **({"tmp_path": folder} if "tmp_path" in case else {})}
@@ -36,9 +36,9 @@ def failures(suite: type[Any], tmp_path: Path) -> dict[str, str]:
     return found
 
 
-def _cases(suite: type[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _cases(suite: type[Any], begins: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, test in inspect.getmembers(suite, inspect.isfunction):
-        if name.startswith("test_"):
+        if name.startswith(begins):
             names = list(inspect.signature(test).parameters)[1:]
             asked = _Asked(names)
             if hasattr(suite, "pytest_generate_tests"):

@@ -192,7 +192,7 @@ def suite(store: type[Any], *, keeps: bool = True) -> type[Any]:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_store_fails_the_suite(name: str, tmp_path: Path) -> None:
-    assert name in failures(suite(BROKEN[name]), tmp_path)
+    assert name in failures(suite(BROKEN[name]), tmp_path, name)
     assert failures(suite(memory.Storage, keeps=False), tmp_path / "sound") == {}
 
 

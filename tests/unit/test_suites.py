@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -11,6 +12,7 @@ from suites import failures
 
 from modelmesh.config import schema
 from modelmesh.connectors import registry
+from modelmesh.connectors.discovery import View, health_monitor, registry_sync
 from modelmesh.connectors.observability import callback, console, local_file, null
 from modelmesh.connectors.secrets import (
     SecretError,
@@ -19,9 +21,16 @@ from modelmesh.connectors.secrets import (
     dotenv,
     env,
 )
+from modelmesh.errors import ProviderError
 from modelmesh.events import Event, RequestBegan
 from modelmesh.strategies import Strategy, Turn
-from modelmesh.testing import ObserverConformance, SecretStoreConformance, StrategyConformance
+from modelmesh.testing import (
+    DiscoveryConformance,
+    FakeView,
+    ObserverConformance,
+    SecretStoreConformance,
+    StrategyConformance,
+)
 from modelmesh.types import Secret, Target, Targets
 
 # Strategies.
@@ -389,10 +398,159 @@ OBSERVERS: Final[Mapping[str, type[Any]]] = {
     "two_of_them_do_not_disturb_each_other": Single,
 }
 
+# Discoveries.
+
+
+class TestRegistrySync(DiscoveryConformance):
+    discovery = registry_sync.Discovery
+
+
+class TestHealthMonitor(DiscoveryConformance):
+    discovery = health_monitor.Discovery
+    section = "health"
+
+
+class Scout:
+    """A discovery as it should be."""
+
+    connector: ClassVar[str] = "acme.scout.v1"
+
+    def __init__(self, settings: schema.DiscoverySync | schema.DiscoveryHealth) -> None:
+        self.settings = settings
+
+    async def run(self, view: View) -> None:
+        while True:
+            for provider in list(view.providers):
+                if view.may_ask(provider):
+                    await self.look(view, provider)
+            await view.clock.sleep(self.settings.interval)
+
+    async def look(self, view: View, provider: str) -> None:
+        with suppress(ProviderError):
+            view.found(provider, await view.list_models(provider), register=False)
+
+
+class Untitled(Scout):
+    connector = ""
+
+
+class Brief(Scout):
+    """It looks once."""
+
+    async def run(self, view: View) -> None:
+        for provider in view.providers:
+            await self.look(view, provider)
+
+
+class Presuming(Scout):
+    """It takes for granted that there is somebody."""
+
+    async def run(self, view: View) -> None:
+        next(iter(view.providers))
+        await super().run(view)
+
+
+class Hasty(Scout):
+    """It asks ten times as often as it is told to."""
+
+    async def run(self, view: View) -> None:
+        self.settings = evolve(self.settings, interval=self.settings.interval / 10)
+        await super().run(view)
+
+
+class Stubborn(Scout):
+    """It has an interval of its own."""
+
+    async def run(self, view: View) -> None:
+        self.settings = evolve(self.settings, interval=60.0)
+        await super().run(view)
+
+
+class Intruding(Scout):
+    async def run(self, view: View) -> None:
+        while True:
+            for provider in view.providers:
+                await self.look(view, provider)
+            await view.clock.sleep(self.settings.interval)
+
+
+class Discouraged(Scout):
+    """Where one fails it waits for an hour."""
+
+    async def look(self, view: View, provider: str) -> None:
+        try:
+            view.found(provider, await view.list_models(provider), register=False)
+        except ProviderError:
+            await view.clock.sleep(3000)
+
+
+class Hopeless(Scout):
+    """Who does not answer has no models."""
+
+    async def look(self, view: View, provider: str) -> None:
+        try:
+            names = await view.list_models(provider)
+        except ProviderError:
+            names = ["none"]
+        view.found(provider, names, register=False)
+
+
+class Nostalgic(Scout):
+    """It asks those who were there when it began."""
+
+    known: Any = None
+
+    async def run(self, view: View) -> None:
+        self.known = self.known or list(view.providers)
+        while True:
+            for provider in self.known:
+                await self.look(view, provider)
+            await view.clock.sleep(self.settings.interval)
+
+
+class Undead(Scout):
+    async def run(self, view: View) -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await super().run(view)
+            if isinstance(view, FakeView) and view.clock.now() > 4000:
+                raise asyncio.CancelledError
+
+
+class Restless(Scout):
+    """It lets no time pass."""
+
+    async def run(self, view: View) -> None:
+        while True:
+            for provider in view.providers:
+                await self.look(view, provider)
+
+
+DISCOVERIES: Final[Mapping[str, type[Any]]] = {
+    "it_has_an_id": Untitled,
+    "it_goes_on_until_it_is_cancelled": Brief,
+    "it_goes_on_where_there_is_nobody_to_ask": Presuming,
+    "it_asks_with_measure": Hasty,
+    "the_interval_is_the_configurations": Stubborn,
+    "who_may_not_be_asked_is_not": Intruding,
+    "who_fails_keeps_it_from_nobody_else": Discouraged,
+    "who_fails_has_its_models_no_less": Hopeless,
+    "who_is_gone_after_a_reload_is_asked_no_more": Nostalgic,
+    "being_cancelled_ends_it": Undead,
+}
+
+
+def test_who_lets_no_time_pass_is_told_so(tmp_path: Path) -> None:
+    suite = type("Suite", (DiscoveryConformance,), {"discovery": Restless})
+    for name in ("it_asks_with_measure", "it_goes_on_where_there_is_nobody_to_ask"):
+        assert "lets no time pass" in failures(suite, tmp_path / name, name)[name]
+
+
 # All of them.
 
 SUITES: Final = (
     *((StrategyConformance, name, {"strategy": one}) for name, one in STRATEGIES.items()),
+    *((DiscoveryConformance, name, {"discovery": one}) for name, one in DISCOVERIES.items()),
     *((ObserverConformance, name, {"observer": one}) for name, one in OBSERVERS.items()),
 )
 
@@ -404,21 +562,22 @@ SUITES: Final = (
 def test_who_is_broken_fails_the_suite(
     suite: type[Any], name: str, told: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert name in failures(type("Suite", (suite,), told), tmp_path)
+    assert name in failures(type("Suite", (suite,), told), tmp_path, name)
 
 
 @pytest.mark.parametrize("name", STORES)
 def test_a_broken_secret_store_fails_the_suite(name: str, tmp_path: Path) -> None:
-    assert name in failures(vault_suite(STORES[name]), tmp_path)
+    assert name in failures(vault_suite(STORES[name]), tmp_path, name)
 
 
 def test_who_is_sound_has_nothing_to_mend(tmp_path: Path) -> None:
     sound = [
         type("Suite", (StrategyConformance,), {"strategy": Backwards}),
         type("Suite", (ObserverConformance,), {"observer": Listener}),
+        type("Suite", (DiscoveryConformance,), {"discovery": Scout}),
         vault_suite(Vault, sound=True),
     ]
-    assert [failures(one, tmp_path / str(place)) for place, one in enumerate(sound)] == [{}] * 3
+    assert [failures(one, tmp_path / str(place)) for place, one in enumerate(sound)] == [{}] * 4
 
 
 @pytest.mark.parametrize(
@@ -427,6 +586,7 @@ def test_who_is_sound_has_nothing_to_mend(tmp_path: Path) -> None:
         (StrategyConformance, STRATEGIES),
         (SecretStoreConformance, STORES),
         (ObserverConformance, OBSERVERS),
+        (DiscoveryConformance, DISCOVERIES),
     ],
 )
 def test_every_test_of_a_suite_is_seen_to_fail(suite: type[Any], seen: Sequence[str]) -> None:

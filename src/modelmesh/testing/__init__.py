@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelmesh.testing.clock import FakeClock
+    from modelmesh.testing.conformance.discovery import DiscoveryConformance
     from modelmesh.testing.conformance.observer import ObserverConformance
     from modelmesh.testing.conformance.provider import ProviderConformance
     from modelmesh.testing.conformance.secret_store import SecretStoreConformance
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
         stream,
         until,
     )
+    from modelmesh.testing.view import FakeView
 
 _HOMES = {
     "AsyncMockClient": "mock",
     "Call": "mock",
+    "DiscoveryConformance": "conformance.discovery",
     "FakeClock": "clock",
     "FakeProvider": "fake_provider",
+    "FakeView": "view",
     "MockClient": "mock",
     "ObserverConformance": "conformance.observer",
     "ProviderConformance": "conformance.provider",
@@ -60,8 +64,10 @@ _HOMES = {
 __all__ = [
     "AsyncMockClient",
     "Call",
+    "DiscoveryConformance",
     "FakeClock",
     "FakeProvider",
+    "FakeView",
     "MockClient",
     "ObserverConformance",
     "ProviderConformance",

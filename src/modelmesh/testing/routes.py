@@ -1,6 +1,6 @@
 """Where requests go, asserted: by what `explain` says, without asking anybody."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -43,24 +43,30 @@ def assert_route(
 
     """
     told = _explained(mesh, body, session, headers, secrets)
+    if complaints := [*_astray(told, [*after, to]), *_not_passed(told, past)]:
+        raise AssertionError("\n".join([*complaints, "", table(told)]))
+
+
+def _astray(told: Mapping[str, Any], wanted: Sequence[str | None]) -> Iterator[str]:
+    """Complain of an order that does not begin as wanted."""
     order = [row["target"] for row in told["targets"] if row["eligible"]]
     first = told["next"] and told["next"]["target"]
     if first and first not in order:
         order = [first]
-    wanted = [*after, to]
-    complaints = []
     if (order[: len(wanted)] or [None]) != wanted:
-        complaints.append(f"expected it to go {_route(wanted)}, but it goes {_route(order)}")
+        yield f"expected it to go {_route(wanted)}, but it goes {_route(order)}"
+
+
+def _not_passed(told: Mapping[str, Any], past: Mapping[str, str]) -> Iterator[str]:
+    """Complain of targets that are not passed over, or for another reason."""
     reasons = {row["target"]: row["reason"] for row in told["targets"]}
     for target, words in past.items():
         if target not in reasons:
-            complaints.append(f"expected it to pass over {target}, which is not in the pool")
+            yield f"expected it to pass over {target}, which is not in the pool"
         elif reasons[target] is None:
-            complaints.append(f"expected it to pass over {target}, which may serve it")
+            yield f"expected it to pass over {target}, which may serve it"
         elif words.lower() not in reasons[target].lower():
-            complaints.append(f"expected {words!r} to keep it from {target}")
-    if complaints:
-        raise AssertionError("\n".join([*complaints, "", table(told)]))
+            yield f"expected {words!r} to keep it from {target}"
 
 
 def _explained(

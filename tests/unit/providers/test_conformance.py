@@ -247,7 +247,7 @@ def test_a_sound_vendor_has_nothing_to_mend(folder: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_vendor_fails_the_suite(name: str, folder: Path, tmp_path: Path) -> None:
-    assert name in failures(suite(BROKEN[name], folder), tmp_path)
+    assert name in failures(suite(BROKEN[name], folder), tmp_path, name)
 
 
 def test_a_reply_that_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
