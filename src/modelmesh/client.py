@@ -252,10 +252,11 @@ def _settings(
         raise TypeError(f"the configuration says {', '.join(told)} itself")
     else:
         origin = Origin.of(config, environ=os.environ)
-    return origin, pool or next(iter(capabilities), None) or _usual_pool(origin.config)
+    return origin, pool or next(iter(capabilities), None) or usual_pool(origin.config)
 
 
-def _usual_pool(settings: MeshConfig) -> str | None:
+def usual_pool(settings: MeshConfig) -> str | None:
+    """Return the pool that is asked where a call names no model; None: a call has to."""
     pools = list(settings.pools) or ["chat-completion"]
     return (
         pools[0] if len(pools) == 1 else "chat-completion" if "chat-completion" in pools else None

@@ -13,13 +13,14 @@ from suites import failures
 from modelmesh.config import schema
 from modelmesh.connectors import registry
 from modelmesh.connectors.discovery import View, health_monitor, registry_sync
-from modelmesh.connectors.observability import callback, console, local_file, null
+from modelmesh.connectors.observability import callback, console, local_file, null, prometheus
 from modelmesh.connectors.secrets import (
     SecretError,
     SecretStore,
     StoreUnreachableError,
     dotenv,
     env,
+    memory,
 )
 from modelmesh.errors import ProviderError
 from modelmesh.events import Event, RequestBegan
@@ -163,6 +164,14 @@ class TestDotenv(SecretStoreConformance):
         return dotenv.SecretStore(schema.Secrets(path=str(file)), {})
 
 
+class TestMemory(SecretStoreConformance):
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:
+        vault = str(tmp_path)
+        for name, value in secrets.items():
+            memory.put(name, value, vault=vault)
+        return memory.SecretStore(schema.Secrets(options={"vault": vault}), {})
+
+
 class Vault:
     """A store as it should be, in memory."""
 
@@ -301,6 +310,10 @@ class TestNull(ObserverConformance):
 
 class TestConsole(ObserverConformance):
     observer = console.Observer
+
+
+class TestPrometheus(ObserverConformance):
+    observer = prometheus.Observer
 
 
 class TestCallback(ObserverConformance):

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import define, evolve, field
 
-from modelmesh.client import AsyncMeshClient, MeshClient
+from modelmesh.client import AsyncMeshClient, MeshClient, usual_pool
 from modelmesh.config.load import Source
 from modelmesh.config.schema import MeshConfig
 from modelmesh.errors import ErrorKind, MeshError, ProviderError
@@ -23,8 +23,6 @@ from modelmesh.testing.transport import Scripted, ScriptedTransport, reply
 from modelmesh.types import Endpoint, HttpRequest, Request
 
 Responses: TypeAlias = "Sequence[Response] | Callable[[Call], Response]"
-
-_CHAT: Final = "chat-completion"
 
 
 @define(eq=False)
@@ -206,7 +204,7 @@ def mock_client(
 
     """
     settings = mocked(config, secrets or {})
-    asked = model or _usual_pool(settings)
+    asked = model or usual_pool(settings)
     return MockClient(lambda: MockMesh(settings, responses), model=asked)
 
 
@@ -219,7 +217,7 @@ def mock_async_client(
 ) -> AsyncMockClient:
     """Return an asynchronous client. Everything else is as in `mock_client`."""
     settings = mocked(config, secrets or {})
-    asked = model or _usual_pool(settings)
+    asked = model or usual_pool(settings)
     return AsyncMockClient(MockMesh(settings, responses), model=asked)
 
 
@@ -230,8 +228,3 @@ def _model_of(sent: HttpRequest) -> str:
     except ValueError:
         body = None
     return str(body.get("model", "mocked")) if isinstance(body, dict) else "mocked"
-
-
-def _usual_pool(settings: MeshConfig) -> str | None:
-    pools = list(settings.pools) or [_CHAT]
-    return pools[0] if len(pools) == 1 else _CHAT if _CHAT in pools else None
