@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoints, entry_points
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -91,12 +90,13 @@ def _modules(kind: Kind, id_: str) -> Iterator[str]:
             yield f"{package}.{name}"
 
 
-@cache
 def _files(package: str) -> tuple[str, ...]:
-    if not find_spec(package):
-        return ()
-    path = importlib.import_module(package).__path__
-    names = (file.name for file in pkgutil.iter_modules(path))
+    return _files_in(tuple(importlib.import_module(package).__path__))
+
+
+@cache
+def _files_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    names = (file.name for file in pkgutil.iter_modules(folders))
     return tuple(name for name in names if not name.startswith("_"))
 
 
