@@ -171,6 +171,22 @@ WHY = {
     "1 / 0": "cannot be made: ZeroDivisionError: division by zero ({file}, line 4)",
     "raise ValueError('needs a moon')": "needs a moon",
 }
+UNFINISHED = """\
+class SecretStore:
+    connector = "acme.u.v1"
+    def __init__(self, settings, environ): ...
+    def get(self, name): ...
+"""
+
+
+def test_what_is_not_whole_once_it_is_made_is_told_at_its_place(folder: Path) -> None:
+    (folder / "made.py").write_text(UNFINISHED + STORE.format(body="..."))
+    text = MESH.format(connector="openai-compatible")
+    sections = "secrets: {store: 'made:SecretStore'}\nstorage: {connector: 'made:Storage'}\n"
+    (folder / "mesh.yaml").write_text(sections + text)
+    said = checked(folder)
+    assert "line 1: secrets.store: cannot be opened: cannot be used here: it has no `descr" in said
+    assert "line 2: storage.connector: cannot be used here: it has no `timeout`; it has no" in said
 
 
 @pytest.mark.parametrize("place", MADE)

@@ -44,7 +44,8 @@ class Vendor(openai_compatible.Provider):
     def __init__(
         self, name: str, *, base_url: str | None, headers: Mapping[str, str], options: Any
     ) -> None:
-        self.place = (name, base_url, headers, options)
+        url = base_url or "http://vendor.test"
+        super().__init__(name, base_url=url, headers=headers, options=options)
 
 
 OWN = {"connectors": {"my.vendor": f"{__name__}:Vendor"}}

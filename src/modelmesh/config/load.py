@@ -148,7 +148,7 @@ def _interpolation(
         return None, []
     found = registry.find("secrets", settings.store, structure.own)
     try:
-        return Interpolation(found(settings, environ)), []
+        return Interpolation(registry.made("secrets", lambda: found(settings, environ))), []
     except ConfigError as error:
         return None, [_placed(problem, error.source) for problem in error.problems]
     except Exception as error:  # noqa: BLE001 - somebody else's store may fail in any way

@@ -95,13 +95,13 @@ def _made(id_: str, provider: Provider, own: Mapping[str, str]) -> Iterator[Faul
     """Try whether the connector takes its settings; some need an address or an account."""
     if is_later("providers", provider.connector or id_, own):
         return
-    yield from _tried(("providers", id_), lambda: plugs.provider(id_, provider, own))
+    yield from _tried("providers", ("providers", id_), lambda: plugs.provider(id_, provider, own))
 
 
-def _tried(place: Path, make: Callable[[], object]) -> Iterator[Fault]:
+def _tried(kind: registry.Kind, place: Path, make: Callable[[], object]) -> Iterator[Fault]:
     """Try whether a connector can be made of its settings, which opens nothing."""
     try:
-        make()
+        registry.made(kind, make)
     except ConfigError:
         return  # told by whoever makes it, where it stands
     except ValueError as error:
@@ -144,7 +144,7 @@ def _of_strategies(place: Path, pool: Pool, own: Mapping[str, str]) -> Iterator[
         else:
             found = registry.find("strategies", name, own)
             settings = pool if key == "strategy" else evolve(pool, options={})
-            yield from _tried((*place, key), partial(found, settings))
+            yield from _tried("strategies", (*place, key), partial(found, settings))
 
 
 def _of_storage(storage: Storage, own: Mapping[str, str]) -> Iterator[Fault]:
@@ -155,7 +155,7 @@ def _of_storage(storage: Storage, own: Mapping[str, str]) -> Iterator[Fault]:
         yield Fault(("storage", "connector"), wrong)
     else:
         found = registry.find("storage", storage.connector, own)
-        yield from _tried(("storage", "connector"), partial(found, storage))
+        yield from _tried("storage", ("storage", "connector"), partial(found, storage))
 
 
 def _names(kind: str, given: Iterable[str], known: Iterable[str], place: Path) -> Iterator[Fault]:

@@ -25,9 +25,21 @@ def unfit(kind: str, found: Any) -> str:
     """Say what keeps a class from being a connector of a kind; nothing where it can be one."""
     if not isinstance(found, type):
         return "it is no class"
+    return "; ".join(_complaints(found, _protocol(kind)))
+
+
+def lacking(kind: str, made: Any) -> str:
+    """Say what a connector has to have once it is made, and has not; nothing where it has all."""
+    protocol = _protocol(kind)
+    asked = [name for name, one in vars(protocol).items() if isinstance(one, property)]
+    asked += inspect.get_annotations(protocol)
+    return "; ".join(f"it has no `{name}`" for name in asked if not hasattr(made, name))
+
+
+def _protocol(kind: str) -> type[Any]:
     module, name = _PROTOCOLS[kind]
-    protocol = getattr(importlib.import_module(module), name)
-    return "; ".join(_complaints(found, protocol))
+    found: type[Any] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _complaints(found: type[Any], protocol: type[Any]) -> Iterator[str]:

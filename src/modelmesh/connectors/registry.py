@@ -8,14 +8,16 @@ before somebody asks for it.
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
-from modelmesh.connectors._shape import unfit
+from modelmesh.connectors._shape import lacking, unfit
 from modelmesh.connectors.own import NotLoaded, load
+
+T = TypeVar("T")
 
 Kind = Literal["providers", "strategies", "secrets", "storage", "observability", "discovery"]
 
@@ -63,6 +65,15 @@ def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) ->
             of = f", which {point.dist.name} has installed," if point.dist else ""
             return _loaded(kind, f"{point.module}:{point.attr}", f"{point.value!r}{of}")
     raise UnknownConnector(f"unknown connector {id_!r}")
+
+
+def made(kind: Kind, make: Callable[[], T]) -> T:
+    """Return a connector that was made; raises ValueError where it is not whole, and as `make`."""
+    connector = make()
+    wrong = lacking(kind, connector)
+    if wrong:
+        raise ValueError(f"cannot be used here: {wrong}")
+    return connector
 
 
 def available(kind: Kind) -> dict[str, Any]:
