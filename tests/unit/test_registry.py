@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from modelmesh.config.load import load
-from modelmesh.connectors import registry
+from modelmesh.connectors import providers, registry
 from modelmesh.errors import ConfigError
 
 VENDOR = """
@@ -59,3 +59,14 @@ def test_an_installed_connector_that_is_broken_is_a_mistake_that_says_why() -> N
 def test_a_connector_nobody_has_is_unknown() -> None:
     with pytest.raises(registry.UnknownConnector, match=r"nobody\.api\.v1"):
         registry.find("providers", "nobody.api.v1")
+
+
+@pytest.mark.parametrize("name", providers.__all__)
+def test_what_authors_of_providers_need_is_given_out(name: str) -> None:
+    assert getattr(providers, name)
+    assert name in dir(providers)
+
+
+def test_a_name_that_is_not_given_out_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Sing'"):
+        _ = providers.Sing  # type: ignore[attr-defined]  # that is the test
