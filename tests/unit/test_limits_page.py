@@ -9,8 +9,10 @@ import yaml
 from scene import pool, target
 
 from modelmesh.config.load import load
+from modelmesh.config.schema import Budget, Provider
 from modelmesh.errors import ErrorKind
 from modelmesh.ledger import NANO, Limit
+from modelmesh.ledger.configured import of_provider
 from modelmesh.ledger.told import Told
 from modelmesh.ledger.windows import Calendar
 from modelmesh.proxy.rate_limits import RATE_LIMIT_HEADERS
@@ -48,6 +50,16 @@ def test_the_status_has_what_the_page_shows() -> None:
     for one, other in zip(shown["limits"], real["limits"], strict=True):
         assert one.keys() == other.keys()
         assert one["source"] == other["source"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "named"),
+    [(5, "$5"), (2.5, "$2.5"), (0.00005, "$0.00005"), (1_000_000, "$1,000,000"), (0, "$0")],
+)
+def test_a_budget_is_named_as_it_was_configured(amount: float, named: str) -> None:
+    entry = Provider(connector="c", budget=Budget(daily_limit=amount))
+    (limit,) = of_provider("p", entry, "key")
+    assert limit.name == f"p: {named} a day"
 
 
 def test_the_headers_on_the_page_are_those_that_go_out() -> None:

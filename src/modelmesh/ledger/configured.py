@@ -85,7 +85,7 @@ def of_provider(id_: str, entry: schema.Provider, key_subject: str) -> Iterator[
     for amount, unit_of_time in ((budget.daily_limit, "day"), (budget.monthly_limit, "month")):
         if amount is not None:
             yield Limit(
-                name=f"{id_}: ${amount:g} a {unit_of_time}",
+                name=f"{id_}: ${_in_full(amount)} a {unit_of_time}",
                 subject=id_,
                 unit="dollars",
                 amount=round(amount * NANO),
@@ -106,13 +106,18 @@ def of_pool(
         amount = getattr(rule, name)
         if amount is not None:
             yield Limit(
-                name=f"{subject} in {pool}: {amount:,} {words}{_each(window)}",
+                name=f"{subject} in {pool}: {_in_full(amount)} {words}{_each(window)}",
                 # Not the subject of a budget, nor of another pool's quota, which count the same.
                 subject=f"{subject} (quota of {pool})",
                 unit=unit,
                 amount=round(amount * NANO) if unit == "dollars" else amount,
                 window=window,
             )
+
+
+def _in_full(amount: float) -> str:
+    """Return an amount as it was configured, a small one too: 0.00005, and not 5e-05."""
+    return f"{amount:,.9f}".rstrip("0").rstrip(".")
 
 
 def _quota_window(rule: schema.Deactivation, recovery: schema.Recovery) -> Window:
