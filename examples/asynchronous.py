@@ -1,4 +1,8 @@
-"""Several questions at once."""
+"""Several questions at once.
+
+export OPENAI_API_KEY=sk-...       # or whatever vendor's key you have
+python examples/asynchronous.py
+"""
 
 import asyncio
 

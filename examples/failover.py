@@ -1,4 +1,7 @@
-"""Failover, seen: the first vendor is down, the second answers. Needs no key and no network."""
+"""Failover, seen: the first vendor is down, the second answers. Needs no key and no network.
+
+python examples/failover.py
+"""
 
 import asyncio
 

@@ -1,4 +1,8 @@
-"""A first answer, with whatever vendors' keys the environment has (OPENAI_API_KEY and others)."""
+"""A first answer, with whatever vendors' keys the environment has.
+
+export OPENAI_API_KEY=sk-...       # or whatever vendor's key you have
+python examples/quickstart.py
+"""
 
 import modelmesh
 

@@ -1,4 +1,8 @@
-"""An answer as it is being written."""
+"""An answer as it is being written.
+
+export OPENAI_API_KEY=sk-...       # or whatever vendor's key you have
+python examples/streaming.py
+"""
 
 import modelmesh
 

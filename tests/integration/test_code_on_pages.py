@@ -1,0 +1,87 @@
+"""Every piece of Python in the README and the docs runs, and links lead somewhere."""
+
+import asyncio
+import json
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from proxy_process import running_proxy
+
+from modelmesh.capabilities import meant_by_pool
+from modelmesh.connectors.providers.openai import Provider as OpenAI
+from modelmesh.testing.fake_provider import FakeProvider
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODELS = [*OpenAI.models, "gpt-4o-mini-tts"]
+POOLS = ("chat-completion", "embeddings", "text-to-speech", "speech-to-text", "image-generation")
+
+
+def blocks(language: str) -> list[object]:
+    """Return the blocks of a language on all pages but one.
+
+    What stands in `clients.md` needs the libraries it is about: `test_client_libraries.py`.
+    """
+    return [
+        pytest.param(code, id=f"{page.stem}-{number}")
+        for page in PAGES
+        if page.stem != "clients"
+        for number, code in enumerate(
+            re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE), 1
+        )
+    ]
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(models=MODELS) as running:
+        yield running
+
+
+async def run(code: str, vendor: FakeProvider, folder: Path) -> None:
+    """Run a program which finds a vendor's key in its environment."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        cwd=folder,
+        env={"OPENAI_API_KEY": "sk-o", "OPENAI_BASE_URL": vendor.url, "GROQ_API_KEY": "gsk-g"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await process.communicate()
+    assert process.returncode == 0, complaint.decode()
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+async def test_python_on_a_page_runs(code: str, vendor: FakeProvider, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples/modelmesh.yaml", tmp_path)
+    config = {
+        "providers": {"openai.llm.v1": {"base_url": vendor.url, "api_key": "sk-o"}},
+        "models": {model: {"provider": "openai.llm.v1"} for model in MODELS},
+        "pools": {id_: {"capability": meant_by_pool(id_)} for id_ in POOLS},
+    }
+    async with running_proxy(config) as proxy:
+        there = code.replace("http://localhost:8080", proxy.url)
+        await run(there.replace("port=8080", "port=0"), vendor, tmp_path)
+
+
+@pytest.mark.parametrize("code", blocks("yaml"))
+def test_yaml_on_a_page_can_be_read(code: str) -> None:
+    assert isinstance(yaml.safe_load(code), dict)
+
+
+@pytest.mark.parametrize("code", blocks("json"))
+def test_json_on_a_page_can_be_read(code: str) -> None:
+    json.loads(code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / link).exists(), link
