@@ -1,0 +1,346 @@
+"""The scripts which start, ask and stop a proxy, as a user runs them, over a vendor of ours."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+from attrs import frozen
+from proxy_process import one_vendor, running_proxy, until
+
+from modelmesh.connectors.providers.openai import Provider as OpenAI
+from modelmesh.testing.fake_provider import FakeProvider
+
+ROOT = Path(__file__).parents[2]
+SPOKEN = ("gpt-4o-mini-tts", "gpt-transcribe")
+ENDPOINTS = ("chat/completions", "embeddings", "audio/speech", "audio/transcriptions")
+# Stands in for Docker, which tests cannot have: what it starts is the proxy of this Python.
+DOCKER = f"""#!/usr/bin/env bash
+echo "$*" >> "$CALLS"
+case $* in
+  "compose ps --quiet") cat "$CALLS.pid" 2> /dev/null || true ;;
+  "compose up --build --detach")
+    {sys.executable} -m modelmesh.proxy --port "$MODELMESH_PORT" --config "$MODELMESH_CONFIG" \\
+      > /dev/null 2>&1 &
+    echo $! > "$CALLS.pid" ;;
+  "compose down") kill "$(cat "$CALLS.pid")" && rm "$CALLS.pid" ;;
+esac
+"""
+
+
+@frozen
+class Done:
+    code: int
+    said: str
+    complained: str
+
+
+@frozen
+class Scripts:
+    """The scripts in an environment where only a test's things are."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "run"
+
+    @property
+    def pid(self) -> int:
+        return int((self.record / "proxy.pid").read_text().split("\n")[0])
+
+    @property
+    def url(self) -> str:
+        return (self.record / "proxy.url").read_text().strip()
+
+    async def start(self, name: str, *flags: str, **env: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(str(ROOT / "scripts" / name), *flags),
+            cwd=self.folder,
+            env={**self.env, **env},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def run(self, name: str, *flags: str, **env: str) -> Done:
+        process = await self.start(name, *flags, **env)
+        said, complained = await process.communicate()
+        assert process.returncode is not None
+        return Done(process.returncode, said.decode(), complained.decode())
+
+    def program(self, name: str, text: str) -> None:
+        (self.folder / "bin" / name).write_text(text)
+        (self.folder / "bin" / name).chmod(0o755)
+
+    def configured(self, config: Mapping[str, Any]) -> None:
+        (self.folder / "mesh.yaml").write_text(yaml.safe_dump(dict(config)))
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(models=[*OpenAI.models, *SPOKEN]) as running:
+        yield running
+
+
+@pytest.fixture
+async def scripts(tmp_path: Path, vendor: FakeProvider) -> AsyncIterator[Scripts]:
+    (tmp_path / "bin").mkdir()
+    scripts = Scripts(
+        folder=tmp_path,
+        env={
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "MODELMESH_RUN": str(tmp_path / "run"),
+            "OPENAI_API_KEY": "sk-o",
+            "OPENAI_BASE_URL": vendor.url,
+        },
+    )
+    scripts.program("docker", "#!/bin/sh\nexit 1\n")
+    yield scripts
+    await scripts.run("proxy-down.sh")
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # One that has ended and that nobody waits for is still listed where there is no init.
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+async def test_it_is_started_once_answers_and_is_stopped(scripts: Scripts) -> None:
+    first = await scripts.run("proxy-up.sh", "--detach", "--port", "0")
+    assert (first.code, first.complained) == (0, "")
+    assert "Docker is not usable here, so as a process of this machine." in first.said
+    assert f"The proxy answers at {scripts.url}" in first.said
+    pid = scripts.pid
+
+    again = await scripts.run("proxy-up.sh", "--detach", "--port", "0")
+    assert again.code == 1
+    assert f"A proxy runs already: process {pid}" in again.complained
+
+    stopped = await scripts.run("proxy-down.sh")
+    assert (stopped.code, stopped.complained) == (0, "")
+    assert stopped.said.endswith("Stopped.\n")
+    assert not alive(pid)
+    assert {path.name for path in scripts.record.iterdir()} == {"proxy.log"}
+    assert "There is nothing to stop" in (await scripts.run("proxy-down.sh")).said
+
+
+async def test_of_two_who_start_it_at_once_one_is_refused(scripts: Scripts) -> None:
+    both = await asyncio.gather(
+        *(scripts.run("proxy-up.sh", "--detach", "--port", "0") for _ in range(2))
+    )
+    assert sorted(done.code for done in both) == [0, 1]
+    assert alive(scripts.pid)
+
+
+async def test_what_is_in_flight_ends_before_it_stops(
+    scripts: Scripts, vendor: FakeProvider
+) -> None:
+    scripts.configured(one_vendor(vendor, "ok~chunks=10~gap=0.1"))
+    up = await scripts.run("proxy-up.sh", "--detach", "--port", "0", "--config", "mesh.yaml")
+    assert up.code == 0, up.complained
+    asked = {"model": "chat", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.post(f"{scripts.url}/v1/chat/completions", json=asked) as reply,
+    ):
+        begun = await reply.content.readline()
+        down = asyncio.create_task(scripts.run("proxy-down.sh"))
+        rest = await reply.read()
+    assert begun.startswith(b"data: {")
+    assert rest.endswith(b"data: [DONE]\n\n")
+    assert (await down).code == 0
+
+
+async def test_a_process_that_it_did_not_start_is_left_alone(scripts: Scripts) -> None:
+    stranger = await asyncio.create_subprocess_exec("sleep", "60")
+    scripts.record.mkdir()
+    command = ".venv/bin/python -m modelmesh.proxy --port 8080"
+    (scripts.record / "proxy.pid").write_text(f"{stranger.pid}\n{command}\n")
+    try:
+        down = await scripts.run("proxy-down.sh")
+        assert "There is nothing to stop" in down.said
+        assert stranger.returncode is None
+        assert (await scripts.run("proxy-up.sh", "-d", "--port", "0")).code == 0
+    finally:
+        stranger.kill()
+        await stranger.wait()
+
+
+async def test_who_cannot_start_is_told_why(scripts: Scripts) -> None:
+    async with running_proxy(None, flags=["--demo"]) as other:
+        done = await scripts.run("proxy-up.sh", "--detach", "--port", str(other.port))
+    assert done.code == 1
+    assert "address already in use" in done.complained
+    assert f"its log is {scripts.record / 'proxy.log'}" in done.complained
+    assert not (scripts.record / "proxy.pid").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--config", "nowhere.yaml"], "--config nowhere.yaml: there is no such file"),
+        (["--port"], "--port wants a value"),
+        (["--port", "http"], "--port http: not a port"),
+        (["--deatch"], "There is no --deatch"),
+    ],
+)
+async def test_a_flag_that_is_wrong_is_named(scripts: Scripts, flags: list[str], why: str) -> None:
+    done = await scripts.run("proxy-up.sh", *flags)
+    assert done.code == 2
+    assert why in done.complained
+
+
+@pytest.mark.parametrize("name", ["proxy-up.sh", "proxy-down.sh", "proxy-test.sh"])
+async def test_a_script_tells_how_it_is_used(scripts: Scripts, name: str) -> None:
+    done = await scripts.run(name, "--help")
+    assert done.code == 0
+    assert f"./scripts/{name}" in done.said
+
+
+async def test_in_the_foreground_ctrl_c_stops_it(scripts: Scripts) -> None:
+    process = await scripts.start("proxy-up.sh", "--port", "0")
+    await until((scripts.record / "proxy.pid").exists)
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if b"listens at" in line:
+            break
+    assert scripts.pid == process.pid
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_with_docker_it_runs_there(scripts: Scripts, vendor: FakeProvider) -> None:
+    scripts.program("docker", DOCKER)
+    scripts.configured(one_vendor(vendor, "ok"))
+    with_docker = {"CALLS": str(scripts.folder / "calls")}
+    async with running_proxy(None, flags=["--demo"]) as other:
+        port = other.port  # free again in a moment
+    flags = ("--detach", "--config", "mesh.yaml", "--port", str(port))
+
+    up = await scripts.run("proxy-up.sh", *flags, **with_docker)
+    assert up.code == 0, up.complained
+    assert "With Docker" in up.said
+    assert scripts.url == f"http://localhost:{port}"
+    twice = await scripts.run("proxy-up.sh", *flags, **with_docker)
+    assert (twice.code, "A proxy runs already, in Docker" in twice.complained) == (1, True)
+    tested = await scripts.run("proxy-test.sh", "--full", **with_docker)
+    assert tested.code == 0, tested.said
+
+    assert (await scripts.run("proxy-down.sh", **with_docker)).code == 0
+    done = (scripts.folder / "calls").read_text().splitlines()
+    assert [call for call in done if call not in ("info", "compose version")] == [
+        "compose ps --quiet",
+        "compose up --build --detach",
+        "compose ps --quiet",
+        "compose down",
+    ]
+
+
+async def test_what_the_env_file_has_is_known_to_it(scripts: Scripts) -> None:
+    """In a copy: the file is looked for beside the scripts."""
+    copy = scripts.folder / "copy"
+    (copy / "scripts").mkdir(parents=True)
+    for script in ("install", "proxy-up.sh", "proxy-down.sh", "proxy-shared.sh"):
+        (copy / "scripts" / script).write_bytes((ROOT / "scripts" / script).read_bytes())
+        (copy / "scripts" / script).chmod(0o755)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    (copy / "modelmesh.yaml").write_text(
+        "providers: {openai.llm.v1: {api_key: '${secrets:QUOTED}'}}\n"
+        "models: {gpt-4o-mini: {provider: openai.llm.v1}}\n"
+        "pools: {chat: {capability: chat-completion}}\n"
+        "proxy: {token: '${secrets:PLAIN}', auth: {admin_tokens: ['${secrets:OUTER}']}}\n"
+    )
+    (copy / ".env").write_text("# keys\nQUOTED='sk-o'\nexport PLAIN=from=file\nOUTER=no\n\n")
+    env = {"OUTER": "from-outside"}
+    up = await asyncio.create_subprocess_exec(
+        *(copy / "scripts/proxy-up.sh", "--detach", "--port", "0"), env={**scripts.env, **env}
+    )
+    assert await up.wait() == 0, (scripts.record / "proxy.log").read_text()
+    async with aiohttp.ClientSession() as client:
+        for token in ("from=file", "from-outside"):
+            headers = {"Authorization": f"Bearer {token}"}
+            async with client.get(f"{scripts.url}/v1/models", headers=headers) as reply:
+                assert reply.status == 200
+
+
+async def test_the_smoke_test_costs_nothing(scripts: Scripts, vendor: FakeProvider) -> None:
+    async with running_proxy(one_vendor(vendor, "ok")) as proxy:
+        done = await scripts.run("proxy-test.sh", MODELMESH_URL=f"{proxy.url}/")
+    assert done.code == 0, done.said
+    assert vendor.received == []
+    for path in (*ENDPOINTS, "images/generations", "models", "mesh/status", "mesh/explain"):
+        assert f"/v1/{path}" in done.said
+    assert "0 skipped, 0 fail." in done.said
+
+
+async def test_in_full_it_asks_each_endpoint_once(scripts: Scripts, vendor: FakeProvider) -> None:
+    """And starts a proxy for it where none runs, which it stops."""
+    done = await scripts.run("proxy-test.sh", "--full", "--port", "0")
+    assert done.code == 0, done.said
+    assert "0 skipped, 0 fail." in done.said
+    asked = [received.path for received in vendor.received if received.method == "POST"]
+    paths = (ENDPOINTS[0], *ENDPOINTS, "images/generations")
+    assert asked == [f"/v1/{path}" for path in paths]
+    assert done.said.endswith("Stopped.\n")
+    assert not (scripts.record / "proxy.pid").exists()
+
+
+async def test_a_proxy_that_runs_is_not_stopped_by_it(
+    scripts: Scripts, vendor: FakeProvider
+) -> None:
+    scripts.configured(one_vendor(vendor, "ok"))
+    await scripts.run("proxy-up.sh", "--detach", "--port", "0", "--config", "mesh.yaml")
+    done = await scripts.run("proxy-test.sh", "--full")
+    assert done.code == 0, done.said
+    assert "speech: no pool serves it" in done.said
+    assert alive(scripts.pid)
+
+
+async def test_what_fails_is_shown_and_is_the_exit_code(
+    scripts: Scripts, vendor: FakeProvider
+) -> None:
+    async with running_proxy(one_vendor(vendor, "status~code=500")) as proxy:
+        done = await scripts.run("proxy-test.sh", "--full", "--url", proxy.url)
+    assert done.code == 1
+    assert "FAILS    502" in done.said
+    assert '"error":{"message":"Routing error' in done.said
+    assert "2 fail." in done.said
+
+
+async def test_without_a_proxy_it_fails_and_says_so(scripts: Scripts) -> None:
+    for flags in ([], ["--full"]):
+        done = await scripts.run("proxy-test.sh", "--url", "http://127.0.0.1:9", *flags)
+        assert done.code == 1
+        assert "No proxy answers at http://127.0.0.1:9" in done.complained
+
+
+async def test_it_brings_its_token(scripts: Scripts, vendor: FakeProvider) -> None:
+    config = one_vendor(vendor, "ok", token="my-secret")
+    async with running_proxy(config) as proxy:
+        without = await scripts.run("proxy-test.sh", "--url", proxy.url)
+        by_flag = await scripts.run("proxy-test.sh", "--url", proxy.url, "--token", "my-secret")
+        by_name = await scripts.run(
+            "proxy-test.sh", MODELMESH_URL=proxy.url, MODELMESH_TOKEN="my-secret"
+        )
+    assert without.code == 1
+    assert (by_flag.code, by_name.code) == (0, 0), by_flag.said
+    assert "refuses a wrong token" in by_flag.said
+
+
+async def test_what_is_turned_off_is_skipped(scripts: Scripts, vendor: FakeProvider) -> None:
+    only = ["/v1/chat/completions", "/v1/models"]
+    async with running_proxy(one_vendor(vendor, "ok", endpoints=only)) as proxy:
+        done = await scripts.run("proxy-test.sh", "--url", proxy.url)
+    assert done.code == 0, done.said
+    assert "/v1/embeddings             not served: by its configuration" in done.said
