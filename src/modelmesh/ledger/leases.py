@@ -43,6 +43,7 @@ _MOST: Final = 1 << 60
 _SOON: Final = 0.25
 """Seconds after which to look again for a place that is free when a request ends, or at a store."""
 
+
 @define(eq=False)
 class Term:
     """What is held in one window, and what of it is used. It can be used until `until`."""
