@@ -2,6 +2,9 @@
 
 export OPENAI_API_KEY=sk-...
 python examples/budgets.py         # costs less than the budget
+
+Before a question goes out, the most that it may cost is set aside. So there is something left when
+the first one is refused: not enough for the longest answer it allows.
 """
 
 import os
