@@ -43,13 +43,13 @@ def vendors() -> Iterator[Any]:
     return (registry.find("providers", id_) for id_ in registry.available("providers"))
 
 
-def composed(tmp_path: Path, written: str) -> "subprocess.CompletedProcess[str]":
+def composed(tmp_path: Path, written: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """Have Compose itself read a file: with its schema, and all that is interpolated."""
     (tmp_path / "compose.yaml").write_text(written)
     (tmp_path / ".env").write_text(KEYS)
     program = Path(sys.executable).with_name("docker-compose")
     command = (program, "-f", tmp_path / "compose.yaml", "config", "--format", "json")
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={})
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,14 @@ def test_compose_would_find_a_mistake(tmp_path: Path) -> None:
     written = (ROOT / COMPOSE[0]).read_text()
     assert composed(tmp_path, written.replace("cap_drop", "cap_dorp")).returncode != 0
     assert composed(tmp_path, written.replace("state:/var", "stat:/var")).returncode != 0
+
+
+def test_compose_takes_another_port_and_file(tmp_path: Path) -> None:
+    env = {"MODELMESH_PORT": "9090", "MODELMESH_CONFIG": "/somewhere/ours.yaml"}
+    for name in COMPOSE:
+        written = composed(tmp_path, (ROOT / name).read_text(), **env).stdout
+        assert '"published": "9090"' in written
+        assert '"source": "/somewhere/ours.yaml"' in written
 
 
 def test_no_service_has_more_rights_than_it_takes(services: dict[str, Any]) -> None:
