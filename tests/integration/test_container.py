@@ -140,6 +140,18 @@ def test_the_guides_first_option_serves_by_the_keys_in_the_environment(
     assert list(flags) == image.command
 
 
+def test_the_guides_second_option_serves_the_example_by_the_guides_keys(
+    image: Image, tmp_path: Path
+) -> None:
+    keys = {"OPENAI_API_KEY": "sk-o", "ANTHROPIC_API_KEY": "sk-a", "GROQ_API_KEY": "gsk_g"}
+    example = {CONFIG: ROOT / "examples/modelmesh.yaml"}
+    volume = tmp_path / "volume"
+    with running(image, volume, *BY_THE_GUIDE, env=keys, mounted=example) as container:
+        container.until_said("listens at")
+        code = "import socket; print(socket.create_connection(('127.0.0.2', 8080)).getpeername())"
+        assert "127.0.0.2" in container.run("python", "-c", code).stdout, "it listens everywhere"
+
+
 def test_it_may_write_into_its_volume_and_nowhere_else(image: Image, tmp_path: Path) -> None:
     config = served(storage={}, pools={"chat": {"models": ["ok"]}})
     config["providers"]["mock"]["budget"] = {"daily_limit": 1.0}
