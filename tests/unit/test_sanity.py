@@ -51,6 +51,7 @@ def test_what_makes_sense_is_let_through(endpoint: Endpoint, body: dict[str, Any
         ("embeddings", {"input": "a", "dimensions": True}, "dimensions"),
         ("embeddings", {"input": "a", "encoding_format": "int8"}, "encoding_format"),
         ("embeddings", {"input": "a", "stream": True}, "stream"),
+        ("embeddings", {"input": "a", "stream": 0}, "stream"),
         ("speech", {"input": ["a"]}, "input"),
         ("speech", {"input": "a", "stream_format": "ndjson"}, "stream_format"),
         ("chat", {"messages": MESSAGES, "stream": "yes"}, "stream"),
