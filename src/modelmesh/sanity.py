@@ -76,7 +76,10 @@ def _is_input(value: Any) -> bool:
 
 
 def _one_of(*choices: Any, words: str = "") -> Kind:
-    return Kind(words or " or ".join(choices), lambda value: value in choices)
+    kinds = set(map(type, choices))  # 0 equals false, and is another thing
+    return Kind(
+        words or " or ".join(choices), lambda value: type(value) in kinds and value in choices
+    )
 
 
 _TEXT: Final = Kind("a text", _is_text)
