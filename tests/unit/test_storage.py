@@ -223,6 +223,11 @@ def rows(store: Any, settings: Settings) -> int:
                 return sum(asked.hlen(key) for key in asked.keys("modelmesh:held:*"))
 
 
+def open_files() -> set[Path]:
+    """Return the files that this process holds open, where the system tells."""
+    return {one.resolve() for one in Path("/proc/self").glob("fd/*")}
+
+
 def redis_library() -> Any:
     return pytest.importorskip("redis").Redis
 
@@ -266,9 +271,11 @@ def test_a_file_that_is_no_store_is_a_failure_and_not_overwritten(settings: Sett
 
     async def use() -> None:
         store = opened(settings)
-        with pytest.raises((sqlite3.DatabaseError, ValueError)):
+        with pytest.raises((sqlite3.DatabaseError, ValueError)) as told:
             await store.claim("a", [claim(held=1)], WALL)
         await store.close()
+        assert told.traceback, "it keeps alive what was left open"
+        assert file not in open_files()
 
     asyncio.run(use())
     assert file.read_text() == "not ours" * 1000

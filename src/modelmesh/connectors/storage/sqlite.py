@@ -100,11 +100,15 @@ class Storage:
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
             database = sqlite3.connect(self._path, timeout=self.timeout, isolation_level=None)
-            # Written pages reach the disk by the next checkpoint: a crash of this program loses
-            # nothing, one of the machine perhaps the last moments.
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.executescript(_TABLES)
+            try:
+                # Written pages reach the disk by the next checkpoint: a crash of this program
+                # loses nothing, one of the machine perhaps the last moments.
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = NORMAL")
+                database.executescript(_TABLES)
+            except BaseException:
+                database.close()  # it may be no database, and each try would leave a file open
+                raise
             self._database = database
         return self._database
 
