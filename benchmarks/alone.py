@@ -136,6 +136,7 @@ async def opcodes(proxy: Proxy) -> Counter[str]:
             counted[frame.f_code.co_filename] += 1
         return traced
 
+    sys._getframe().f_trace_opcodes = True  # noqa: SLF001 - without it Python 3.12 counts nothing
     sys.settrace(traced)
     for _ in range(COUNTED):
         await proxy.ask()

@@ -48,8 +48,8 @@ def _tested(version: str, python: Path, arguments: list[str]) -> bool:
     pip = (own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     commands: tuple[list[str | Path], ...] = (
         [python, "-m", "venv", folder],
-        [*pip, "--require-hashes", "--requirement", "requirements/dev.lock"],
-        [*pip, "--no-deps", "--no-build-isolation", "--editable", "."],
+        [*pip, "--upgrade", "pip>=25.1"],
+        [*pip, "--editable", ".", "--group", "dev"],
         [own, "-m", "pytest", "-q", *(arguments or ["tests/unit"])],
     )
     return all(subprocess.run(line, cwd=ROOT, check=False).returncode == 0 for line in commands)

@@ -125,9 +125,9 @@ def test_whatever_the_body_it_is_an_object_or_refused(raw: bytes) -> None:
 
 async def test_the_place_where_json_goes_wrong_is_named_and_nothing_else_is_blamed() -> None:
     came = await ask(
-        endpoints(), body=b'{"model": "chat",\n }', headers={"content-type": "text/plain"}
+        endpoints(), body=b'{"model": "chat",\n "x" }', headers={"content-type": "text/plain"}
     )
-    assert error(came)["message"] == "The request body is not valid JSON at line 2, column 2."
+    assert error(came)["message"] == "The request body is not valid JSON at line 2, column 6."
 
 
 @pytest.mark.parametrize(

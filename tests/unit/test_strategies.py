@@ -212,6 +212,7 @@ def instructions(work: Callable[[], object]) -> int:
         count += event == "opcode"
         return traced
 
+    sys._getframe().f_trace_opcodes = True  # without it Python 3.12 counts nothing
     sys.settrace(traced)
     try:
         work()
