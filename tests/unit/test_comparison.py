@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/comparison.md").read_text()
+README = (ROOT / "README.md").read_text()
 MEASURED = (ROOT / "docs/performance.md").read_text()
 # Where a row's figures are: the heading of a table's first column there, and the column.
 WHERE = {
@@ -42,8 +43,9 @@ def measured(about: str, column: str, name: str) -> str:
 
 
 SHOWN = [
-    pytest.param(row[0], name, figure, id=f"{row[0]}-{name}")
-    for heading, _, *rows in tables(PAGE)
+    pytest.param(row[0], name, figure, id=f"{'page' if page is PAGE else 'readme'}-{row[0]}-{name}")
+    for page in (PAGE, README)
+    for heading, _, *rows in tables(page)
     if "ModelMesh" in heading
     for row in rows
     if row[0] != "version"
@@ -57,7 +59,7 @@ def test_a_figure_is_the_one_that_was_measured(about: str, name: str, figure: st
 
 
 def test_every_row_is_looked_up() -> None:
-    assert len(SHOWN) == 7 * 5 + 4 * 4
+    assert len(SHOWN) == 7 * 5 + 4 * 4 + 4 * 4
 
 
 def test_versions_and_the_day_are_those_that_were_measured() -> None:
@@ -68,6 +70,12 @@ def test_versions_and_the_day_are_those_that_were_measured() -> None:
         assert f"- {name}: {number}" in MEASURED
     (day,) = re.findall(r"^Measured (\S+) .*on (2 cores of AMD EPYC)", MEASURED, re.MULTILINE)
     assert f"on {day[1]}, on {day[0]}" in PAGE.replace("\n", " ")
+    assert f"on {day[1]}, on {day[0]}" in README.replace("\n", " ")
+
+
+def test_the_figure_in_an_answer_is_the_one_that_was_measured() -> None:
+    (figure,) = re.findall(r"some (\S+) µs of CPU", (ROOT / "docs/faq.md").read_text())
+    assert figure == measured("CPU per request, µs", "64 in flight", "ModelMesh")
 
 
 def test_every_source_that_is_named_is_there() -> None:
