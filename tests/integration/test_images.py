@@ -89,7 +89,7 @@ async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
             name: {
                 "models": names,
                 "retry": {"max_attempts": 1},
-                "timeouts": {"idle": "0.4s", "first_token": "5s"},
+                "timeouts": {"idle": "0.4s" if name == "stalling" else "20s", "first_token": "20s"},
                 "parameters": "lenient" if name == "lenient" else "default",
             }
             for name, names in POOLS.items()

@@ -69,7 +69,7 @@ async def proxy(
             name: {
                 "models": faults,
                 "retry": {"max_attempts": 1},
-                "timeouts": {"idle": "0.4s", "first_token": "5s"},
+                "timeouts": {"idle": "0.4s" if name == "stalling" else "20s", "first_token": "20s"},
             }
             for name, faults in {**POOLS, "subtitled": ["subtitled"]}.items()
         },

@@ -220,7 +220,7 @@ AFTER_CONTENT: dict[str, tuple[str | Fault, str]] = {
     "stalled": ("stall-mid", "stream_incomplete"),
 }
 for pool, (behaviour, _) in AFTER_CONTENT.items():
-    POOLS.add(f"{pool}-mid", behaviour, "ok", timeouts={"idle": 0.5})
+    POOLS.add(f"{pool}-mid", behaviour, "ok", timeouts={"idle": 0.5 if pool == "stalled" else 20})
 POOLS.add("at-once", limited_in_one_piece, "ok")
 
 
