@@ -9,6 +9,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator, Mapping
+from textwrap import dedent
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import attrs
@@ -35,13 +36,13 @@ def page() -> str:
 
 
 def _sections() -> Iterator[str]:
-    comments = _comments(schema.MeshConfig)
+    said = comments(schema.MeshConfig)
     places: dict[type[Any], str] = {}
-    for field in _fields(schema.MeshConfig):
+    for field in fields(schema.MeshConfig):
         entry = _class_in(field.type)
         single = entry is field.type
         yield f"## `{field.name}`\n"
-        yield f"{inspect.getdoc(entry) if entry and single else comments[field.name]}\n"
+        yield f"{inspect.getdoc(entry) if entry and single else said[field.name]}\n"
         yield f"```yaml\n{EXAMPLES[field.name].strip()}\n```\n"
         if entry and single:
             yield from _tables(field.name, entry, places)
@@ -62,16 +63,16 @@ def _tables(path: str, cls: type[Any], places: dict[type[Any], str]) -> Iterator
     """
     yield "| key | value | default | |"
     yield "|---|---|---|---|"
-    comments = _comments(cls)
+    said = comments(cls)
     new: dict[str, type[Any]] = {}
-    for field in _fields(cls):
-        meaning = comments[field.name].replace("|", "\\|")
+    for field in fields(cls):
+        meaning = said[field.name].replace("|", "\\|")
         inner = _class_in(field.type)
         if inner and inner not in places:
             places[inner] = f"{path}.{field.name}"
             new[places[inner]] = inner
-        value = f"[section](#{_anchor(places[inner])})" if inner else _words(field.type)
-        yield f"| `{field.name}` | {value} | {_default(field)} | {meaning} |"
+        value = f"[section](#{_anchor(places[inner])})" if inner else words(field.type)
+        yield f"| `{field.name}` | {value} | {default(field)} | {meaning} |"
     yield ""
     for place, inner in new.items():
         yield from _headed(place, inner, places)
@@ -81,17 +82,17 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w-]", "", heading.lower())
 
 
-def _fields(cls: type[Any]) -> list["attrs.Attribute[Any]"]:
+def fields(cls: type[Any]) -> list["attrs.Attribute[Any]"]:
     """Return the fields in the order of the source, which inherited ones come first in."""
     return list(attrs.fields(attrs.resolve_types(cls)))
 
 
-def _comments(cls: type[Any]) -> dict[str, str]:
+def comments(cls: type[Any]) -> dict[str, str]:
     """Return what the source says above each field, inherited fields included."""
     found: dict[str, str] = {}
     for one in reversed([one for one in cls.__mro__ if attrs.has(one)]):
         above: list[str] = []
-        for line in inspect.getsource(one).splitlines():
+        for line in dedent(inspect.getsource(one)).splitlines():
             comment = line.strip()
             if comment.startswith("#"):
                 above.append(comment.removeprefix("#").strip())
@@ -108,28 +109,28 @@ def _class_in(type_: Any) -> type[Any] | None:
     return found[0] if found else None
 
 
-def _words(type_: Any) -> str:
+def words(type_: Any) -> str:
     if type_ in _WORDS:
         return _WORDS[type_]
     arguments = [one for one in get_args(type_) if one not in (type(None), ...)]
     if get_origin(type_) is Literal:
         return ", ".join(f"`{one}`" for one in arguments)
     if get_origin(type_) in (Union, types.UnionType):
-        return " or ".join(map(_words, arguments))
+        return " or ".join(map(words, arguments))
     if get_origin(type_) is tuple:
-        return f"list of {_several(_words(arguments[0]))}"
-    return "section" if arguments[1] is Any else f"names and {_several(_words(arguments[1]))}"
+        return f"list of {_several(words(arguments[0]))}"
+    return "section" if arguments[1] is Any else f"names and {_several(words(arguments[1]))}"
 
 
-def _several(words: str) -> str:
-    return words if words == "text" else f"{words}s"
+def _several(word: str) -> str:
+    return word if word == "text" else f"{word}s"
 
 
-def _default(field: "attrs.Attribute[Any]") -> str:
+def default(field: "attrs.Attribute[Any]") -> str:
     """Return a default as YAML spells it; nothing where there is none, or a section of its own."""
     if field.default is attrs.NOTHING:
         return "required"
-    if isinstance(field.default, attrs.Factory) or field.default in (None, ()):  # type: ignore[arg-type] # attrs types Factory as a function
+    if isinstance(field.default, attrs.Factory) or field.default in (None, (), {}, ""):  # type: ignore[arg-type] # attrs types Factory as a function
         return ""
     if isinstance(field.default, tuple):
         return f"`[{', '.join(map(_spelt, field.default))}]`"

@@ -17,8 +17,9 @@ from modelmesh.types import Target, Targets
 
 @frozen(kw_only=True)
 class _Options:
-    """What cost is meant: all that was spent so far, or what this request is expected to cost."""
+    """What cost is meant."""
 
+    # All that was spent so far, or what this request is expected to cost.
     by: Literal["accumulated", "expected"] = "accumulated"
 
 

@@ -19,15 +19,11 @@ _UNSEEN: Final = 60.0
 
 @frozen(kw_only=True)
 class _Options:
-    """How times are reckoned.
+    """How times are reckoned."""
 
-    Attributes:
-        tokens: how long an answer is taken to be.
-        half_life: how long a target must not have been asked for its time to count half.
-
-    """
-
+    # How long an answer is taken to be.
     tokens: int = field(default=100, validator=at_least_zero)
+    # How long a target must not have been asked for its time to count half.
     half_life: Duration = field(default=300.0, validator=positive)
 
 

@@ -30,8 +30,9 @@ _REMEMBERED: Final = 4096
 
 @frozen(kw_only=True)
 class _Options:
-    """Which header names the session; another than the usual must be in `forward_headers`."""
+    """How sessions are told from each other."""
 
+    # The header that names one; another than the usual must be in `proxy.forward_headers`.
     header: str = SESSION_HEADER
 
 

@@ -118,11 +118,9 @@ class Vendor:
 
     @frozen(kw_only=True)
     class Options:
-        """Settings of the vendor's own.
+        """Settings of the vendor's own."""
 
-        `voices` are those it is asked for in place of the ones that clients ask for.
-        """
-
+        # The voices it is asked for, by those that clients ask for.
         voices: Mapping[str, str] = NONE
 
     def __init__(

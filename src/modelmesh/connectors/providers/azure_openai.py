@@ -52,7 +52,9 @@ class Provider(openai_compatible.Provider):
     class Options(openai_compatible.Provider.Options):
         """Where the deployments are, and by which version they are asked."""
 
+        # The first part of the address `https://….openai.azure.com`.
         resource: str | None = field(default=None, validator=_WORD)
+        # Asks by the older addresses, which name version and deployment.
         api_version: str | None = field(default=None, validator=_WORD)
 
     def address(self) -> str:

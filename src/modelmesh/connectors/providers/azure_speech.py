@@ -114,8 +114,9 @@ class Provider(Vendor):
 
     @frozen(kw_only=True)
     class Options(Vendor.Options):
-        """Where the resource is."""
+        """Settings of the vendor's own."""
 
+        # Where the resource is; part of the address.
         region: str | None = field(default=None, validator=optional(matches_re(r"[a-z0-9-]+")))
 
     def address(self) -> str:

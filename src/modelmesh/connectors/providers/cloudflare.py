@@ -39,8 +39,9 @@ class Provider(openai_compatible.Provider):
 
     @frozen(kw_only=True)
     class Options(openai_compatible.Provider.Options):
-        """Whose account it is; part of the address."""
+        """Settings of the vendor's own."""
 
+        # The account; part of the address.
         account_id: str | None = field(default=None, validator=optional(matches_re(r"[\w-]+")))
 
     def address(self) -> str:

@@ -94,7 +94,9 @@ class Provider(openai_compatible.Provider):
     class Options(openai_compatible.Provider.Options):
         """Whom the requests are billed to, where a key belongs to several."""
 
+        # The organization that is billed.
         organization: str | None = None
+        # The project that is billed.
         project: str | None = None
 
     def option_headers(self) -> Mapping[str, str]:
