@@ -299,7 +299,15 @@ def test_a_malformed_capability_is_told_at_its_place() -> None:
 
 
 def test_every_endpoint_of_the_guide_may_be_named() -> None:
-    paths = [*schema.ENDPOINTS, "/v1/models", "/health", "/livez", "/readyz", *schema.MANAGEMENT]
+    paths = [
+        *schema.ENDPOINTS,
+        "/v1/models",
+        "/openapi.json",
+        "/health",
+        "/livez",
+        "/readyz",
+        *schema.MANAGEMENT,
+    ]
     assert load({"proxy": {"endpoints": paths}}, environ={}).proxy.endpoints == tuple(paths)
 
 

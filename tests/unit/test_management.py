@@ -8,7 +8,7 @@ import pytest
 from proxy_calls import BODY, CHAT, JSON, ask, endpoints, error, text
 
 from modelmesh.config.schema import MANAGEMENT, Auth, Cors
-from modelmesh.proxy import management
+from modelmesh.proxy import routes
 from modelmesh.proxy.access import is_local
 from modelmesh.proxy.endpoints import Endpoints
 from modelmesh.proxy.gate import Gate
@@ -17,7 +17,7 @@ from modelmesh.types import Secret
 STATUS, EVENTS, EXPLAIN, RELOAD, METRICS, PAGE = MANAGEMENT
 LOCAL = {"host": "localhost:8080"}
 TOLD = (STATUS, EVENTS, EXPLAIN, RELOAD, METRICS, "/v1/mesh/nothing")
-FILES = [*management.FILES.glob("*.js"), *management.FILES.glob("*.css")]
+FILES = [*routes.FILES.glob("*.js"), *routes.FILES.glob("*.css")]
 
 
 def method(path: str) -> str:
@@ -324,7 +324,7 @@ async def test_the_page_and_its_files_are_served_by_their_kinds() -> None:
     kinds = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
     page = await ask(served, "GET", PAGE, headers=LOCAL)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.body == (management.FILES / "page.html").read_bytes()
+    assert page.body == (routes.FILES / "page.html").read_bytes()
     assert FILES
     for file in FILES:
         came = await ask(served, "GET", f"/{file.name}", headers=LOCAL)
@@ -370,4 +370,4 @@ async def test_a_wrong_method_is_told_the_right_one(asked: str, path: str, allow
 
 
 def test_every_file_of_the_page_has_a_kind() -> None:
-    assert {file.suffix for file in Path(management.FILES).iterdir()} <= {".html", ".js", ".css"}
+    assert {file.suffix for file in Path(routes.FILES).iterdir()} <= {".html", ".js", ".css"}

@@ -14,6 +14,7 @@ from modelmesh.config.schema import (
     ENDPOINTS,
     MANAGEMENT,
     MODELS_PATH,
+    OPENAPI_PATH,
     PROBES,
     MeshConfig,
     Pool,
@@ -58,7 +59,7 @@ def check(config: MeshConfig, names: Names) -> list[Fault]:
     faults += _of_storage(config.storage, config.connectors)
     place = ("discovery", "sync", "providers")
     faults += _names("provider", config.discovery.sync.providers, names.providers, place)
-    paths = (*ENDPOINTS, MODELS_PATH, *PROBES, *MANAGEMENT)
+    paths = (*ENDPOINTS, MODELS_PATH, OPENAPI_PATH, *PROBES, *MANAGEMENT)
     faults += _names("path", config.proxy.endpoints, paths, ("proxy", "endpoints"))
     return faults
 

@@ -14,7 +14,7 @@ from modelmesh.types import Endpoint
 JSON: Final = "application/json"
 # SDKs put these into a body where they are meant for the SDK itself. Obeying them would let any
 # client send the operator's keys wherever it likes.
-_NOT_THE_CLIENTS: Final = frozenset(
+NOT_THE_CLIENTS: Final = frozenset(
     {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
 )
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
@@ -78,8 +78,8 @@ def parse(
 
 def check(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
     """Refuse a body that makes no sense at an endpoint. Raises RequestError."""
-    if not _NOT_THE_CLIENTS.isdisjoint(body):
-        name = next(name for name in body if name in _NOT_THE_CLIENTS)
+    if not NOT_THE_CLIENTS.isdisjoint(body):
+        name = next(name for name in body if name in NOT_THE_CLIENTS)
         raise Refused(400, f"`{name}` cannot be set by a request.", param=name)
     model = body.get("model")
     if not isinstance(model, str) or not model:

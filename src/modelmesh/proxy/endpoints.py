@@ -3,6 +3,7 @@
 Nothing here knows of a web framework; `app` puts it behind one.
 """
 
+import asyncio
 import difflib
 import logging
 import re
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from modelmesh.clock import Clock
-from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, PROBES, Proxy
+from modelmesh.config.schema import ENDPOINTS, MODELS_PATH, OPENAPI_PATH, PROBES, Proxy
 from modelmesh.config.version import version_of
 from modelmesh.errors import MeshError
 from modelmesh.events import Reloaded
@@ -26,7 +27,9 @@ from modelmesh.proxy.errors import (
 )
 from modelmesh.proxy.feed import Feed
 from modelmesh.proxy.gate import Gate
-from modelmesh.proxy.management import HEADERS, PAGE, Management
+from modelmesh.proxy.management import HEADERS, Management
+from modelmesh.proxy.openapi import document, server_of
+from modelmesh.proxy.routes import ONE_MODEL, is_served
 from modelmesh.proxy.streams import EVENT_HEADERS, Bytes, Events
 from modelmesh.proxy.trail import printable, trail
 from modelmesh.report import report
@@ -42,7 +45,6 @@ log = logging.getLogger("modelmesh.proxy")
 _KINDS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     "transcriptions": (forms.KIND, bodies.JSON),
 }
-_ONE_MODEL: Final = f"{MODELS_PATH}/{{id}}"
 _SOUND_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 
@@ -95,7 +97,8 @@ class Endpoints:
         return {
             **dict.fromkeys(ENDPOINTS, ("POST", self._ask)),
             MODELS_PATH: ("GET", self._models),
-            _ONE_MODEL: ("GET", self._model),
+            ONE_MODEL: ("GET", self._model),
+            OPENAPI_PATH: ("GET", self._openapi),
             "/health": ("GET", self._health),
             "/livez": ("GET", self._livez),
             "/readyz": ("GET", self._readyz),
@@ -140,7 +143,7 @@ class Endpoints:
         elif route not in ("/livez", "/readyz"):
             self._access.check_origin(call.method, call.headers.get("origin"))
             self._access.check_token(call.headers.get("authorization"))
-        if answer is None or not self._serves(route):
+        if answer is None or not is_served(route, self._settings):
             raise Refused(404, self._nothing_at(call.path), code="not_found")
         if call.method != method and (call.method, method) != ("HEAD", "GET"):
             allowed = "POST, OPTIONS" if method == "POST" else "GET, HEAD, OPTIONS"
@@ -230,6 +233,10 @@ class Endpoints:
     async def _model(self, call: Incoming) -> Outgoing:
         return json_reply(self._mesh.model(call.path.removeprefix(f"{MODELS_PATH}/")))
 
+    async def _openapi(self, call: Incoming) -> Outgoing:
+        server = server_of(call.headers)
+        return json_reply(await asyncio.to_thread(document, self._settings, server))
+
     async def _health(self, _call: Incoming) -> Outgoing:
         return json_reply({**self._status(), "config_version": self._version})
 
@@ -255,18 +262,14 @@ class Endpoints:
     def _nothing_at(self, path: str) -> str:
         """Say so, and which path may be meant."""
         aside = self._management.files
-        served = [route for route in self._routes if self._serves(route) and route not in aside]
+        served = [
+            route
+            for route in self._routes
+            if is_served(route, self._settings) and route not in aside
+        ]
         near = difflib.get_close_matches(path, served, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(served)}"
         return f"There is nothing at {path}; {hint}"
-
-    def _serves(self, route: str) -> bool:
-        """Whether the configuration lets a route be served."""
-        enabled = self._settings.endpoints
-        if route in self._management.files:
-            route = PAGE
-        listed = MODELS_PATH if route == _ONE_MODEL else route
-        return not enabled or route in PROBES or listed in enabled
 
     def _with_common_headers(self, call: Incoming, outgoing: Outgoing) -> Outgoing:
         if self._is_inside(call.path):
@@ -279,4 +282,4 @@ class Endpoints:
 
 
 def _route(path: str) -> str:
-    return _ONE_MODEL if path.startswith(f"{MODELS_PATH}/") else path
+    return ONE_MODEL if path.startswith(f"{MODELS_PATH}/") else path

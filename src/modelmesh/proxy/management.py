@@ -1,8 +1,6 @@
 """What the proxy tells of itself: status, events, why a target is chosen, metrics, and the page."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +14,14 @@ from modelmesh.proxy.access import Access
 from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
 from modelmesh.proxy.errors import ConfigurationRefused, Refused
 from modelmesh.proxy.feed import Feed
+from modelmesh.proxy.routes import page_files
 from modelmesh.proxy.streams import EVENT_HEADERS
 from modelmesh.types import SESSION_HEADER
 
 if TYPE_CHECKING:
     from modelmesh.mesh import ModelMesh
 
-STATUS, EVENTS, EXPLAIN, RELOAD, METRICS, PAGE = MANAGEMENT
+STATUS, EVENTS, EXPLAIN, RELOAD, METRICS, _ = MANAGEMENT
 _OURS: Final = "/v1/mesh/"
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -37,14 +36,6 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Headers of all replies here: none of it is for other pages, frames, or a cache."""
-
-FILES: Final = Path(__file__).with_name("static")
-_FRONT: Final = "page.html"
-_KINDS: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-}
 
 
 class Management:
@@ -74,7 +65,7 @@ class Management:
         self._standing = standing
         self._feed = feed
         self._reload = reload
-        self.files = _files() if settings.page else {}
+        self.files = page_files() if settings.page else {}
         self.routes: Mapping[str, tuple[str, Answer]] = {
             STATUS: ("GET", self._status),
             EVENTS: ("GET", self._events),
@@ -146,13 +137,3 @@ class Management:
     async def _file(self, call: Incoming) -> Outgoing:
         kind, content = self.files[call.path]
         return Outgoing(headers={"content-type": kind}, body=content)
-
-
-@lru_cache
-def _files() -> Mapping[str, tuple[str, bytes]]:
-    """Return the files of the page by their paths, each with its content type."""
-    return {
-        PAGE if file.name == _FRONT else f"/{file.name}": (_KINDS[file.suffix], file.read_bytes())
-        for file in sorted(FILES.glob("*"))
-        if file.suffix in _KINDS
-    }

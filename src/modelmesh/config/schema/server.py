@@ -29,6 +29,9 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
 
 MODELS_PATH: Final = "/v1/models"
 
+OPENAPI_PATH: Final = "/openapi.json"
+"""Where the proxy describes what it serves."""
+
 PROBES: Final = frozenset({"/health", "/livez", "/readyz"})
 """Paths by which others watch the server; they are always there, and are no work of its own."""
 

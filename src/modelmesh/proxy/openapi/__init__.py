@@ -1,0 +1,60 @@
+"""The HTTP API as an OpenAPI document: what is served at `/openapi.json`.
+
+Its words are in the YAML beside; paths, failures, limits and headers come from the code that knows
+them. https://spec.openapis.org/oas/v3.1.1.html
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import modelmesh
+from modelmesh.config.schema import Proxy
+from modelmesh.proxy.openapi._failures import ANYWHERE, components_of
+from modelmesh.proxy.openapi._operations import paths
+from modelmesh.proxy.openapi._parts import headers, schemas
+
+__all__ = ["document", "server_of"]
+
+_HOST: Final = re.compile(r"[\w.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?", re.ASCII)
+_ABOUT: Final = (
+    "OpenAI's HTTP API in front of pools of models, and what the proxy tells of itself. Whatever "
+    "takes GET takes HEAD, and every path takes OPTIONS. Errors are OpenAI's, as JSON."
+)
+
+
+def document(
+    settings: Proxy | None = None, server: str = "http://localhost:8080"
+) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of a proxy with these settings; with None of every proxy.
+
+    `server` is the address at which it is asked.
+    """
+    operations = paths(settings)
+    groups = [each.pop("x-fails") for item in operations.values() for each in item.values()]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "ModelMesh Lite",
+            "version": modelmesh.__version__,
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": server}],
+        "paths": operations,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas(),
+            "headers": headers(),
+            "responses": components_of([*groups, ANYWHERE]),
+        },
+    }
+
+
+def server_of(headers: Mapping[str, str]) -> str:
+    """Return the address which a request was sent to, as far as its headers tell."""
+    host = headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        return "/"
+    scheme = "https" if headers.get("x-forwarded-proto", "").lower() == "https" else "http"
+    return f"{scheme}://{host}"
