@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from described import Described
 from jsonschema import Draft202012Validator as Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from proxy_calls import ask, endpoints, error
@@ -16,6 +17,8 @@ from modelmesh import schemas
 from modelmesh.config.schema import ENDPOINTS, MANAGEMENT, OPENAPI_PATH, Auth, Cors, Proxy
 from modelmesh.errors import RequestError
 from modelmesh.proxy.bodies import NOT_THE_CLIENTS
+from modelmesh.proxy.feed import LISTENERS
+from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.openapi import document, server_of
 from modelmesh.rules import RULES
 from modelmesh.sanity import LEAST, check
@@ -308,3 +311,28 @@ def test_an_error_cannot_have_a_code_of_another_status() -> None:
     assert validator.is_valid(body)
     assert not validator.is_valid({"error": {**body["error"], "code": "overloaded"}})
     assert not validator.is_valid({"error": {"message": ""}})
+
+
+async def test_a_bug_and_a_stop_come_as_told() -> None:
+    def broken() -> Mapping[str, Any]:
+        raise KeyError
+
+    gate = Gate()
+    gate.drain(10)
+    bug = await ask(endpoints(status=broken), "GET", "/health")
+    stop = await ask(endpoints(gate=gate), "GET", "/v1/models")
+    for path, came, status in (("/health", bug, 500), ("/v1/models", stop, 503)):
+        Described(EVERY).check("get", path, came.status, came.headers, came.body)
+        assert came.status == status
+
+
+async def test_one_listener_too_many_is_told() -> None:
+    served, local = endpoints(), {"host": "localhost"}
+    listening = [
+        await ask(served, "GET", "/v1/mesh/events", headers=local) for _ in range(LISTENERS)
+    ]
+    came = await ask(served, "GET", "/v1/mesh/events", headers=local)
+    Described(EVERY).check("get", "/v1/mesh/events", came.status, came.headers, came.body)
+    assert (came.status, error(came)["code"]) == (503, "too_many_listeners")
+    for one in listening:
+        await one.close()

@@ -67,7 +67,14 @@ def _by_status(groups: frozenset[str]) -> dict[str, list[Failure]]:
     for failure in failures():
         if failure.by in groups:
             found.setdefault(failure.status, []).append(failure)
+    if _ASKING in groups:
+        for status in filter(_may_be_a_vendors, found):
+            found[status] += found[_VENDORS]
     return found
+
+
+def _may_be_a_vendors(status: str) -> bool:
+    return status[0] == "4" and status not in {_VENDORS, *_OURS}
 
 
 def _name(status: str, found: Iterable[Failure]) -> str:
@@ -76,7 +83,8 @@ def _name(status: str, found: Iterable[Failure]) -> str:
 
 def _response(status: str, found: list[Failure]) -> dict[str, Any]:
     groups = {failure.by for failure in found}
-    names = [] if groups == ANYWHERE else [*_USUAL]
+    # Of what is no HTTP nobody knows a name.
+    names = [*_USUAL] if groups != ANYWHERE or status != "400" else ["x-should-retry"]
     if _ASKING in groups:
         names += ["x-modelmesh-attempts", "x-modelmesh-trail"]
     names += _OF_STATUS.get(status, ())
@@ -91,7 +99,7 @@ def _response(status: str, found: list[Failure]) -> dict[str, Any]:
 
 def _codes(status: str, found: list[Failure]) -> dict[str, Any]:
     """Return what narrows the code of an error where nobody else may have one of their own."""
-    if status.startswith("4") and status not in _OURS and any(one.by == _ASKING for one in found):
+    if status not in _OURS and any(one.status == _VENDORS for one in found):
         return {}
     codes = list(dict.fromkeys(one.code for one in found))
     return {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
