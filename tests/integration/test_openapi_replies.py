@@ -55,7 +55,7 @@ async def vendor() -> AsyncIterator[FakeProvider]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
-    async with running_proxy(config(vendor.url, *FAULTS, "error-mid", max_body="1MiB")) as running:
+    async with running_proxy(config(vendor.url, *FAULTS, "cut-chunked", max_body="1MiB")) as running:
         yield running
 
 
@@ -135,7 +135,7 @@ async def test_a_stream_is_of_the_events_that_are_told(
 async def test_a_stream_that_breaks_off_ends_with_an_error_that_is_told(
     proxy: ProxyProcess, described: Described
 ) -> None:
-    body = {"model": "error-mid", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    body = {"model": "cut-chunked", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
     _, _, came = await ask(proxy, described, "POST", CHAT, json=body)
     assert "error" in json.loads(events(came)[-1]["data"])
 
