@@ -98,6 +98,8 @@ def test_an_installed_package_has_its_types_and_facts(environment: Path) -> None
         "from modelmesh import catalogue\n"
         "assert (files('modelmesh') / 'py.typed').is_file()\n"
         "assert catalogue.find('openai.llm.v1', 'gpt-4o-mini')\n"
+        "from modelmesh.proxy.openapi import document\n"
+        "assert '/v1/models' in document()['paths']\n"
     )
     run(environment / "python", "-c", code)
 

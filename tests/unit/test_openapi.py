@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from described import Described
 from jsonschema import Draft202012Validator as Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
@@ -266,6 +267,23 @@ def test_an_answer_has_the_fields_that_results_have(name: str, fields: schemas.S
 def test_an_example_is_of_its_schema(place: str, example: Any, of: Any) -> None:
     assert place
     Validator({"components": EVERY["components"], **of}).validate(example)
+
+
+def keys_within(value: Any) -> Iterator[str]:
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from keys_within(inner)
+    if isinstance(value, dict):
+        yield from value
+
+
+@pytest.mark.parametrize(
+    "file", sorted((SOURCE / "proxy/openapi").glob("*.yaml")), ids=lambda f: f.name
+)
+def test_no_words_fall_apart_at_a_comma(file: Path) -> None:
+    keys = [*keys_within(yaml.safe_load(file.read_text()))]
+    assert keys
+    assert [key for key in keys if " " in str(key)] == []
 
 
 # What may go wrong

@@ -16,6 +16,7 @@ _VENDORS: Final = "4XX"
 _ASKING: Final = "asking"
 # These are told by us alone; any other status of its client's fault may be a vendor's as well.
 _OURS: Final = frozenset({"401", "429"})
+_ALSO: Final = "- A vendor's own refusal may have this status as well; see `4XX`."
 _USUAL: Final = ("x-request-id", "x-modelmesh-config", "x-should-retry", "retry-after")
 _OF_STATUS: Final = {
     "401": ("www-authenticate",),
@@ -38,7 +39,7 @@ def failures() -> Iterator[Failure]:
     """Give all of them: first those of the proxy itself, then those of vendors."""
     told = words("errors.yaml")
     for row in told["rows"]:
-        yield Failure(row["by"], str(row["status"]), row["code"], row["words"])
+        yield Failure(**{**row, "status": str(row["status"])})
     for kind in ErrorKind:
         rule = RULES[kind]
         yield Failure(_ASKING, str(rule.status or _VENDORS), rule.code, told["kinds"][kind])
@@ -88,7 +89,10 @@ def _response(status: str, found: list[Failure]) -> dict[str, Any]:
     if _ASKING in groups:
         names += ["x-modelmesh-attempts", "x-modelmesh-trail"]
     names += _OF_STATUS.get(status, ())
-    told = [f"- {f'`{one.code}`: ' if one.code else ''}{one.words}" for one in found]
+    own = [one for one in found if status == _VENDORS or one.status != _VENDORS]
+    told = [f"- {f'`{one.code}`: ' if one.code else ''}{one.words}" for one in own]
+    if len(own) < len(found):
+        told.append(_ALSO)
     error = schema("Error") | _codes(status, found)
     return {
         "description": "\n".join(told),

@@ -100,6 +100,13 @@ def _operation(
 
 
 def _sizes(path: str, settings: Proxy) -> str:
-    whole = f"At most {settings.max_body} bytes, which may be compressed with gzip or deflate."
-    file = f" Its file has at most {MAX_UPLOAD} bytes."
+    whole = (
+        f"At most {_size(settings.max_body)} unpacked; it may be compressed with gzip or deflate."
+    )
+    file = f" Its file has at most {_size(MAX_UPLOAD)}."
     return whole + file if ENDPOINTS.get(path) == "transcriptions" else whole
+
+
+def _size(count: int) -> str:
+    whole, rest = divmod(count, 1 << 20)
+    return f"{count} bytes" if rest else f"{whole} MiB"
