@@ -5,7 +5,6 @@ Only what has to differ in a test is replaced: the port, and where the vendors a
 
 import asyncio
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -19,15 +18,11 @@ from proxy_process import ProxyProcess, running_proxy
 
 from modelmesh.connectors.providers.openai import Provider as OpenAI
 from modelmesh.testing.fake_provider import FakeProvider
+from scripts.cookbook import Command
+from scripts.guide import BESIDE_CHAT, served, steps
 
 NODE = Path(__file__).parent / "node"
 KEYS = {"OPENAI_API_KEY": "sk-o", "ANTHROPIC_API_KEY": "sk-a", "GROQ_API_KEY": "gsk-g"}
-# What the guide's later commands ask for: pools or capabilities with models behind them.
-BESIDE_CHAT = {
-    "embeddings": ("text-embedding-3-small", "text-embeddings"),
-    "text-to-speech": ("gpt-4o-mini-tts", "text-to-speech"),
-    "speech-to-text": ("gpt-transcribe", "speech-to-text"),
-}
 
 pytestmark = with_guide
 with_node = pytest.mark.skipif(
@@ -37,20 +32,9 @@ with_node = pytest.mark.skipif(
 
 
 def curls() -> list[str]:
-    """Return the guide's commands, each once; one may go over several lines."""
-    found, command = [], ""
-    for line in GUIDE.splitlines():
-        if not command and not line.startswith("curl "):
-            continue
-        command += f"{line}\n"
-        try:
-            shlex.split(command)
-        except ValueError:
-            continue  # within quotation marks
-        if not line.endswith("\\"):
-            found.append(command.strip())
-            command = ""
-    return list(dict.fromkeys(found))
+    """Return the guide's commands that ask a server, each once."""
+    typed = (step.line for block in steps() for step in block if isinstance(step, Command))
+    return list(dict.fromkeys(line for line in typed if line.startswith("curl ")))
 
 
 def passage(start: str, end: str, nth: int = 0) -> str:
@@ -70,13 +54,7 @@ async def vendor() -> AsyncIterator[FakeProvider]:
 @pytest.fixture
 async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
     """Run the guide's larger configuration, with its token and the pool of its first steps."""
-    config = yaml.safe_load(configurations()[1])
-    for provider in config["providers"].values():
-        provider["base_url"] = vendor.url
-    config["pools"]["chat-completion"] = config["pools"]["text-generation"]
-    for pool, (model, capability) in BESIDE_CHAT.items():
-        config["models"][model] = {"provider": "openai.llm.v1", "capabilities": [capability]}
-        config["pools"][pool] = {"capability": capability}
+    config = served(yaml.safe_load(configurations()[1]), vendor.url)
     async with running_proxy(config, env=KEYS) as running:
         yield running
 
