@@ -1,4 +1,4 @@
-"""Runs every command of README.md, docs/proxy.md and the proxy guide, as a new user would, in order.
+"""Runs every command of README.md, docs/proxy.md and the proxy guide, in order, as a new user.
 
 That is in a fresh clone with a fresh environment; servers run in the background, and a server of
 ours stands in for vendors. What cannot run is named. It ends with 1 where a command fails.
@@ -37,7 +37,7 @@ MODELS: Final = (*OpenAI.models, *CHATS, *(model for model, _ in guide.BESIDE_CH
 _COPIED: Final = ("src", "scripts", "docs", "examples", "pyproject.toml", "README.md", "LICENSE")
 _INSTALLS: Final = re.compile(r"^(git clone|cd |python3 -m venv|pip install)")
 _NOT_RUN: Final[Mapping[str, str]] = {
-    r"^docker ": "wants a Docker daemon and images from elsewhere; containers have tests of their own",
+    r"^docker ": "wants a Docker daemon, and images from elsewhere",
     r"^\./scripts/(test|walk-readme)\b": "is what CI runs, and takes minutes",
 }
 _SERVER: Final = re.compile(
@@ -177,7 +177,7 @@ def _environment(address: str, folder: Path, *, installed: bool) -> dict[str, st
 
 
 def walk(folder: Path, page: Blocks, address: str, *, port: int, installed: bool) -> Iterator[Step]:
-    """Walk a page in a new folder. With `installed` it has a copy of this checkout from the start."""
+    """Walk a page in a new folder; with `installed` it begins with a copy of this checkout."""
     home = folder / "home"
     home.mkdir()
     if installed:
