@@ -55,7 +55,9 @@ async def vendor() -> AsyncIterator[FakeProvider]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
-    async with running_proxy(config(vendor.url, *FAULTS, "cut-chunked", max_body="1MiB")) as running:
+    async with running_proxy(
+        config(vendor.url, *FAULTS, "cut-chunked", max_body="1MiB")
+    ) as running:
         yield running
 
 
@@ -200,7 +202,6 @@ async def test_a_vendors_failure_comes_as_told(
         ("GET", "/v1/mesh/status", {"headers": {"via": "1.1 proxy"}}, 403, "local_only"),
         ("GET", "/", {"headers": {"via": "1.1 proxy"}}, 403, "local_only"),
     ],
-    ids=str,
 )
 async def test_what_the_proxy_refuses_is_told(  # noqa: PLR0917 - a row of the table
     proxy: ProxyProcess,

@@ -1,10 +1,9 @@
-"""A new user's way along our pages, without what is installed: for that there is scripts/walk-readme."""
+"""A new user's way along our pages, with what is installed; scripts/walk-readme installs."""
 
 import re
 import socket
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,11 @@ from scripts.walking import Step
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     """Return a free port above which the one for the page's other servers is free as well."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+        port = int(one.getsockname()[1])
     return port if port < 60000 else port - 20000
 
 
@@ -81,7 +80,7 @@ def test_a_terminal_keeps_its_folder_and_variables(tmp_path: Path) -> None:
     terminal.run("mkdir 'a b' && cd 'a b'")
     terminal.run("export WORD='two\nlines'")
     assert terminal.run('echo "$WORD in $PWD"') == f"two\nlines in {tmp_path}/a b\n"
-    with pytest.raises(FailedError, match="^said$"):
+    with pytest.raises(FailedError, match=r"^said$"):
         terminal.run("echo said; false")
 
 
