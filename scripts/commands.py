@@ -12,7 +12,7 @@ _COMMENT: Final = re.compile(r"\s+# .*$")
 _FOUND: Final = re.compile(
     r"^```console\n(?P<block>.*?)^```$"
     r"|^```.*?^```$"
-    r"|(?<!\[)`(?P<inline>(?:\./scripts/|pip install |python -m |modelmesh )[^`]+)`",
+    r"|(?<!\[)`(?P<inline>(?:\./scripts/|pip\sinstall\s|python\s-m\s|modelmesh\s)[^`]+)`",
     re.DOTALL | re.MULTILINE,
 )
 

@@ -96,6 +96,10 @@ class Servers:
         until = time.monotonic() + _PATIENCE
         while not alive(port):
             if process.poll() is not None or time.monotonic() > until:
+                del self._running[port]
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
                 raise FailedError(log.read_text(errors="replace")[-_LAST:])
             time.sleep(0.02)
 
