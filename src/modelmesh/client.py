@@ -101,6 +101,10 @@ class MeshClient:
 
     `make` makes the mesh, and again in a forked child, where the parent's cannot be used. `model`
     is asked for where a call names none.
+
+    Attributes:
+        chat, embeddings, audio, images, models: what can be asked for, as in OpenAI's library.
+
     """
 
     def __init__(self, make: Callable[[], ModelMesh], *, model: str | None = None) -> None:
@@ -114,6 +118,7 @@ class MeshClient:
 
     @property
     def mesh(self) -> ModelMesh:
+        """What is behind it; ask it nothing that is awaited."""
         return self._portal.resident
 
     def pool_status(self) -> dict[str, Any]:
@@ -165,7 +170,13 @@ class MeshClient:
 
 
 class AsyncMeshClient:
-    """OpenAI's asynchronous client with pools behind it. It belongs to one event loop."""
+    """OpenAI's asynchronous client with pools behind it. It belongs to one event loop.
+
+    Attributes:
+        chat, embeddings, audio, images, models: what can be asked for, as in OpenAI's library.
+        mesh: what is behind it.
+
+    """
 
     def __init__(self, mesh: ModelMesh, *, model: str | None = None) -> None:
         self.mesh = mesh

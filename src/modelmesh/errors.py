@@ -43,11 +43,11 @@ class MeshError(Exception):
     `status` is the HTTP status a proxy answers with, `body()` the error in OpenAI's shape.
     """
 
-    status = 500
-    type = "server_error"
-    code: str | None = None
-    param: str | None = None
-    retry_after: float | None = None
+    status = 500  # the HTTP status a proxy answers with
+    type = "server_error"  # what sort of error it is, in the words of OpenAI's API
+    code: str | None = None  # which one it is, where it has a name
+    param: str | None = None  # the parameter that is to blame
+    retry_after: float | None = None  # seconds until it is worth it to ask again
 
     def body(self) -> dict[str, Any]:
         """Return the error as OpenAI words one."""
@@ -65,9 +65,9 @@ class MeshError(Exception):
 class Problem:
     """One mistake in a configuration: where it is, what is wrong, what to write instead."""
 
-    path: str
-    message: str
-    line: int | None = None
+    path: str  # where it is, such as `pools.chat.strategy`
+    message: str  # what is wrong, and what to write instead
+    line: int | None = None  # of the file, where there is one
 
     def __str__(self) -> str:
         place = f"line {self.line}: " if self.line else ""
@@ -75,7 +75,13 @@ class Problem:
 
 
 class ConfigError(MeshError):
-    """The configuration cannot be used. `problems` lists every mistake."""
+    """The configuration cannot be used.
+
+    Attributes:
+        problems: every mistake.
+        source: what was read: the file, or what else it is called.
+
+    """
 
     def __init__(self, problems: Sequence[Problem], source: str = "configuration") -> None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -154,6 +160,7 @@ class ProviderError(MeshError):
 
     @property
     def rule(self) -> Rule:
+        """What follows from it."""
         return RULES[self.kind]
 
     def add(self, words: str) -> None:
@@ -191,11 +198,11 @@ def as_failure(error: Exception) -> ProviderError:
 class Attempt:
     """One try of one target, as it ended: `error` is None where it answered."""
 
-    target: str
-    provider: str
-    model: str
-    seconds: float
-    error: ProviderError | None = field(default=None, repr=False)
+    target: str  # its id
+    provider: str  # its provider's id
+    model: str  # the model's id in the configuration
+    seconds: float  # how long it took
+    error: ProviderError | None = field(default=None, repr=False)  # why it failed
 
     def describe(self) -> dict[str, Any]:
         """Return what a client may know of it."""

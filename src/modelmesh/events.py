@@ -13,14 +13,15 @@ from modelmesh.usage import Usage
 from modelmesh.values import value
 
 End = Literal["answered", "failed", "cancelled"]
+"""How a request or an attempt ends; `cancelled`: its client left before."""
 
 
 @value(kw_only=True)
 class Event:
     """Something that happened at a time in seconds since 1970."""
 
-    name: ClassVar[str]
-    at: float
+    name: ClassVar[str]  # what it is called, such as `request.ended`
+    at: float  # when it happened
 
 
 @value(kw_only=True)
@@ -40,8 +41,8 @@ class RequestBegan(Event):
     request: str
     model: str
     pool: str
-    endpoint: str
-    stream: bool
+    endpoint: str  # what is asked for, such as `chat`
+    stream: bool  # the answer is to come as events
     body: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
 
@@ -64,12 +65,12 @@ class AttemptEnded(Event):
     """
 
     name = "attempt.ended"
-    request: str
-    pool: str
-    target: str
-    provider: str
-    model: str
-    end: End
+    request: str  # the request's id
+    pool: str  # the pool's id
+    target: str  # the target's id
+    provider: str  # the provider's id
+    model: str  # the model's id in the configuration
+    end: End  # how it ended
     seconds: float
     connector: str = ""
     server: str = ""
@@ -95,12 +96,12 @@ class RequestEnded(Event):
     """
 
     name = "request.ended"
-    request: str
-    model: str
-    pool: str
-    endpoint: str
-    stream: bool
-    end: End
+    request: str  # the request's id
+    model: str  # what the client asked for, by the name it used
+    pool: str  # the pool that is; empty if there is none
+    endpoint: str  # what is asked for, such as `chat`
+    stream: bool  # the answer was to come as events
+    end: End  # how it ended
     status: int
     seconds: float
     code: str | None = None
@@ -118,9 +119,9 @@ class Rotated(Event):
     """A pool put another target in front."""
 
     name = "pool.rotated"
-    pool: str
-    before: str
-    after: str
+    pool: str  # the pool's id
+    before: str  # the target that was in front
+    after: str  # the one that is now
 
 
 @value(kw_only=True)
@@ -136,8 +137,8 @@ class CooldownBegan(Event):
     name = "cooldown.began"
     of: str
     id: str
-    cause: ErrorKind
-    seconds: float
+    cause: ErrorKind  # the failure it is for
+    seconds: float  # how long it is left alone
 
 
 @value(kw_only=True)
@@ -145,8 +146,8 @@ class Recovered(Event):
     """What was left alone answers again."""
 
     name = "cooldown.ended"
-    of: str
-    id: str
+    of: str  # what it is: `target`, `model`, `key` or `provider`
+    id: str  # which one
 
 
 @value(kw_only=True)
@@ -160,7 +161,7 @@ class ModelsFound(Event):
     """
 
     name = "models.found"
-    provider: str
+    provider: str  # the provider's id
     models: Sequence[str]
     registered: Sequence[str] = ()
 
@@ -176,7 +177,7 @@ class ModelsGone(Event):
     """
 
     name = "models.gone"
-    provider: str
+    provider: str  # the provider's id
     models: Sequence[str]
     kept: Sequence[str] = ()
 
@@ -186,8 +187,8 @@ class LimitNear(Event):
     """Such a share of a limit is taken that people want to know."""
 
     name = "limit.near"
-    limit: str
-    share: float
+    limit: str  # what people call it, such as "groq: 30 requests a minute"
+    share: float  # of it that is taken, from 0 to 1
 
 
 @value(kw_only=True)
@@ -200,9 +201,9 @@ class LimitReached(Event):
     """
 
     name = "limit.reached"
-    limit: str
-    pool: str
-    target: str
+    limit: str  # what people call it
+    pool: str  # the pool's id
+    target: str  # the target's id
     seconds: float | None
 
 
@@ -211,8 +212,8 @@ class StoreLost(Event):
     """The store of state does not answer."""
 
     name = "store.lost"
-    store: str
-    reason: str
+    store: str  # what it is, and where
+    reason: str  # why it does not answer
 
 
 @value(kw_only=True)
@@ -220,7 +221,7 @@ class StoreBack(Event):
     """The store of state answers again."""
 
     name = "store.back"
-    store: str
+    store: str  # what it is, and where
 
 
 @value(kw_only=True)
@@ -228,7 +229,7 @@ class StatisticsTaken(Event):
     """Sums over everything since the mesh began, by pool, provider and target: `mesh.stats()`."""
 
     name = "statistics.taken"
-    stats: Mapping[str, Any]
+    stats: Mapping[str, Any]  # what `ModelMesh.stats` returns
 
 
 @value(kw_only=True)
@@ -253,4 +254,4 @@ class ReloadRefused(Event):
     """A configuration that was read again has so many mistakes; the one before stays."""
 
     name = "configuration.refused"
-    problems: int
+    problems: int  # how many mistakes it has

@@ -56,15 +56,15 @@ class Tally:
 
     """
 
-    requests: int = 0
-    answers: int = 0
-    cancelled: int = 0
-    failures: Counter[ErrorKind] = field(factory=Counter)
+    requests: int = 0  # sent to vendors, a failover to each of them
+    answers: int = 0  # to the end
+    cancelled: int = 0  # left by the client
+    failures: Counter[ErrorKind] = field(factory=Counter)  # by kind
     rotations: int = 0
     waits: deque[float] = field(factory=_lately, repr=False)
     took: deque[float] = field(factory=_lately, repr=False)
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int = 0  # of prompts
+    tokens_out: int = 0  # of answers
     spent: int = 0
 
 
@@ -81,7 +81,7 @@ class Record(Tally):
 
     """
 
-    in_flight: int = 0
+    in_flight: int = 0  # requests under way
     begun: deque[float] = field(factory=deque, repr=False)
     first_token: Average = field(factory=Average, repr=False)
     per_token: Average = field(factory=Average, repr=False)
@@ -89,6 +89,7 @@ class Record(Tally):
     spent_estimated: int = 0
 
     def begin(self, now: float) -> None:
+        """Count a request that begins."""
         self.requests += 1
         self.in_flight += 1
         self.begun.append(now)

@@ -34,6 +34,7 @@ class Result(Mapping[str, Any]):
         return {name: _plain(value) for name, value in self._fields.items()}
 
     def to_json(self, *, indent: int | None = 2) -> str:
+        """Return it as JSON."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def model_dump(
@@ -48,6 +49,7 @@ class Result(Mapping[str, Any]):
         return _without_none(fields) if exclude_none else fields
 
     def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
+        """Return it as JSON, called as in OpenAI's library."""
         fields = self.model_dump(exclude_none=exclude_none)
         return json.dumps(fields, indent=indent, ensure_ascii=False)
 

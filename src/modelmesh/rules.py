@@ -51,8 +51,8 @@ class Rule:
     cools: Cools = "nothing"
     cooldown: float | None = None
     status: int | None = 502
-    type: str = "upstream_error"
-    code: str | None = None
+    type: str = "upstream_error"  # what the client is told as `type`
+    code: str | None = None  # what the client is told as `code`
     hope: int = 0
 
 

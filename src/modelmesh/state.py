@@ -35,8 +35,8 @@ _SUBJECTS: Final = ("target", "model", "key", "provider")
 class Note:
     """Something for other processes to know, until a time in seconds since 1970."""
 
-    text: str
-    until: float
+    text: str  # what it is
+    until: float  # when it ends
 
 
 @define(eq=False)

@@ -1,7 +1,4 @@
-"""What travels: a client's request, HTTP to and from a vendor, the pieces of a stream.
-
-Values and protocols only. Nothing here does anything.
-"""
+"""What travels: requests, HTTP, pieces of streams. Values and protocols: nothing here acts."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -39,6 +36,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
+        """Return the value."""
         return self._value
 
     def __eq__(self, other: object) -> bool:
@@ -58,9 +56,9 @@ class Secret:
 class Upload:
     """A file that a client sent along."""
 
-    name: str
-    content_type: str = "application/octet-stream"
-    content: bytes = field(repr=False)
+    name: str  # what the client calls it
+    content_type: str = "application/octet-stream"  # what kind it is
+    content: bytes = field(repr=False)  # its bytes
 
 
 @value(kw_only=True)
@@ -88,7 +86,7 @@ class Request:
     raw: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     session: str = field(default="", repr=False)
-    endpoint: Endpoint = "chat"
+    endpoint: Endpoint = "chat"  # what it asks for
     upload: Upload | None = None
     timeout: float | None = None
     trail: "list[AttemptEnded] | None" = field(default=None, repr=False, eq=False)
@@ -115,29 +113,29 @@ class Request:
 class HttpRequest:
     """A request to a vendor, ready to be sent. Its headers hold the key: never show them."""
 
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
-    method: str = "POST"
-    stream: bool = False
+    url: str  # the whole address
+    headers: Mapping[str, str] = field(repr=False)  # the key is among them
+    body: bytes = field(default=b"", repr=False)  # as it is sent
+    method: str = "POST"  # `POST`, or for a list `GET`
+    stream: bool = False  # the reply is to be read as it arrives
 
 
 @value(kw_only=True)
 class HttpReply:
     """A vendor's whole reply. Header names are in lower case; the body is decompressed."""
 
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    status: int  # the HTTP status
+    headers: Mapping[str, str] = field(repr=False)  # names in lower case
+    body: bytes = field(repr=False)  # all of it
 
 
 @value(kw_only=True)
 class Answer:
     """A whole answer, in OpenAI's shape: JSON, unless its content type says something else."""
 
-    body: bytes = field(repr=False)
-    content_type: str = "application/json"
-    usage: Usage | None = None
+    body: bytes = field(repr=False)  # as clients get it
+    content_type: str = "application/json"  # what it is
+    usage: Usage | None = None  # what it took, if the vendor told
 
 
 @value(kw_only=True)
@@ -147,8 +145,8 @@ class Further:
     Its headers go over those of the request before, which hold the key.
     """
 
-    request: HttpRequest
-    pause: float = 0.0
+    request: HttpRequest  # what has to be asked
+    pause: float = 0.0  # seconds to wait before
 
 
 @value(kw_only=True)
@@ -167,7 +165,7 @@ class Chunk:
     payload: bytes = field(default=b"", repr=False)
     content: bool = False
     finished: bool = False
-    usage: Usage | None = None
+    usage: Usage | None = None  # what the answer took by now, if the vendor told
     content_type: str = ""
 
 
@@ -175,8 +173,8 @@ class Chunk:
 class Event:
     """A server-sent event: its name, empty for the usual one, and its data."""
 
-    name: str
-    data: bytes = field(repr=False)
+    name: str  # its name, empty for the usual one
+    data: bytes = field(repr=False)  # its data, lines joined
 
 
 class StreamDecoder(Protocol):
@@ -193,7 +191,7 @@ class Provider(Protocol):
     It opens no socket, awaits nothing and reads no environment.
     """
 
-    connector: ClassVar[str]
+    connector: ClassVar[str]  # the id by which configurations name it
     models: ClassVar[tuple[str, ...]]
     """Models used where the configuration names none."""
     id: str
@@ -255,14 +253,14 @@ class Provider(Protocol):
 class ModelCard:
     """What is known about one model a target leads to; None means unknown, which is allowed."""
 
-    context: int | None = None
-    max_output: int | None = None
-    features: Mapping[str, bool] = field(factory=dict)
-    capabilities: frozenset[str] = frozenset()
-    streaming: bool | None = None
-    whole: bool | None = None
-    price: "Price | None" = None
-    retirement: "Retirement | None" = None
+    context: int | None = None  # tokens of its window
+    max_output: int | None = None  # tokens of its longest answer
+    features: Mapping[str, bool] = field(factory=dict)  # what it can, such as `vision`
+    capabilities: frozenset[str] = frozenset()  # the paths of what it is for
+    streaming: bool | None = None  # it can answer with a stream
+    whole: bool | None = None  # it can answer without one
+    price: "Price | None" = None  # what it costs
+    retirement: "Retirement | None" = None  # when it ends
 
 
 @value(kw_only=True, eq=False)
@@ -285,12 +283,12 @@ class Target:
     model: str
     upstream: str
     provider: Provider = field(repr=False)
-    key: Secret | None = field(default=None, repr=False)
+    key: Secret | None = field(default=None, repr=False)  # what it is asked by
     key_subject: str = ""
     per_model: bool = False
     space: str = field(default="", repr=False)
-    card: ModelCard = field(factory=ModelCard, repr=False)
-    weight: float = 1.0
+    card: ModelCard = field(factory=ModelCard, repr=False)  # what is known about the model
+    weight: float = 1.0  # its share among equals, for the strategies that heed it
     connect: float | None = field(default=None, repr=False)
     first_token: float | None = field(default=None, repr=False)
     idle: float | None = field(default=None, repr=False)

@@ -19,8 +19,8 @@ class Usage:
 
     """
 
-    prompt: int = 0
-    completion: int = 0
+    prompt: int = 0  # tokens that were sent
+    completion: int = 0  # tokens of the answer
     cached: int = 0
     reasoning: int = 0
     stored: int = 0

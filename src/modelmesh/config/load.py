@@ -24,6 +24,7 @@ from modelmesh.connectors.own import look_beside
 from modelmesh.errors import ConfigError, Problem
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | MeshConfig
+"""What a configuration is read from: a file, a mapping, or one that is made already."""
 
 _log = logging.getLogger("modelmesh")
 

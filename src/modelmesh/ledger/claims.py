@@ -56,9 +56,9 @@ class Grant:
     what it was told; it grants nothing until all had the time to tell it again.
     """
 
-    granted: int
-    others: Sequence[tuple[float, int]]
-    forgot: bool = False
+    granted: int  # so much more is held now
+    others: Sequence[tuple[float, int]]  # until when others hold how much
+    forgot: bool = False  # the store lost what it was told
 
 
 Held = tuple[str, float, float, int]

@@ -44,7 +44,7 @@ class ProxyServer:
     mapping or a MeshConfig, or else whatever is found, as for `python -m modelmesh.proxy`. What
     `host`, `port` and `token` say goes before the configuration's `proxy` section, of which
     `workers` is left aside: it serves in this process. `announce` is told, line by line, where the
-    server listens and what it serves. `worker` is its number among those who share the port.
+    server listens and what it serves.
 
     Raises:
         ConfigError: the configuration is wrong, or there is nothing to serve.
@@ -68,8 +68,8 @@ class ProxyServer:
         self._mesh = mesh or ModelMesh(find_config(config, os.environ), clock=self._clock)
         self._said = (host, port, token)
         self._take_settings()
-        self.reloading = Reloading(self._mesh)
-        self.worker = 1
+        self.reloading = Reloading(self._mesh)  # what SIGHUP and a watched file do
+        self.worker = 1  # its number among those that share the port
         self._announce = announce or log.info
         self._port = Port(self._settings.host, self._settings.port)
         self._gate = Gate()

@@ -7,9 +7,9 @@ from attrs import frozen
 class ServerStatus:
     """How a server fares. A connection is active while a request on it is being answered."""
 
-    running: bool
-    host: str
-    port: int
-    uptime_seconds: float
-    active_connections: int
-    total_requests: int
+    running: bool  # it serves now
+    host: str  # the address it listens at
+    port: int  # the port that is open, be it one the system chose
+    uptime_seconds: float  # since the port was open; 0 if it is not
+    active_connections: int  # requests that are being answered
+    total_requests: int  # all that were taken, those under way included

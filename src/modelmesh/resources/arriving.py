@@ -36,6 +36,7 @@ class EventStream(Iterator[T], Generic[T]):
 
     @property
     def content_type(self) -> str:
+        """What the vendor calls its answer, such as `text/event-stream`."""
         opened: Arriving = self._arriving.source
         return opened.content_type
 
@@ -43,6 +44,7 @@ class EventStream(Iterator[T], Generic[T]):
         return self._read(next(self._arriving))
 
     def close(self) -> None:
+        """End the request, however much of the answer is still to come."""
         self._arriving.close()
 
     def __enter__(self) -> Self:
@@ -63,6 +65,7 @@ class AsyncEventStream(AsyncIterator[T], Generic[T]):
 
     @property
     def content_type(self) -> str:
+        """What the vendor calls its answer, such as `text/event-stream`."""
         return self._arriving.content_type
 
     async def __anext__(self) -> T:
@@ -75,6 +78,7 @@ class AsyncEventStream(AsyncIterator[T], Generic[T]):
             raise
 
     async def close(self) -> None:
+        """End the request, however much of the answer is still to come."""
         self._over = True
         await self._arriving.close()
 

@@ -20,16 +20,19 @@ File: TypeAlias = str | os.PathLike[str]
 class AudioBytes:
     """Audio, with the methods of what OpenAI's library gives; `content_type` says what kind."""
 
-    content: bytes = field(repr=lambda content: f"{len(content)} bytes")
-    content_type: str
+    content: bytes = field(repr=lambda content: f"{len(content)} bytes")  # all of it
+    content_type: str  # what kind it is, such as `audio/mpeg`
 
     def read(self) -> bytes:
+        """Return all of it."""
         return self.content
 
     async def aread(self) -> bytes:
+        """Return all of it."""
         return self.content
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Give it as one piece, or in pieces of `chunk_size` bytes."""
         cutter = Cutter(chunk_size)
         yield from cutter.feed(self.content)
         yield from cutter.end()
@@ -44,6 +47,7 @@ class AudioBytes:
         return pieces()
 
     def write_to_file(self, file: File) -> None:
+        """Write it, over what the file had."""
         Path(file).write_bytes(self.content)
 
     def stream_to_file(self, file: File, *, chunk_size: int | None = None) -> None:  # noqa: ARG002 - as OpenAI's
@@ -51,6 +55,7 @@ class AudioBytes:
         self.write_to_file(file)
 
     async def astream_to_file(self, file: File, *, chunk_size: int | None = None) -> None:  # noqa: ARG002 - as OpenAI's
+        """Write it, without holding up the event loop."""
         await asyncio.to_thread(self.write_to_file, file)
 
     def close(self) -> None:
@@ -68,6 +73,7 @@ class AudioStream:
 
     @property
     def content_type(self) -> str:
+        """What kind it is, such as `audio/mpeg`."""
         return self._pieces.content_type
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
@@ -87,6 +93,7 @@ class AudioStream:
             out.writelines(self.iter_bytes(chunk_size))
 
     def close(self) -> None:
+        """End the request, however much is still to come."""
         self._pieces.close()
 
 
@@ -98,6 +105,7 @@ class AsyncAudioStream:
 
     @property
     def content_type(self) -> str:
+        """What kind it is, such as `audio/mpeg`."""
         return self._pieces.content_type
 
     async def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
@@ -120,6 +128,7 @@ class AsyncAudioStream:
                 await asyncio.to_thread(out.write, piece)
 
     async def close(self) -> None:
+        """End the request, however much is still to come."""
         await self._pieces.close()
 
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class ModelList:
     """What can be asked for. Iterates over the models."""
 
-    data: list["Model"]
-    object: str = field(default="list", init=False)
+    data: list["Model"]  # the models, each with its `id`
+    object: str = field(default="list", init=False)  # `list`, as OpenAI has it
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
+        """Return a list of these."""
         return cls([_model(row) for row in rows])
 
     def __iter__(self) -> Iterator["Model"]:

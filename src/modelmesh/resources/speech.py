@@ -31,7 +31,7 @@ class ArrivingSpeech:
         model: str | None = None,
         **parameters: Any,
     ) -> Iterator[AudioStream]:
-        """Speak a text: see `Speech.create`. Leaving the context ends the request at the vendor."""
+        """Speak a text: as `create` does. Leaving the context ends the request at the vendor."""
         request = _request(self._asking, input=input, voice=voice, model=model, **parameters)
         with self._asking.stream(request, _reader(request)) as pieces:
             yield AudioStream(pieces)
@@ -52,7 +52,7 @@ class AsyncArrivingSpeech:
         model: str | None = None,
         **parameters: Any,
     ) -> AsyncIterator[AsyncAudioStream]:
-        """Speak a text: see `Speech.create`. Leaving the context ends the request at the vendor."""
+        """Speak a text: as `create` does. Leaving the context ends the request at the vendor."""
         request = _request(self._asking, input=input, voice=voice, model=model, **parameters)
         async with await self._asking.stream(request, _reader(request)) as pieces:
             yield AsyncAudioStream(pieces)
@@ -84,6 +84,7 @@ class Speech:
 
     @property
     def with_streaming_response(self) -> ArrivingSpeech:
+        """Gives speech as it arrives."""
         return ArrivingSpeech(self._asking)
 
 
@@ -101,7 +102,7 @@ class AsyncSpeech:
         model: str | None = None,
         **parameters: Any,
     ) -> AudioBytes:
-        """Speak a text: see `Speech.create`."""
+        """Speak a text: as `create` does."""
         async with self.with_streaming_response.create(
             input=input, voice=voice, model=model, **parameters
         ) as audio:
@@ -109,6 +110,7 @@ class AsyncSpeech:
 
     @property
     def with_streaming_response(self) -> AsyncArrivingSpeech:
+        """Gives speech as it arrives."""
         return AsyncArrivingSpeech(self._asking)
 
 

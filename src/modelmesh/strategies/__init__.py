@@ -37,8 +37,8 @@ class Turn:
     number: int
     now: float
     current: int
-    request: Request
-    rng: Random = field(repr=False)
+    request: Request  # what is asked
+    rng: Random = field(repr=False)  # chance
     record: Callable[[Target], Record] = field(repr=False)
     cost: Callable[[Target], float | None] = field(repr=False)
     room: Callable[[Target], float] = field(repr=False)
@@ -47,7 +47,7 @@ class Turn:
 class Strategy(Protocol):
     """Puts a pool's targets in the order in which they are tried for one request."""
 
-    connector: ClassVar[str]
+    connector: ClassVar[str]  # the id by which configurations name it
 
     def __init__(self, settings: Pool, fallback: "Strategy | None" = None, /) -> None:
         """Take a pool's settings, and its fallback strategy if it has one."""

@@ -43,6 +43,7 @@ def lowest_first(targets: Targets, keys: Iterable[float], number: int) -> Iterat
 
 
 def in_turn(equals: Targets, number: int) -> Targets:
+    """Return the targets begun one further with each `number`."""
     first = number % len(equals)
     return (*equals[first:], *equals[:first])
 

@@ -26,9 +26,11 @@ class FakeClock:
         self._wall_at_zero = wall - now
 
     def now(self) -> float:
+        """Return the seconds on this clock."""
         return self._now
 
     def wall(self) -> float:
+        """Return the seconds since 1970."""
         return self._wall_at_zero + self._now
 
     def advance(self, seconds: float) -> None:
@@ -36,6 +38,7 @@ class FakeClock:
         self._now += seconds
 
     async def sleep(self, seconds: float) -> None:
+        """Move the clock on by so much, or to the nearest limit around it."""
         awake = self._now + max(seconds, 0)
         # Others may run, and cancel this, as they may in production.
         await asyncio.sleep(0)
@@ -49,6 +52,7 @@ class FakeClock:
         self._now = max(self._now, awake)
 
     def timer(self) -> "_Timer":
+        """Return a limit for waits that follow one another."""
         return _Timer()
 
 

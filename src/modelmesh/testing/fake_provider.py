@@ -111,9 +111,10 @@ class FakeProvider:
     ) -> None:
         self.host = host
         self.port = port
-        self.received: list[Received] = []
-        self.connections = 0
+        self.received: list[Received] = []  # the requests, in order
+        self.connections = 0  # how many there were so far
         self._faults = dict(faults or {})
+        # What it lists; tests may change it.
         self.models = sorted(CATALOGUE) if models is None else list(models)
         self._requests = 0
         self._memories: dict[str, list[float]] = {}
@@ -165,9 +166,11 @@ class FakeProvider:
 
     @property
     def open_connections(self) -> int:
+        """How many there are now."""
         return len(self._open)
 
     def requests_for(self, model: str) -> list[Received]:
+        """Return what was received for a model."""
         return [request for request in self.received if request.model == model]
 
     def reset(self) -> None:

@@ -39,6 +39,7 @@ class Call:
 
     @property
     def endpoint(self) -> Endpoint:
+        """What was asked for, such as `chat`."""
         return self._request.endpoint
 
     @property

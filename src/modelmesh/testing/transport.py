@@ -131,6 +131,7 @@ class ScriptedTransport:
         self._clock = clock
 
     async def send(self, request: HttpRequest, *, connect: float) -> "ScriptedReply":  # noqa: ARG002 - the script says how long it takes
+        """Note a request, and return what the script has for it."""
         self.requests.append(request)
         scripted = self._next(request)
         if not isinstance(scripted, Reply):
@@ -141,6 +142,7 @@ class ScriptedTransport:
         return ScriptedReply(scripted, self._clock, self)
 
     async def close(self) -> None:
+        """Note that it was closed."""
         self.closed = True
 
     def _next(self, request: HttpRequest) -> Scripted:

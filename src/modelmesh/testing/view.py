@@ -32,13 +32,14 @@ class FakeView:
         seen: by vendor, the names last found.
         away: by vendor, why it is left alone.
         told: the events.
+        rng: chance that is the same in every run.
 
     """
 
     def __init__(self, models: Mapping[str, Sequence[str] | ErrorKind]) -> None:
         self.models = dict(models)
         self.closed: set[str] = set()
-        self.clock: Clock = FakeClock(now=1000.0)
+        self.clock: Clock = FakeClock(now=1000.0)  # a `FakeClock`
         self.rng = Random(1)  # noqa: S311 - every run of a test is to be the same
         self.asked: list[tuple[str, str]] = []
         self.registered: dict[str, list[str]] = {}
@@ -49,24 +50,29 @@ class FakeView:
 
     @property
     def providers(self) -> Mapping[str, schema.Provider]:
+        """A provider for each vendor."""
         self._count()
         return {id_: schema.Provider(connector="openai-compatible") for id_ in self.models}
 
     def may_ask(self, provider: str) -> bool:
+        """Whether there is such a vendor, and it is not closed."""
         self._count()
         return provider in self.models and provider not in self.closed
 
     async def list_models(self, provider: str) -> list[str]:
+        """Return the models of a vendor, or raise its failure as a ProviderError."""
         said = await self._ask("list_models", provider)
         if isinstance(said, ErrorKind):
             raise ProviderError(said, f"{provider} fails, as it was made to: {said}")
         return list(said)
 
     async def probe(self, provider: str, timeout: float) -> ErrorKind | None:  # noqa: ASYNC109, ARG002 - as a View has it
+        """Return how a vendor fails; None where it answers."""
         said = await self._ask("probe", provider)
         return said if isinstance(said, ErrorKind) else None
 
     def found(self, provider: str, names: Sequence[str], *, register: bool) -> None:
+        """Note what was found, in `seen` and `registered`."""
         self._known(provider)
         if names:
             self.seen[provider] = list(names)
@@ -74,15 +80,18 @@ class FakeView:
                 self.registered[provider] = list(names)
 
     def lost(self, provider: str, cause: ErrorKind, seconds: float) -> None:
+        """Note in `away` that a vendor is left alone."""
         self._known(provider)
         assert seconds > 0, f"{provider} is left alone for {seconds} seconds"
         self.away[provider] = cause
 
     def back(self, provider: str) -> None:
+        """Note that it is not any more."""
         self._known(provider)
         self.away.pop(provider, None)
 
     def tell(self, event: Event) -> None:
+        """Note an event in `told`."""
         self._count()
         self.told.append(event)
 

@@ -16,8 +16,8 @@ _SPREAD: Final = 5.0
 class View(Protocol):
     """What a discovery sees of a mesh, and may do there. It is up to date after a reload, too."""
 
-    clock: Clock
-    rng: Random
+    clock: Clock  # the mesh's
+    rng: Random  # the mesh's chance
 
     @property
     def providers(self) -> Mapping[str, schema.Provider]:
@@ -75,7 +75,7 @@ class Discovery(Protocol):
     One with settings of its own has an attrs class `Options`; they are in `settings.options`.
     """
 
-    connector: ClassVar[str]
+    connector: ClassVar[str]  # the id by which configurations name it
 
     def __init__(self, settings: schema.DiscoverySync | schema.DiscoveryHealth) -> None:
         """Take the settings of the section that names it.

@@ -3,10 +3,10 @@
 from typing import ClassVar, Protocol
 
 from modelmesh.config import schema
-from modelmesh.connectors.observability._records import Level, Record, record
+from modelmesh.connectors.observability._records import Entry, Level, record
 from modelmesh.events import Event
 
-__all__ = ["Level", "Observer", "Record", "record"]
+__all__ = ["Entry", "Level", "Observer", "record"]
 
 
 class Observer(Protocol):
@@ -25,7 +25,7 @@ class Observer(Protocol):
     many by now.
     """
 
-    connector: ClassVar[str]
+    connector: ClassVar[str]  # the id by which configurations name it
 
     def __init__(self, settings: schema.Observer) -> None:
         """Take the settings. Nothing is opened before `start`.

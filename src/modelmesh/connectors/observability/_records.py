@@ -18,7 +18,10 @@ from modelmesh.redaction import parameters
 from modelmesh.rules import RULES, ErrorKind
 
 Level = Literal["metadata", "summary", "full"]
-Record = dict[str, Any]
+"""How much is told of an event."""
+
+Entry = dict[str, Any]
+"""What is told of an event, as JSON has it."""
 
 _OUR_CODES: Final = frozenset(
     {rule.code for rule in RULES.values()}
@@ -37,13 +40,13 @@ _OF_AN_ATTEMPT: Final = frozenset({"event", "time", "request", "pool"})
 
 def record(
     event: Event, *, level: Level = "metadata", content: schema.Content | None = None
-) -> Record:
+) -> Entry:
     """Return what is told of an event: its name as `event`, its `time`, and what it is about.
 
     What is None is left out. Prompts and answers are under `content`, as far as the event has
     them, and only where that is configured.
     """
-    told: Record = {"event": event.name, "time": _iso(event.at), **_facts(event)}
+    told: Entry = {"event": event.name, "time": _iso(event.at), **_facts(event)}
     if level == "metadata":
         _without_words(event, told)
     else:
@@ -58,14 +61,14 @@ def record(
     return told
 
 
-def _said(event: RequestBegan) -> Record:
+def _said(event: RequestBegan) -> Entry:
     """Return what is no parameter: messages, prompts, tools."""
     told = parameters(event.body)
     return {name: it for name, it in event.body.items() if told.get(name) != it and name != "model"}
 
 
-def _facts(event: Event) -> Record:
-    told: Record = {}
+def _facts(event: Event) -> Entry:
+    told: Entry = {}
     for each in fields(type(event)):
         known = getattr(event, each.name)
         if known is None or each.name in _LEFT_OUT:
@@ -76,7 +79,7 @@ def _facts(event: Event) -> Record:
     return told
 
 
-def _of_attempt(event: Any) -> Record:
+def _of_attempt(event: Any) -> Entry:
     usage = event.usage
     if usage is None:
         return {}
@@ -85,7 +88,7 @@ def _of_attempt(event: Any) -> Record:
     return tokens | {name: count for name, count in parts.items() if count}
 
 
-def _of_request(event: Any) -> Record:
+def _of_request(event: Any) -> Entry:
     attempts = [record(attempt) for attempt in event.attempts]
     return {
         "cost": round(event.cost, _DECIMALS["cost"]),
@@ -98,12 +101,12 @@ def _of_request(event: Any) -> Record:
     }
 
 
-_MORE: Final[Mapping[type[Event], Callable[[Any], Record]]] = MappingProxyType(
+_MORE: Final[Mapping[type[Event], Callable[[Any], Entry]]] = MappingProxyType(
     {AttemptEnded: _of_attempt, RequestEnded: _of_request}
 )
 
 
-def _without_words(event: Event, told: Record) -> None:
+def _without_words(event: Event, told: Entry) -> None:
     """Leave out what may be a client's or a vendor's own words."""
     if isinstance(event, RequestBegan | RequestEnded) and not event.pool:
         del told["model"]

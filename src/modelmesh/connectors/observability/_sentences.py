@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-Record = Mapping[str, Any]
+Entry = Mapping[str, Any]
 
 _SHORT: Final = 90.0
 """Seconds up to which a time is told in seconds."""
@@ -13,7 +13,7 @@ _NAMES: Final = 5
 """Names that are told one by one."""
 
 
-def sentence(told: Record) -> str:
+def sentence(told: Entry) -> str:
     """Return what a record says, in words."""
     say = _SENTENCES.get(told["event"])
     return say(told) if say else str(told["event"])
@@ -27,12 +27,12 @@ def seconds(many: float) -> str:
     return f"{minutes:.0f} min" if minutes < _SHORT else f"{minutes / 60:.0f} h"
 
 
-def _began(told: Record) -> str:
+def _began(told: Entry) -> str:
     streamed = ", as a stream" if told["stream"] else ""
     return f"{told['endpoint']} is asked of {_asked(told)}{streamed}"
 
 
-def _attempt(told: Record) -> str:
+def _attempt(told: Entry) -> str:
     took = seconds(told["seconds"])
     if told["end"] == "answered":
         return f"{told['target']} answered in {took}{_taken(told)}"
@@ -42,7 +42,7 @@ def _attempt(told: Record) -> str:
     return f"{told['target']} failed after {took}: {told.get('cause', 'unknown')}{status}"
 
 
-def _ended(told: Record) -> str:
+def _ended(told: Entry) -> str:
     attempts = told["attempts"]
     last = f" by {attempts[-1]['target']}" if attempts and told["end"] == "answered" else ""
     tries = f", {len(attempts)} attempts" if len(attempts) > 1 else ""
@@ -51,27 +51,27 @@ def _ended(told: Record) -> str:
     return f"{_asked(told)}: {told['status']}{why} in {took}{last}{tries}{_taken(told)}"
 
 
-def _asked(told: Record) -> str:
+def _asked(told: Entry) -> str:
     return str(told["pool"] or told.get("model") or "a model that does not exist")
 
 
-def _taken(told: Record) -> str:
+def _taken(told: Entry) -> str:
     tokens = told.get("tokens_in", 0), told.get("tokens_out", 0)
     count = f", {tokens[0]} + {tokens[1]} tokens" if any(tokens) else ""
     about = "about " if told.get("estimated") else ""
     return f"{count}, {about}${told['cost']:.6f}" if told.get("cost") else count
 
 
-def _rotated(told: Record) -> str:
+def _rotated(told: Entry) -> str:
     return f"{told['pool']}: {told['after']} is in front of {told['before']} now"
 
 
-def _left_alone(told: Record) -> str:
+def _left_alone(told: Entry) -> str:
     pause = seconds(told["seconds"])
     return f"{told['of']} {told['id']} is left alone for {pause}: {told['cause']}"
 
 
-def _found(told: Record) -> str:
+def _found(told: Entry) -> str:
     """Say what is new; where some joined pools, the others matter less."""
     joined = told["registered"]
     which = f"{_listed(joined)}, in use from now on" if joined else _listed(told["models"])
@@ -79,7 +79,7 @@ def _found(told: Record) -> str:
     return f"{told['provider']} has new models: {which}{f'; {more} more are not' if more else ''}"
 
 
-def _gone(told: Record) -> str:
+def _gone(told: Entry) -> str:
     kept = f"; {_listed(told['kept'])} served all the same" if told["kept"] else ""
     return f"{told['provider']} does not list {_listed(told['models'])}{kept}"
 
@@ -89,38 +89,38 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_NAMES])}{more}"
 
 
-def _changed(told: Record) -> str:
+def _changed(told: Entry) -> str:
     waiting = f"; {_listed(told['pending'])} takes a restart" if told["pending"] else ""
     return f"the configuration is another one: {_listed(told['changed'])}{waiting}"
 
 
-def _refused(told: Record) -> str:
+def _refused(told: Entry) -> str:
     count = told["problems"]
     return f"a new configuration has {count} mistake{'s' * (count != 1)}, so the one before stays"
 
 
-def _near(told: Record) -> str:
+def _near(told: Entry) -> str:
     return f"limit {told['limit']}: {100 * told['share']:.0f}% is taken"
 
 
-def _reached(told: Record) -> str:
+def _reached(told: Entry) -> str:
     until = f", for {seconds(told['seconds'])}" if "seconds" in told else ""
     return f"limit {told['limit']} refuses {told['target']}{until}"
 
 
-def _lost(told: Record) -> str:
+def _lost(told: Entry) -> str:
     why = f": {told['reason']}" if "reason" in told else ""
     return f"{told['store']} does not answer{why}"
 
 
-def _statistics(told: Record) -> str:
+def _statistics(told: Entry) -> str:
     targets = told["stats"].get("targets", {}).values()
     requests, answers = (sum(one.get(of, 0) for one in targets) for of in ("requests", "answers"))
     spent = sum(one.get("spent", 0.0) for one in targets)
     return f"{requests} attempts so far, {answers} answered, ${spent:.6f} spent"
 
 
-_SENTENCES: Final[Mapping[str, Callable[[Record], str]]] = MappingProxyType(
+_SENTENCES: Final[Mapping[str, Callable[[Entry], str]]] = MappingProxyType(
     {
         "request.began": _began,
         "attempt.ended": _attempt,

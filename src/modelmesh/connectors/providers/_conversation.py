@@ -26,24 +26,24 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 class Call:
     """A call of a function, as an assistant made it; `fields` is the call as it came."""
 
-    id: str
-    name: str
-    arguments: Mapping[str, Any]
-    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
+    id: str  # what the result names it by
+    name: str  # of the function
+    arguments: Mapping[str, Any]  # read from JSON
+    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)  # the call as it came
 
 
 @value(kw_only=True)
 class System:
     """What a system or developer message says, wherever in the conversation it stands."""
 
-    parts: Sequence[Part]
+    parts: Sequence[Part]  # what is said
 
 
 @value(kw_only=True)
 class User:
     """What the user says; no parts where that is nothing."""
 
-    parts: Sequence[Part]
+    parts: Sequence[Part]  # what is said
 
 
 @value(kw_only=True)
@@ -54,18 +54,18 @@ class Assistant:
     `reasoning_content`, `extra_content`.
     """
 
-    parts: Sequence[Part]
-    calls: Sequence[Call] = ()
-    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
+    parts: Sequence[Part]  # what it said
+    calls: Sequence[Call] = ()  # the calls it made
+    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)  # the message as it came
 
 
 @value(kw_only=True)
 class Result:
     """What came of a call. `name` is that of the function called, "" where no call has this id."""
 
-    call_id: str
-    name: str
-    parts: Sequence[Part]
+    call_id: str  # the `id` of the call
+    name: str  # of the function that was called
+    parts: Sequence[Part]  # what came of it
 
 
 Turn = System | User | Assistant | Result

@@ -16,6 +16,7 @@ from modelmesh.ledger.told import Told
 
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
+"""Seconds."""
 DAY: Final = 86_400.0
 MONTH: Final = 31 * DAY
 
@@ -40,9 +41,9 @@ class Quota:
 
     unit: Unit
     seconds: float
-    left: str
-    amount: str = ""
-    reset: str = ""
+    left: str  # the header that has what is left
+    amount: str = ""  # the header that has all of it
+    reset: str = ""  # the header that has when it is renewed
     longest: float = MONTH
 
 

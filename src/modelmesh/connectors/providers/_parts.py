@@ -26,8 +26,8 @@ _THOUGHTS: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})
 class Text:
     """A text; `fields` is the part as it came, in which vendors find what is theirs."""
 
-    text: str
-    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
+    text: str  # what it says
+    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)  # the part as it came
 
 
 @value(kw_only=True)

@@ -34,19 +34,19 @@ NONE: Mapping[str, str] = MappingProxyType({})
 class Draft:
     """What a translator wants sent: everything but the address and what greets the vendor."""
 
-    path: str
-    body: bytes = b""
-    content_type: str = "application/json"
-    method: str = "POST"
-    headers: Mapping[str, str] = NONE
+    path: str  # behind the address
+    body: bytes = b""  # as it is sent
+    content_type: str = "application/json"  # what the body is
+    method: str = "POST"  # `POST`, or for a question later on `GET`
+    headers: Mapping[str, str] = NONE  # besides those that every request has
 
 
 @frozen(kw_only=True)
 class Next:
     """What has to follow, after a pause in seconds, before there is an answer."""
 
-    draft: Draft
-    pause: float = 0.0
+    draft: Draft  # what has to be asked
+    pause: float = 0.0  # seconds to wait before
 
 
 def body_of(reply: HttpReply) -> Mapping[str, Any]:
@@ -60,9 +60,13 @@ def body_of(reply: HttpReply) -> Mapping[str, Any]:
 class Translator(Protocol):
     """Translates one endpoint for one vendor, as a `Provider` does: see `types`."""
 
-    def lacks(self, request: Request, model: str) -> frozenset[str]: ...
+    def lacks(self, request: Request, model: str) -> frozenset[str]:
+        """Return those parameters of a request which this model's vendor does not take."""
+        ...
 
-    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft: ...
+    def request(self, request: Request, *, model: str, drop: frozenset[str]) -> Draft:
+        """Translate a request, leaving out the parameters in `drop`."""
+        ...
 
     def answer(
         self, reply: HttpReply, *, request: Request, model: str, wall: float
@@ -84,8 +88,8 @@ class Translator(Protocol):
 class Vendor:
     """What all vendors have. A translator for each endpoint does the rest."""
 
-    connector: ClassVar[str]
-    name: ClassVar[str]
+    connector: ClassVar[str]  # the id by which configurations name it
+    name: ClassVar[str]  # what people call it
     base_url: ClassVar[str] = ""
     """Where the vendor is, version path included; empty where the configuration has to say."""
     key_names: ClassVar[tuple[str, ...]] = ()
@@ -98,10 +102,10 @@ class Vendor:
     """Models used where the configuration names none: chat, best value first, then others."""
     local: ClassVar[bool] = False
     """It runs on one's own machines and asks for no key."""
-    models_path: ClassVar[str | None] = None
+    models_path: ClassVar[str | None] = None  # where its list of models is, if it has one
     auth: ClassVar[tuple[str, str]] = ("authorization", "Bearer {key}")
     """The header which holds the key, and how."""
-    required_headers: ClassVar[Mapping[str, str]] = NONE
+    required_headers: ClassVar[Mapping[str, str]] = NONE  # what every request has to have
     signs: ClassVar[tuple[Sign, ...]] = ()
     """What failures look like here and nowhere else."""
     quotas: ClassVar[tuple[Quota, ...]] = ()
@@ -115,6 +119,7 @@ class Vendor:
     names_model: ClassVar[str | None] = None
     """How it words a limit that is reached where that is a model's own: a regular expression."""
     translators: ClassVar[Mapping[Endpoint, Translator]] = MappingProxyType({})
+    """What it can be asked for, and how."""
 
     @frozen(kw_only=True)
     class Options:
@@ -132,10 +137,10 @@ class Vendor:
         options: Any = None,
     ) -> None:
         """Raise ValueError where there is no address, or none can be made from the options."""
-        self.id = id
-        self.options: Any = options or self.Options()
+        self.id = id  # the name under `providers` in the configuration
+        self.options: Any = options or self.Options()  # settings of its own
         self._url = self.completed(base_url or self.address()).rstrip("/")
-        self.server = _server(self._url)
+        self.server = _server(self._url)  # its host and port
         own = {**self.required_headers, **self.option_headers(), **headers}
         self._headers = {name.lower(): text for name, text in own.items()}
         self._by_key: dict[Secret | None, Mapping[str, str]] = {}

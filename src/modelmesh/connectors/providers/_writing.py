@@ -28,8 +28,8 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 class Ending:
     """Why a choice ended, in OpenAI's word, and in the vendor's where OpenAI has none for it."""
 
-    reason: str
-    native: str | None = None
+    reason: str  # OpenAI's word
+    native: str | None = None  # the vendor's, where OpenAI has none for it
 
     @classmethod
     def of(cls, native: Any, words: Mapping[str, str]) -> "Ending":
@@ -59,11 +59,11 @@ class Ending:
 class Called:
     """A call of one of the client's functions; `fields` are further fields of it."""
 
-    id: str
-    name: str
+    id: str  # what the client names its result by
+    name: str  # of the function
     arguments: str
     """JSON; "" where there are none, which clients see as "{}"."""
-    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
+    fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)  # further fields of it
 
 
 @value(kw_only=True)
@@ -80,7 +80,7 @@ class Choice:
     """
 
     text: str | None
-    ending: Ending
+    ending: Ending  # why it ended
     calls: Sequence[Called] = ()
     fields: Mapping[str, Any] = field(default=_NOTHING, repr=False)
     more: Mapping[str, Any] = field(default=_NOTHING, repr=False)
@@ -144,9 +144,9 @@ class StreamWriter:
     end marker those of `end`. Where there are several choices each is told by its number.
     """
 
-    wall: float
-    request: Request
-    id: str = field(default="", kw_only=True)
+    wall: float  # the time of day in seconds since 1970
+    request: Request  # what it answers
+    id: str = field(default="", kw_only=True)  # of the answer
     model: str = field(default="", kw_only=True)
     """Both may be set until the first chunk is written."""
     _choices: dict[int, "_OpenChoice"] = field(factory=dict, init=False)

@@ -64,7 +64,7 @@ class Provider(Vendor):
     name: ClassVar[str] = "OpenAI-compatible server"
     quotas = OPENAI
     models_path: ClassVar[str | None] = "/models"
-    chat_path: ClassVar[str] = "/chat/completions"
+    chat_path: ClassVar[str] = "/chat/completions"  # where chats are asked for
     refuses: ClassVar[frozenset[str]] = frozenset()
     """Parameters which it refuses."""
     accepts: ClassVar[frozenset[str] | None] = None
@@ -75,8 +75,8 @@ class Provider(Vendor):
     """Parameters which it knows by another name."""
     words: ClassVar[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
     """Parameters which it has other words for, and these."""
-    reasoning: ClassVar[Reasoning] = Reasoning()
-    messages: ClassVar[Messages] = Messages()
+    reasoning: ClassVar[Reasoning] = Reasoning()  # what its reasoning models take otherwise
+    messages: ClassVar[Messages] = Messages()  # what messages may be like
     functions_refuse: ClassVar[frozenset[str]] = frozenset()
     """Fields which a tool's function may not have."""
     mended: ClassVar[bool] = True

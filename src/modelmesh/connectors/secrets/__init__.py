@@ -23,7 +23,7 @@ class SecretStore(Protocol):
     holds something open `close`; what they are is told by `Writable`, `Listing` and `Closing`.
     """
 
-    connector: ClassVar[str]
+    connector: ClassVar[str]  # the id by which configurations name it
 
     @property
     def described(self) -> str:

@@ -16,7 +16,7 @@ class Storage(Protocol):
     A store with settings of its own has an attrs class `Options`; they are in `settings.options`.
     """
 
-    connector: ClassVar[str]
+    connector: ClassVar[str]  # the id by which configurations name it
 
     timeout: float
     """Seconds an answer may take."""
@@ -45,4 +45,6 @@ class Storage(Protocol):
         """Keep these notes, and return all there are that have not ended. The later end stays."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of what is open."""
+        ...

@@ -17,10 +17,12 @@ Cell = tuple[str, str, float]
 class Tables:
     """All that a store keeps: what is held, with the window's end, and notes."""
 
+    # Until when how much is held, by limit, process and window.
     cells: dict[Cell, tuple[float, int]] = field(factory=dict)
-    notes: dict[str, Note] = field(factory=dict)
+    notes: dict[str, Note] = field(factory=dict)  # by their names
 
     def claim(self, holder: str, claim: Claim, wall: float) -> Grant:
+        """Note a claim, and return what it gets."""
         self.cells = {cell: kept for cell, kept in self.cells.items() if kept[0] > wall}
         held = [(who, window, *kept) for who, window, kept in self._of(claim.limit)]
         got = grant(holder, claim, [row for row in held if row[1] != SIGN])
@@ -50,6 +52,7 @@ class Tables:
                 self.cells[limit, NOBODY, window] = (max(last, ends), much + amount)
 
     def exchange(self, told: Mapping[str, Note], wall: float) -> Mapping[str, Note]:
+        """Keep notes, and return all that have not ended."""
         for name, note in told.items():
             if name not in self.notes or self.notes[name].until <= note.until:
                 self.notes[name] = note

@@ -20,11 +20,11 @@ _MODELS: Final[Mapping[str, Sequence[str]]] = {"a": ["one", "two"], "b": ["three
 
 
 class DiscoveryConformance:
-    """The suite. `section` says where under `discovery:` it stands."""
+    """The suite of tests for a discovery."""
 
-    discovery: ClassVar[type[Discovery]]
-    section: ClassVar[Literal["sync", "health"]] = "sync"
-    options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    discovery: ClassVar[type[Discovery]]  # the class that is tried
+    section: ClassVar[Literal["sync", "health"]] = "sync"  # where under `discovery:` it stands
+    options: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # its own settings
 
     def test_it_has_an_id(self) -> None:
         assert isinstance(self.discovery.connector, str), "its `connector` is no text"

@@ -19,10 +19,10 @@ from modelmesh.usage import Usage
 
 
 class ObserverConformance:
-    """The suite. `options` are its own settings."""
+    """The suite of tests for an observer."""
 
-    observer: ClassVar[type[Observer]]
-    options: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
+    observer: ClassVar[type[Observer]]  # the class that is tried
+    options: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})  # its own settings
 
     def test_it_has_an_id(self) -> None:
         assert isinstance(self.observer.connector, str), "its `connector` is no text"

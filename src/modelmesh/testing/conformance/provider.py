@@ -35,8 +35,8 @@ _STATUSES: Final = {
 class ProviderRequests:
     """What holds of the requests of a `provider`, asked for its `model`."""
 
-    provider: ClassVar[Provider]
-    model: ClassVar[str] = "some-model"
+    provider: ClassVar[Provider]  # what is tried
+    model: ClassVar[str] = "some-model"  # the model it is asked for
 
     def test_it_says_what_it_translates(self) -> None:
         endpoints = set(self.provider.endpoints)
@@ -111,12 +111,10 @@ class ProviderRequests:
 
 
 class ProviderConformance(ProviderRequests):
-    """The suite. `replies` is a folder with what the vendor said: see docs/testing.md.
+    """The suite of tests for a provider, by what its vendor said: see docs/testing.md."""
 
-    `stream_error` is how it tells of an error within a stream.
-    """
-
-    replies: ClassVar[Path]
+    replies: ClassVar[Path]  # a folder with what the vendor said
+    # How it tells of an error within a stream.
     stream_error: ClassVar[bytes] = b'data: {"error": {"message": "No.", "code": "overloaded"}}\n\n'
 
     def pytest_generate_tests(self, metafunc: Any) -> None:

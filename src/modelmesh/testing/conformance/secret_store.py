@@ -24,7 +24,10 @@ _VALUES: Final[Mapping[str, str]] = {
 
 
 class SecretStoreConformance:
-    """The suite. It asks for stores by methods: `store`, and where they can be made the others."""
+    """The suite of tests for a secret store.
+
+    It asks for stores by methods: `store`, and where they can be made the others.
+    """
 
     def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:
         """Return a store which has these secrets and no others; the folder is empty."""

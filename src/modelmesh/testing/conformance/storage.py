@@ -36,10 +36,10 @@ def _alone(test: Told) -> Test:
 
 
 class StorageConformance:
-    """The suite. What is in a store that `keeps` is there when it is opened again."""
+    """The suite of tests for a store of state."""
 
-    storage: ClassVar[type[Storage]]
-    keeps: ClassVar[bool] = True
+    storage: ClassVar[type[Storage]]  # the class that is tried
+    keeps: ClassVar[bool] = True  # what is in it is there when it is opened again
 
     def settings(self, tmp_path: Path) -> dict[str, Any]:
         """Return what stands under `storage:`, for a store with nothing in it at first."""

@@ -20,11 +20,11 @@ _MOST: Final = 12
 
 
 class StrategyConformance:
-    """The suite. `options` are its own settings, `settings` those of a pool besides."""
+    """The suite of tests for a strategy."""
 
-    strategy: ClassVar[type[Strategy]]
-    options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    strategy: ClassVar[type[Strategy]]  # the class that is tried
+    options: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # its own settings
+    settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # those of a pool besides
 
     def test_it_has_an_id(self) -> None:
         assert isinstance(self.strategy.connector, str), "its `connector` is no text"
