@@ -93,7 +93,7 @@ def page(path: Path, written: str) -> str:
 def _entry(entry: Entry) -> Iterator[str]:
     yield f"### `{entry.title}`\n"
     what = entry.what
-    link = partial(_link, entry.page)
+    link = partial(link_to, entry.page)
     if isinstance(what, griffe.Function):
         yield f"```py\n{call(entry.path, what)}\n```\n"
         yield from _said(what, entry.page)
@@ -226,7 +226,7 @@ def _comment(one: griffe.Attribute) -> str:
 
 def _said(what: griffe.Object, page: Path) -> Iterator[str]:
     """Give what a docstring says, its attributes left aside."""
-    link = partial(_link, page)
+    link = partial(link_to, page)
     for part in what.docstring.parsed if what.docstring else []:
         if isinstance(part, griffe.DocstringSectionText):
             yield _linked(part.value, link) + "\n"
@@ -259,7 +259,7 @@ def _linked(words: str, link: Link) -> str:
     return _NAMED.sub(led, words)
 
 
-def _link(page: Path, path: str) -> str | None:
+def link_to(page: Path, path: str) -> str | None:
     """Return where a name is told of, as a link from a page."""
     if path.startswith("modelmesh.config.schema."):
         return "configuration.md"

@@ -48,8 +48,15 @@ def _taken(function: griffe.Function) -> Iterator[str]:
             yield "*"
         kind = f": {one.annotation}" if one.annotation is not None else ""
         optional = one.default is not None and one.kind not in _KINDS
-        given = f" = {one.default}" if optional else ""
+        given = f" = {_known(one.default, function.module)}" if optional else ""
         yield f"{_KINDS.get(one.kind, '')}{one.name}{kind}{given}"
+
+
+def _known(value: griffe.Expr | str | None, module: griffe.Module) -> str:
+    """Return a default, in place of a name that only the source knows what that is."""
+    named = module.members.get(str(value)) if str(value).startswith("_") else None
+    found = str(named.value) if isinstance(named, griffe.Attribute) else str(value)
+    return found.removeprefix("MappingProxyType(").removesuffix(")") if named else found
 
 
 def default(field: griffe.Attribute) -> str:

@@ -4,6 +4,8 @@ from attrs import evolve
 
 from modelmesh.values import value
 
+__all__ = ["Usage"]
+
 
 @value(kw_only=True)
 class Usage:

@@ -2,11 +2,26 @@
 
 import ast
 import re
+from collections.abc import Iterator
 
+import documents
 import griffe
 import pytest
 
-from scripts.python_api import PAGES, Entry, entries, everything, main, members, page, words
+import modelmesh
+from scripts.python_api import (
+    PAGES,
+    Entry,
+    entries,
+    everything,
+    found,
+    link_to,
+    main,
+    members,
+    page,
+    public,
+    words,
+)
 
 WRITTEN = {path: path.read_text(encoding="utf-8") for path in PAGES}
 ENTRIES = [
@@ -14,6 +29,47 @@ ENTRIES = [
     for path in PAGES
     for entry in entries(path)
 ]
+COOKBOOK = sorted((documents.DOCS / "cookbook").glob("*.md"))
+CONNECTORS = (documents.DOCS / "connectors.md").read_text(encoding="utf-8")
+
+
+def imported(code: str) -> Iterator[tuple[str, str]]:
+    """Give each module of ours from which code takes something, and what that is."""
+    tree = ast.parse(code)
+    for one in ast.walk(tree):
+        if isinstance(one, ast.ImportFrom) and (one.module or "").startswith("modelmesh"):
+            for name in one.names:
+                module = f"{one.module}.{name.name}"
+                if one.module == "modelmesh" or not found(module).is_module:
+                    yield str(one.module), name.name
+                    continue
+                used = rf"\b{name.asname or name.name}\.([A-Za-z]\w*)"
+                yield from ((module, each) for each in re.findall(used, code))
+
+
+def promised() -> Iterator[str]:
+    """Give what may be imported: all the cookbook's modules give out, and all that is shown."""
+    modules = {"modelmesh.testing", "modelmesh.events", "modelmesh.errors"}
+    for shown in documents.everywhere():
+        for block in documents.blocks(shown, "python"):
+            taken = list(imported(block.text))
+            yield from (f"{module}.{name}" for module, name in taken)
+            modules |= {module for module, _ in taken if shown in COOKBOOK}
+    for file in (documents.ROOT / "examples").rglob("*.py"):
+        yield from map(".".join, imported(file.read_text(encoding="utf-8")))
+    modules -= {"modelmesh", "modelmesh.config.schema"}  # configuration.md has all of the latter
+    yield from (f"{module}.{name}" for module in modules for name in public(module))
+    yield from (f"modelmesh.{name}" for name in modelmesh.__all__)
+
+
+@pytest.mark.parametrize("path", sorted(set(promised())))
+def test_what_may_be_imported_is_told_of(path: str) -> None:
+    what = found(path)
+    if path == "modelmesh.__version__":
+        assert f"`{path}`" in WRITTEN[PAGES[0]]
+    elif not link_to(PAGES[0], what.canonical_path):
+        assert "connector" in what.members, "no page on the Python API has it"
+        assert f"| `{ast.literal_eval(str(what['connector'].value))}` |" in CONNECTORS
 
 
 def test_the_pages_are_what_the_docstrings_say() -> None:
