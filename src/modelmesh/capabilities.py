@@ -90,10 +90,13 @@ def meant_by_pool(id_: str) -> str:
     return PREDEFINED_POOLS.get(id_, id_)
 
 
-_ABBREVIATIONS: Final = {
-    "tts": "generation.audio-generation.text-to-speech",
-    "stt": "understanding.audio-understanding.speech-to-text",
-}
+ABBREVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "tts": "generation.audio-generation.text-to-speech",
+        "stt": "understanding.audio-understanding.speech-to-text",
+    }
+)
+"""Names besides the last parts of paths."""
 
 _PART: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -130,7 +133,7 @@ class CapabilityTree:
             for node, leaves in nodes.items():
                 paths.append(f"{category}.{node}")
                 paths += [f"{category}.{node}.{leaf}" for leaf in leaves]
-        return cls(tuple(paths), _named(paths, {}) | _ABBREVIATIONS)
+        return cls(tuple(paths), _named(paths, {}) | dict(ABBREVIATIONS))
 
     def extended(self, paths: Iterable[str]) -> Self:
         """Return a tree which has these capabilities as well, and every node on the way to them.
