@@ -66,11 +66,14 @@ async def test_nothing_that_is_told_moves_the_cursor_or_begins_a_line(
     assert "key a?[2J?b??c answers again" in line
 
 
-async def test_colours_are_for_terminals(
+async def test_colours_are_for_terminals_of_people_who_want_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert "\x1b" not in "".join(await said(capsys, FAILED, ANSWERED))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     failed, answered = await said(capsys, FAILED, ANSWERED)
     assert "\x1b[31mattempt.ended" in failed
     assert "\x1b[2mattempt.ended" in answered
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in "".join(await said(capsys, FAILED, ANSWERED))

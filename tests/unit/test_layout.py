@@ -25,6 +25,7 @@ FLOORS = [
         "sse",
         "capabilities",
         "clock",
+        "colours",
         "json_text",
         "redaction",
         "report",

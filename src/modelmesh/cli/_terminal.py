@@ -1,7 +1,6 @@
 """What all commands share: talking to people at a terminal, and ending well."""
 
 import errno
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -37,11 +36,6 @@ def attempt(action: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
     return FAILED
-
-
-def colours() -> bool:
-    """Whether there is a person at a terminal who wants colours: https://no-color.org."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def version() -> str:

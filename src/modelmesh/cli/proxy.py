@@ -10,13 +10,13 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from modelmesh import colours
 from modelmesh.cli._terminal import (
     FAILED,
     FOUND,
     NOTHING_TO_SERVE,
     OK,
     attempt,
-    colours,
     complain,
     say,
     version,
@@ -138,7 +138,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         # It brings aiohttp's client, which a server needs not.
         from modelmesh.proxy.tour import tour  # noqa: PLC0415 - see above
 
-        return OK if _run(tour(say, colours=colours())) else FAILED
+        return OK if _run(tour(say, colours=colours.wanted(sys.stdout))) else FAILED
     return _run_well(serve_demo(say, **_address(arguments)))
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
+from modelmesh import colours
 from modelmesh.config import schema
 from modelmesh.connectors.observability._records import record
 from modelmesh.connectors.observability._sentences import sentence
@@ -56,19 +57,19 @@ class Observer:
         self._writer.put(event)
 
     def _write(self, events: Sequence[Event]) -> None:
-        colours = sys.stderr.isatty()
-        lines = [_line(self._record(event), event.at, colours=colours) for event in events]
+        coloured = colours.wanted(sys.stderr)
+        lines = [_line(self._record(event), event.at, coloured=coloured) for event in events]
         sys.stderr.write("".join(lines))
         sys.stderr.flush()
 
 
-def _line(told: Mapping[str, Any], at: float, *, colours: bool) -> str:
+def _line(told: Mapping[str, Any], at: float, *, coloured: bool) -> str:
     """Return the line for a record, in which nothing can move a terminal's cursor."""
     name = str(told["event"]).ljust(_NAME)
     request = f"  {told['request']}" if "request" in told else ""
     more = "".join(f"  {dumps(told[part]).decode()}" for part in _MORE if told.get(part))
     text = "".join(c if c.isprintable() else "?" for c in f"{sentence(told)}{request}{more}")
-    if colours:
+    if coloured:
         colour = _COLOURS.get(told.get("end", "")) or _COLOURS.get(told["event"], _FAINT)
         name = f"{colour}{name}{_PLAIN}"
     return f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}  {name} {text}\n"
