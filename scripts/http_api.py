@@ -29,8 +29,7 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     for tag in tags:
         yield f"## {tag}\n"
         for method, path, operation in _operations(told):
-            # The files of the page are for nobody but the page.
-            if operation["tags"] == [tag] and not operation["operationId"].startswith("page_"):
+            if operation["tags"] == [tag]:
                 yield from _operation(method, path, operation)
     yield "## Headers\n"
     yield from _headers(told)

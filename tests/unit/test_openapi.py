@@ -21,11 +21,13 @@ from modelmesh.proxy.bodies import NOT_THE_CLIENTS
 from modelmesh.proxy.feed import LISTENERS
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.openapi import document, server_of
+from modelmesh.proxy.routes import PAGE, page_files
 from modelmesh.rules import RULES
 from modelmesh.sanity import LEAST, check
 from modelmesh.types import Endpoint, Secret
 
 SOURCE = Path(modelmesh.__file__).parent
+ITS_FILES = page_files().keys() - {PAGE}
 TOKEN = Secret("letmein")
 EVERY = document()
 SETTINGS = [
@@ -89,7 +91,11 @@ def test_the_document_is_sound_whatever_is_configured(settings: Proxy | None) ->
 )
 async def test_it_has_the_paths_that_are_served_and_their_methods(settings: Any) -> None:
     served = endpoints(**settings)
-    routes = {path: {method.lower()} for path, (method, _) in served._routes.items()}
+    routes = {
+        path: {method.lower()}
+        for path, (method, _) in served._routes.items()
+        if path not in ITS_FILES
+    }
     told = document(Proxy(**settings))["paths"]
     local = {"content-type": "application/json", "host": "localhost"}
     for path, methods in routes.items():
@@ -100,6 +106,11 @@ async def test_it_has_the_paths_that_are_served_and_their_methods(settings: Any)
         nothing = came.status == 404 and b"There is nothing at" in came.body
         assert set(told.get(path, ())) == (set() if nothing else methods), path
     assert told.keys() <= routes.keys()
+
+
+def test_what_only_the_page_asks_for_is_left_out() -> None:
+    assert ITS_FILES
+    assert not ITS_FILES & EVERY["paths"].keys()
 
 
 def test_what_the_code_keeps_in_tables_is_all_there() -> None:

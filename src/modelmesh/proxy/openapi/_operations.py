@@ -8,7 +8,7 @@ from modelmesh.config.schema import ENDPOINTS, Proxy
 from modelmesh.proxy.access import Access
 from modelmesh.proxy.openapi._failures import responses_of
 from modelmesh.proxy.openapi._parts import events, header, header_parameters, words
-from modelmesh.proxy.routes import PAGE, is_served, page_files
+from modelmesh.proxy.routes import is_served
 from modelmesh.proxy.uploads import MAX_UPLOAD
 from modelmesh.types import FORWARDED_HEADERS, SESSION_HEADER
 
@@ -51,24 +51,10 @@ def paths(settings: Proxy | None) -> dict[str, Any]:
     rights, every = Rights.by(settings), settings or Proxy()
     return {
         path: {method: _operation(path, method, told, rights, every)}
-        for path, item in _all().items()
+        for path, item in words("paths.yaml").items()
         if is_served(path, every)
         for method, told in item.items()
     }
-
-
-def _all() -> dict[str, Any]:
-    """Return the words for every path, the other files of the page among them."""
-    found: dict[str, Any] = words("paths.yaml")
-    for path, (kind, _) in page_files().items():
-        told = words("paths.yaml")[PAGE]["get"]
-        if path != PAGE:
-            told |= {"operationId": f"page_{path[1:].replace('.', '_')}", "summary": f"Its {path}"}
-            told["description"] = "It holds nothing of what is inside."
-        content = {kind.partition(";")[0]: {"schema": {"type": "string"}}}
-        told["responses"]["200"] |= {"description": "A part of the page.", "content": content}
-        found[path] = {"get": told}
-    return found
 
 
 def _operation(
