@@ -9,7 +9,6 @@ import pytest
 import yaml
 from test_discovery import CONFIG, Scene
 
-from modelmesh.config.load import load
 from modelmesh.connectors.discovery import View
 
 PAGE = (Path(__file__).parents[2] / "docs/discovery.md").read_text()
@@ -24,15 +23,6 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "my_discovery", raising=False)
     return tmp_path
-
-
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
-@pytest.mark.usefixtures("own")
-def test_an_example_is_taken_and_all_of_it_heeded(
-    number: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    load({"providers": {"openai.llm.v1": {}}, **EXAMPLES[number]}, environ={})
-    assert [told for told in caplog.messages if "heed" in told] == []
 
 
 async def test_the_pages_own_discovery_lets_models_join(own: Path) -> None:

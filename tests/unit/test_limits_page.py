@@ -5,10 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from scene import pool, target
 
-from modelmesh.config.load import load
 from modelmesh.config.schema import Budget, Provider
 from modelmesh.errors import ErrorKind
 from modelmesh.ledger import NANO, Limit
@@ -20,20 +18,6 @@ from modelmesh.rules import RULES
 from modelmesh.status import status
 
 PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text()
-KEYS = dict.fromkeys(re.findall(r"secrets:(\w+)", PAGE), "k")
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_an_example_is_taken_and_all_of_it_heeded(
-    number: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    load(yaml.safe_load(EXAMPLES[number]), environ=KEYS)
-    assert caplog.messages == []
-
-
-def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 4
 
 
 def test_the_status_has_what_the_page_shows() -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Final
 
 from modelmesh.cli._terminal import attempt, version
@@ -26,7 +26,17 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the `modelmesh` command; return its exit code."""
-    words = sys.argv[1:] if argv is None else list(argv)
+    command, arguments = read(sys.argv[1:] if argv is None else argv)
+    return attempt(lambda: command.run(arguments))
+
+
+def read(words: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:
+    """Return the command that is called for, and what it is told.
+
+    Raises:
+        SystemExit: there is none, or it is told what it does not take, or help is asked for.
+
+    """
     parser = argparse.ArgumentParser(prog="modelmesh", description="One door to many AI models.")
     parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -36,5 +46,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.parse_args(words)  # which says what is wrong, or helps, and ends
     module = import_module(f"modelmesh.cli.{chosen.replace('-', '_')}")
     module.add_flags(parsers[chosen])
-    arguments = parser.parse_args(words)
-    return attempt(lambda: module.run(arguments))
+    return module, parser.parse_args(words)
