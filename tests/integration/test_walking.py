@@ -1,6 +1,7 @@
 """A new user's way along our pages, with what is installed; scripts/walk-readme installs."""
 
 import re
+import shutil
 import socket
 import subprocess
 from collections import Counter
@@ -112,6 +113,20 @@ def test_the_program_ends_with_1_where_a_command_fails(
     said = capsys.readouterr().out
     assert re.search(r"\d+\.\d\d s  FAILED   cat c\ncat: c: No such file", said)
     assert said.endswith("2 ok, 1 FAILED\n")
+
+
+def test_a_fresh_clone_gets_what_the_walk_itself_needs(tmp_path: Path) -> None:
+    """With stand-ins for what installs, and for the Python which that makes."""
+    (scripts := tmp_path / "scripts").mkdir()
+    shutil.copy(walking.ROOT / "scripts/walk-readme", scripts)
+    (scripts / "python").write_text('#!/bin/sh\necho "$@"\n')
+    install = "#!/bin/sh\nmkdir -p .venv/bin\ncp scripts/python .venv/bin\n"
+    (scripts / "install").write_text(install)
+    for name in ("install", "python"):
+        (scripts / name).chmod(0o755)
+    walk = [str(scripts / "walk-readme"), "--port", "9000"]
+    done = subprocess.run(walk, capture_output=True, text=True, check=True)
+    assert done.stdout == "-m scripts.walking --port 9000\n"
 
 
 def test_the_script_tells_how_it_is_used() -> None:
