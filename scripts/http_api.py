@@ -25,11 +25,10 @@ def page(written: str) -> str:
 
 
 def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    tags = dict.fromkeys(tag for _, _, operation in _operations(told) for tag in operation["tags"])
-    for tag in tags:
-        yield f"## {tag}\n"
+    for tag in told["tags"]:
+        yield f"## {tag['name']}\n\n{tag['description']}\n"
         for method, path, operation in _operations(told):
-            if operation["tags"] == [tag]:
+            if operation["tags"] == [tag["name"]]:
                 yield from _operation(method, path, operation)
     yield "## Headers\n"
     yield from _headers(told)

@@ -17,7 +17,7 @@ import modelmesh
 from modelmesh import schemas
 from modelmesh.config.schema import ENDPOINTS, MANAGEMENT, OPENAPI_PATH, Auth, Cors, Proxy
 from modelmesh.errors import RequestError
-from modelmesh.proxy.bodies import NOT_THE_CLIENTS
+from modelmesh.proxy.bodies import ENCODINGS, NOT_THE_CLIENTS
 from modelmesh.proxy.feed import LISTENERS
 from modelmesh.proxy.gate import Gate
 from modelmesh.proxy.openapi import document, server_of
@@ -222,6 +222,16 @@ def test_what_every_request_has_to_say_is_required(endpoint: Endpoint) -> None:
     assert required == ["model", *LEAST[endpoint]]
 
 
+def test_a_body_may_be_compressed_as_the_proxy_takes_it() -> None:
+    for path in (*ENDPOINTS, "/v1/mesh/explain"):
+        (found,) = (
+            each["schema"]
+            for each in operation(EVERY, path)["parameters"]
+            if each["name"] == "content-encoding"
+        )
+        assert set(found["enum"]) == ENCODINGS
+
+
 @pytest.mark.parametrize("name", sorted(NOT_THE_CLIENTS))
 def test_what_a_request_cannot_set_is_unsound(name: str) -> None:
     body = {"model": "a", "messages": [{}]}
@@ -295,6 +305,28 @@ def test_no_words_fall_apart_at_a_comma(file: Path) -> None:
     keys = [*keys_within(yaml.safe_load(file.read_text()))]
     assert keys
     assert [key for key in keys if " " in str(key)] == []
+
+
+def objects_within(value: Any) -> Iterator[dict[str, Any]]:
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from objects_within(inner)
+    if isinstance(value, dict):
+        yield value
+
+
+@pytest.mark.parametrize("name", EVERY["components"]["schemas"])
+def test_a_program_can_be_made_of_every_schema(name: str) -> None:
+    for found in objects_within(EVERY["components"]["schemas"][name]):
+        assert "array" not in found.get("type", ()) or "items" in found
+        if "properties" in found:
+            assert {*found.get("required", ())} <= found["properties"].keys()
+
+
+def test_every_tag_is_told_of() -> None:
+    used = [tag for _, _, each in operations(EVERY) for tag in each["tags"]]
+    assert [tag["name"] for tag in EVERY["tags"]] == list(dict.fromkeys(used))
+    assert all(tag["description"] for tag in EVERY["tags"])
 
 
 # What may go wrong

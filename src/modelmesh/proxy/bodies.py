@@ -17,7 +17,7 @@ JSON: Final = "application/json"
 NOT_THE_CLIENTS: Final = frozenset(
     {"api_base", "base_url", "api_key", "headers", "extra_headers", "extra_body"}
 )
-_ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
 _RAW_DEFLATE: Final = -zlib.MAX_WBITS
 
@@ -34,7 +34,7 @@ def check_headers(headers: Mapping[str, str], limit: int, kinds: Collection[str]
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
-    if headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
+    if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
         raise Refused(415, "The body may be compressed with gzip or deflate, with nothing else.")
     if kinds and _kind(headers) not in kinds:
         raise Refused(415, f"{_must_be(kinds)}.")

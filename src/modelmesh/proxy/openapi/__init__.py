@@ -22,6 +22,12 @@ _ABOUT: Final = (
     "takes GET takes HEAD, and every path takes OPTIONS. Errors are OpenAI's, as JSON."
 )
 
+_TAGS: Final = {
+    "Models": "What OpenAI has as well, and whose SDKs ask for it.",
+    "The server": "What the server is, and whether it runs.",
+    "Looking inside": "What goes on, for those who run the server.",
+}
+
 
 def document(
     settings: Proxy | None = None, server: str = "http://localhost:8080"
@@ -41,6 +47,7 @@ def document(
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": server}],
+        "tags": [{"name": name, "description": words} for name, words in _TAGS.items()],
         "paths": operations,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

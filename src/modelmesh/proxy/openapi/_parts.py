@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from modelmesh.proxy.bodies import NOT_THE_CLIENTS
+from modelmesh.proxy.bodies import ENCODINGS, NOT_THE_CLIENTS
 from modelmesh.rules import ErrorKind
 from modelmesh.sanity import LEAST
 
@@ -29,7 +29,8 @@ def schemas() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for file in _SCHEMAS:
         found |= words(file)
-    found["ErrorKind"] = {"enum": list(map(str, ErrorKind)), "description": "Why a vendor failed."}
+    kinds = {"type": "string", "enum": list(map(str, ErrorKind))}
+    found["ErrorKind"] = {**kinds, "description": "Why a vendor failed."}
     found["ExplainRequest"]["properties"]["endpoint"]["enum"] = [*LEAST, None]
     for name, schema in found.items():
         if name.endswith("Request") and name != "ExplainRequest":
@@ -46,6 +47,7 @@ def headers() -> dict[str, Any]:
 def header_parameters(names: list[str]) -> list[dict[str, Any]]:
     """Return the parameters which are these headers of a request."""
     told = words("headers.yaml")["requests"]
+    told["content-encoding"]["schema"] = {"type": "string", "enum": sorted(ENCODINGS)}
     usual = {"description": "It goes to the vendor.", "schema": {"type": "string"}}
     return [{"name": name, "in": "header", **usual, **told.get(name, {})} for name in names]
 
