@@ -173,6 +173,8 @@ async def test_it_is_mounted_in_another_application(config: dict[str, Any]) -> N
         assert (await chat(client, f"{url}/ai", stream=True)).endswith("data: [DONE]\n\n")
         async with client.get(f"{url}/ai/v1/models/{POOL}") as response:
             assert (await response.json())["id"] == POOL
+        async with client.get(f"{url}/ai/openapi.json") as response:
+            assert (await response.json())["servers"] == [{"url": f"{url}/ai"}]
 
 
 async def test_who_mounts_it_can_look_inside_and_stops_in_spite_of_who_does(

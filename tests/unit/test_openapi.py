@@ -150,6 +150,11 @@ def test_the_server_is_where_it_was_asked(headers: dict[str, str], server: str) 
     assert server_of(headers) == server
 
 
+def test_a_server_within_another_one_is_below_its_path() -> None:
+    assert server_of({"host": "mesh.example"}, "/ai") == "http://mesh.example/ai"
+    assert server_of({}, "/ai") == "/ai"
+
+
 def test_who_needs_a_token_is_told_so() -> None:
     free, locked = document(Proxy()), document(Proxy(token=TOKEN))
     for path in ("/v1/chat/completions", "/v1/models", "/health", "/v1/mesh/status", OPENAPI_PATH):

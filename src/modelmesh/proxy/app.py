@@ -29,10 +29,12 @@ def create_app(
 
     async def respond(request: web.Request) -> web.StreamResponse:
         sending = _Sending(request, responder.write_timeout)
+        path = f"/{request.match_info['path']}"
         await responder.respond(
             sending,
             method=request.method,
-            path=f"/{request.match_info['path']}",
+            path=path,
+            mount=request.path.removesuffix(path),
             headers=_headers(request),
             body=_pieces(request),
         )

@@ -16,11 +16,13 @@ class Incoming:
     """A request as it came. Names of headers are in lower case.
 
     `peer` tells the address at the other end of the connection, or nothing where there is none.
+    `mount` is the path below which a host application has all of ours, or nothing without one.
     """
 
     id: str
     method: str
     path: str
+    mount: str = ""
     headers: Mapping[str, str] = field(repr=False)
     body: AsyncIterable[bytes] = field(repr=False)
     peer: Callable[[], str] = field(repr=False)

@@ -234,7 +234,7 @@ class Endpoints:
         return json_reply(self._mesh.model(call.path.removeprefix(f"{MODELS_PATH}/")))
 
     async def _openapi(self, call: Incoming) -> Outgoing:
-        server = server_of(call.headers)
+        server = server_of(call.headers, call.mount)
         return json_reply(await asyncio.to_thread(document, self._settings, server))
 
     async def _health(self, _call: Incoming) -> Outgoing:

@@ -76,6 +76,7 @@ class Responder:
         path: str,
         headers: Mapping[str, str],
         body: AsyncIterable[bytes],
+        mount: str = "",
     ) -> None:
         """Answer one request. Whatever happens, nothing but its cancellation gets out of here."""
         started = self.clock.now()
@@ -83,6 +84,7 @@ class Responder:
             id=self.endpoints.request_id(headers),
             method=method,
             path=path,
+            mount=mount,
             headers=headers,
             body=body,
             peer=sending.peer,

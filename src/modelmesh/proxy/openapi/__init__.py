@@ -58,10 +58,13 @@ def document(
     }
 
 
-def server_of(headers: Mapping[str, str]) -> str:
-    """Return the address which a request was sent to, as far as its headers tell."""
+def server_of(headers: Mapping[str, str], mount: str = "") -> str:
+    """Return the address of what a request was sent to, as far as its headers tell.
+
+    `mount` is the path below which a host application has all of ours.
+    """
     host = headers.get("host", "")
     if not _HOST.fullmatch(host):
-        return "/"
+        return mount or "/"
     scheme = "https" if headers.get("x-forwarded-proto", "").lower() == "https" else "http"
-    return f"{scheme}://{host}"
+    return f"{scheme}://{host}{mount}"
