@@ -14,7 +14,7 @@ from web_server import Asked, Reply, mute, nowhere, served
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
-from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
+from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnreachableError
 from modelmesh.connectors.secrets.aws_secrets_manager import SecretStore
 from modelmesh.errors import ConfigError
 from modelmesh.types import Secret
@@ -204,6 +204,7 @@ def test_without_the_one_secret_there_is_none(
         aws.create_secret(Name="mesh/keys", SecretString=text)
     failure = refused(opened(moto, secret="mesh/keys"))
     assert isinstance(failure, StoreUnreachableError)
+    assert isinstance(failure, StoreAbsentError) == (text is None)
     assert str(failure) == message
 
 

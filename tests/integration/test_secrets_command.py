@@ -24,7 +24,7 @@ FAILED, MISSING, UNREACHABLE = 1, 3, 4
 # What a program of somebody's own may bring: a store with a file, which fails by name.
 VAULT = """
 import json, os
-from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
+from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnreachableError
 from modelmesh.types import Secret
 
 class Vault:
@@ -44,6 +44,18 @@ class Vault:
 
     def set(self, name, value):
         open("written", "a").write(name + "\\n")
+
+class Unmade(Vault):
+    made = False
+
+    def get(self, name):
+        if not self.made:
+            raise StoreAbsentError("there is no entry 'mesh'")
+        return None
+
+    def set(self, name, value):
+        super().set(name, value)
+        self.made = True
 
 class Shut(Vault):
     def __init__(self, settings, environ):
@@ -188,9 +200,9 @@ async def test_a_store_of_ones_own_is_found_beside_the_configuration(folder: Pat
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        ("DENIED", FAILED, "the vault: access denied\n"),
-        ("BROKEN", FAILED, "the vault: the store failed (ValueError)\n"),
-        ("AWAY", UNREACHABLE, "the vault cannot be used: no answer within 5 s\n"),
+        ("DENIED", FAILED, "DENIED: the vault: access denied\n"),
+        ("BROKEN", FAILED, "BROKEN: the vault: the store failed (ValueError)\n"),
+        ("AWAY", UNREACHABLE, "AWAY: the vault cannot be used: no answer within 5 s\n"),
     ],
 )
 async def test_why_a_store_gives_nothing_is_told(
@@ -253,7 +265,7 @@ async def test_a_value_is_no_argument_and_is_not_repeated(
     [
         (b"", "no value was given, so nothing has changed\n"),
         (b" \n", "no value was given, so nothing has changed\n"),
-        (b"\xff\xfe", ".env: what was piped in is no text\n"),
+        (b"\xff\xfe", "KEY: .env: what was piped in is no text\n"),
     ],
 )
 async def test_nothing_is_kept_where_nothing_of_use_is_given(
@@ -272,7 +284,7 @@ async def test_a_store_that_cannot_be_written_says_so(
 ) -> None:
     ran = await secrets(folder, "set", "KEY", "--store", store, piped=CANARY)
     assert ran.code == FAILED
-    assert ran.err == f"{described}: nothing can be written; name another store by --store\n"
+    assert ran.err == f"KEY: {described}: nothing can be written; name another store by --store\n"
 
 
 async def test_a_keyring_keeps_a_secret_for_the_next_process(folder: Path) -> None:
@@ -345,6 +357,19 @@ async def test_a_store_that_is_away_ends_an_import(folder: Path) -> None:
     ran = await secrets(folder, "import", "old.env", "--store", "vault:Vault")
     assert (ran.code, ran.out) == (UNREACHABLE, "")
     assert ran.err == "the vault cannot be used: no answer within 5 s\n"
+
+
+async def test_an_import_makes_what_is_to_keep_the_secrets(folder: Path) -> None:
+    (folder / "old.env").write_text(f"A={CANARY}\nB={CANARY}\n")
+    words = ("import", "old.env", "--store", "vault:Unmade")
+    told = "added    A\nadded    B\n2 added: "
+    ran = await secrets(folder, *words, "--dry-run")
+    assert (ran.code, ran.out, ran.err) == (0, f"{told}nothing was written\n", "")
+    ran = await secrets(folder, *words)
+    assert (ran.code, ran.out, ran.err) == (0, f"{told}the vault\n", "")
+    assert (folder / "written").read_text() == "A\nB\n"
+    ran = await secrets(folder, "get", "A", "--store", "vault:Unmade")
+    assert ran.code == UNREACHABLE
 
 
 async def test_a_file_with_mistakes_is_not_imported(folder: Path) -> None:

@@ -12,7 +12,7 @@ from web_server import Reply, mute, nowhere
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
-from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
+from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnreachableError
 from modelmesh.connectors.secrets.onepassword_connect import SecretStore
 from modelmesh.errors import ConfigError
 from modelmesh.types import Secret
@@ -129,7 +129,9 @@ def test_a_vault_or_an_item_that_the_token_does_not_open_is_told_of(
 ) -> None:
     told = unreachable(opened(connect.url, vault="Secret"))
     assert told == "the token opens no vault 'Secret'"
-    assert unreachable(opened(connect.url, item="mesh")) == "there is no item 'mesh'"
+    absent = refused(opened(connect.url, item="mesh"))
+    assert isinstance(absent, StoreAbsentError)
+    assert str(absent) == "there is no item 'mesh'"
     connect.vaults.append(vault("Team", "t" * 26))
     assert unreachable(opened(connect.url)) == "2 vaults are called 'Team'"
 

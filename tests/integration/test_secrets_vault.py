@@ -13,7 +13,7 @@ from web_server import Reply, mute, nowhere, served
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
-from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
+from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnreachableError
 from modelmesh.connectors.secrets.hashicorp_vault import SecretStore
 from modelmesh.errors import ConfigError
 from modelmesh.types import Secret
@@ -100,7 +100,9 @@ def test_secrets_are_the_fields_of_one_entry(bao: Bao, kept: Callable[..., None]
 
 
 def test_without_the_one_entry_no_secret_is_to_be_had(bao: Bao) -> None:
-    assert unreachable(opened(bao.url, entry="nowhere")) == "Vault has no entry 'nowhere'"
+    absent = refused(opened(bao.url, entry="nowhere"))
+    assert isinstance(absent, StoreAbsentError)
+    assert str(absent) == "Vault has no entry 'nowhere'"
 
 
 def test_a_secret_that_is_missing_or_deleted_is_none(bao: Bao, kept: Callable[..., None]) -> None:

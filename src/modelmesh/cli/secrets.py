@@ -21,6 +21,7 @@ from modelmesh.connectors.secrets import (
     Listing,
     SecretError,
     SecretStore,
+    StoreAbsentError,
     StoreUnreachableError,
     Writable,
 )
@@ -61,14 +62,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     action = _ACTIONS[arguments.action]
+    about = f"{arguments.name}: " if "name" in arguments else ""
     with opened(arguments, to_write=arguments.action in _WRITING) as store:
         try:
             return action(store, arguments)
         except StoreUnreachableError as error:
-            complain(f"{store.described} cannot be used: {error}")
+            complain(f"{about}{store.described} cannot be used: {error}")
             return UNREACHABLE
         except SecretError as error:
-            complain(f"{store.described}: {error}")
+            complain(f"{about}{store.described}: {error}")
             return FAILED
 
 
@@ -118,7 +120,7 @@ def _import(store: SecretStore, arguments: argparse.Namespace) -> int:
         value = source.get(name)
         assert value is not None
         try:
-            what = _change(asked(store.get, name), value)
+            what = _change(_kept(store, name), value)
             if what != _SAME and not arguments.dry_run:
                 asked(writable.set, name, value)
         except StoreUnreachableError:
@@ -131,6 +133,14 @@ def _import(store: SecretStore, arguments: argparse.Namespace) -> int:
     told = ", ".join(f"{count} {what}" for what, count in done.items()) or "nothing to import"
     say(f"{told}: nothing was written" if arguments.dry_run else f"{told}: {store.described}")
     return FAILED if done["failed"] else OK
+
+
+def _kept(store: SecretStore, name: str) -> Secret | None:
+    """Return what a store has now; nothing yet, where the first secret makes what keeps it."""
+    try:
+        return asked(store.get, name)
+    except StoreAbsentError:
+        return None
 
 
 def _change(before: Secret | None, value: Secret) -> str:

@@ -15,6 +15,10 @@ class StoreUnreachableError(SecretError):
     """The store itself cannot be used now, so it is asked for no other secret either."""
 
 
+class StoreAbsentError(StoreUnreachableError):
+    """What keeps the secrets, such as an entry of a vault, is not there until one is written."""
+
+
 class SecretStore(Protocol):
     """Finds secrets by name. It is used by one thread at a time, and made anew for each reading.
 

@@ -13,7 +13,11 @@ from modelmesh import json_text
 from modelmesh.config import schema
 from modelmesh.config.schema import Duration
 from modelmesh.config.schema.values import positive, web_address
-from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
+from modelmesh.connectors.secrets import (
+    SecretError,
+    StoreAbsentError,
+    StoreUnreachableError,
+)
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.types import Secret
 
@@ -106,7 +110,7 @@ class SecretStore:
             except SecretError as error:
                 raise StoreUnreachableError(str(error)) from None
             if self._fields is None:
-                raise StoreUnreachableError(f"there is no secret {self._options.secret!r}")
+                raise StoreAbsentError(f"there is no secret {self._options.secret!r}")
         return self._fields
 
     def _object(self) -> Mapping[str, Any] | None:

@@ -13,7 +13,11 @@ from attrs.validators import min_len
 from modelmesh.config import schema
 from modelmesh.config.schema import Duration
 from modelmesh.config.schema.values import positive, web_address
-from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
+from modelmesh.connectors.secrets import (
+    SecretError,
+    StoreAbsentError,
+    StoreUnreachableError,
+)
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.types import Secret
 
@@ -132,7 +136,7 @@ class SecretStore:
             except SecretError as error:
                 raise StoreUnreachableError(str(error)) from None
             if entry is None:
-                raise StoreUnreachableError(f"Vault has no entry {path!r}")
+                raise StoreAbsentError(f"Vault has no entry {path!r}")
             self._fields = entry.fields
         return self._fields
 

@@ -11,7 +11,11 @@ from attrs import evolve, field, frozen
 from modelmesh.config import schema
 from modelmesh.config.schema import Duration
 from modelmesh.config.schema.values import positive, web_address
-from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
+from modelmesh.connectors.secrets import (
+    SecretError,
+    StoreAbsentError,
+    StoreUnreachableError,
+)
 from modelmesh.errors import ConfigError, Problem
 from modelmesh.types import Secret
 
@@ -118,7 +122,7 @@ class SecretStore:
             except SecretError as error:
                 raise StoreUnreachableError(str(error)) from None
             if self._fields is None:
-                raise StoreUnreachableError(f"there is no item {self._options.item!r}")
+                raise StoreAbsentError(f"there is no item {self._options.item!r}")
         return self._fields
 
     @staticmethod
