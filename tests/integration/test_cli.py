@@ -88,6 +88,20 @@ async def test_it_tells_its_version(tmp_path: Path, command: tuple[str, ...]) ->
     assert await run(tmp_path, *command, "--version") == (0, "modelmesh-lite 0.1.0\n")
 
 
+async def test_nothing_is_said_where_whoever_reads_has_seen_enough(tmp_path: Path) -> None:
+    pipe, theirs = os.pipe()
+    os.close(pipe)  # as `head -1` does
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *COMMAND, "models", "--json"),
+        cwd=tmp_path,
+        stdout=theirs,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(theirs)
+    _, said = await process.communicate()
+    assert (process.returncode, said) == (1, b"")
+
+
 async def test_an_empty_token_is_refused(tmp_path: Path) -> None:
     code, said = await run(tmp_path, *PROXY, "--demo", "--token", "")
     assert code == 2

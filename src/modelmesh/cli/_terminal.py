@@ -1,6 +1,7 @@
 """What all commands share: talking to people at a terminal, and ending well."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,8 @@ def attempt(action: Callable[[], int]) -> int:
         return action()
     except (ConfigError, RequestError) as error:
         complain(str(error))
+    except BrokenPipeError:  # whoever reads has seen enough, and Python need not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         hint = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
         what = error.filename or "cannot listen"
