@@ -1,6 +1,7 @@
 """A hook of MkDocs: what links out of docs/ leads to the repository, if one is named.
 
-On a forge such a link is a path between two files. The site has only docs/.
+On a forge such a link is a path between two files. The site has only docs/. Its front page is alone
+in its section, and has the whole width.
 """
 
 import posixpath
@@ -24,6 +25,8 @@ def on_page_markdown(
     files: Files,  # noqa: ARG001 - as MkDocs calls it
 ) -> str:
     """Return a page with the links it can have on the site."""
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]
     return led_out(markdown, page.file.src_uri, config.repo_url or "")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from proxy_process import running_proxy
 
 ROOT = Path(__file__).parents[2]
+_TIME = re.compile(r"[\d.]+ ms")
 
 
 async def test_the_tour_shows_who_answered_and_what_failed_over() -> None:
@@ -23,15 +24,10 @@ async def test_the_tour_shows_who_answered_and_what_failed_over() -> None:
         said, complained = await process.communicate()
     shown = said.decode()
     assert (process.returncode, complained) == (0, b"")
-    for line in (
-        r"limited +answered after .* ms  'Hello from limited-model'",
-        r"limited +429 rate_limit after .* ms, on to the next",
-        r"flaky +answered after .* ms  'Hello from flaky-model'",
-        r"flaky +500 server_error after .* ms, on to the next",
-        r"steady +answered after .* ms  'Hello from steady-model'",
-        r"Every request was answered; 2 failures went unnoticed\.",
-    ):
-        assert re.search(line, shown), line
+    page = (ROOT / "docs/index.md").read_text()
+    [told] = re.findall(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert {"429 rate_limit", "500 server_error"} <= set(re.findall(r"\d+ \w+_\w+", told))
+    assert _TIME.sub("#", shown) == _TIME.sub("#", told)
     assert "\033" not in shown  # plain, because nobody watches
 
 

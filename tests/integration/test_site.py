@@ -64,6 +64,12 @@ def test_every_page_is_built_and_can_be_searched(site: Path) -> None:
         assert f'"location":"{place}/'.replace('"/', '"') in found, page
 
 
+def test_the_front_page_has_the_whole_width(site: Path) -> None:
+    bars = re.compile(r'data-md-type="navigation" ?(hidden)?>')
+    assert bars.findall((site / "index.html").read_text()) == ["hidden"]
+    assert bars.findall((site / "faq/index.html").read_text()) == [""]
+
+
 def test_a_page_loads_nothing_from_elsewhere(site: Path) -> None:
     built = sorted(site.rglob("*.html"))
     loaded = {found for page in built for found in LOADED.findall(page.read_text())}
