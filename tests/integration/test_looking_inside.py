@@ -171,6 +171,7 @@ async def test_a_head_is_answered_without_a_body(proxy: ProxyProcess, path: str)
     asked = f"HEAD {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     head, _, body = (await proxy.raw(asked.encode())).partition(b"\r\n\r\n")
     assert (head.splitlines()[0], body) == (b"HTTP/1.1 200 OK", b"")
+    assert (b"content-length: " in head.lower()) is (path != EVENTS)  # which has no end
 
 
 async def test_the_page_comes_with_a_policy_that_lets_nothing_else_in(

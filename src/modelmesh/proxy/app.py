@@ -75,7 +75,7 @@ class _Sending:
             self.response.force_close()
         self.begun = True
         await self._in_time(self.response.prepare(self.request))
-        if outgoing.stream is not None:
+        if outgoing.stream is not None and self.request.method != "HEAD":
             async for piece in outgoing.stream:
                 await self._in_time(self.response.write(piece))
         await self._in_time(self.response.write_eof())

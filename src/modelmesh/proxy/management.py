@@ -96,8 +96,6 @@ class Management:
         )
 
     async def _events(self, call: Incoming) -> Outgoing:
-        if call.method == "HEAD":
-            return Outgoing(headers={**EVENT_HEADERS})
         listener = self._feed.listen(
             call.headers.get("last-event-id", ""), heartbeat=self._settings.heartbeat or None
         )

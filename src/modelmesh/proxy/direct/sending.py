@@ -75,11 +75,12 @@ class DirectSending:
             sink.last = True
         connection = "close" if sink.last else "" if chunked else "keep-alive"
         written = head(outgoing, connection=connection, chunked=chunked)
-        if outgoing.stream is not None:
+        only_head = asked.method == "HEAD"
+        if outgoing.stream is not None and not only_head:
             await self._stream(written, outgoing.stream)
             return
         self.begun = True
-        body = b"" if asked.method == "HEAD" else outgoing.body
+        body = b"" if only_head else outgoing.body
         if len(body) <= _JOINED:
             sink.write(written + body)
         else:
