@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from modelmesh.clock import Clock
-from modelmesh.errors import RULES, ErrorKind, as_failure
+from modelmesh.errors import RULES, ErrorKind, ProviderError, as_failure
 from modelmesh.pool import Pool
 from modelmesh.stream import read_whole
 from modelmesh.timers import Timers
@@ -151,9 +151,13 @@ class Prober:
 def names_in(body: bytes) -> list[str]:
     """Return the ids in a list of models, which some vendors send without its envelope.
 
-    Google's and Cohere's are `models`, each with a `name`. Raises ValueError for what is no JSON.
+    Google's and Cohere's are `models`, each with a `name`. Raises ProviderError for what is no JSON.
     """
-    listed: Any = json.loads(body)
+    try:
+        listed: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        told = "what the vendor answered is no list of models"
+        raise ProviderError(ErrorKind.BAD_ANSWER, told) from None
     rows = (listed.get("data") or listed.get("models")) if isinstance(listed, dict) else listed
     objects = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     names = [row.get("id") or row.get("name") for row in objects]

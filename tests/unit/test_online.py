@@ -66,6 +66,14 @@ async def test_what_an_answer_means(answer: Any, state: str) -> None:
     assert "canary" not in str(one)
 
 
+async def test_a_page_in_place_of_a_list_is_told_in_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    [one], _ = await asked(planned(a=server("a")), [reply(200, b"<html>welcome</html>")])
+    assert one.why == "what the vendor answered is no list of models"
+    assert caplog.text == ""
+
+
 async def test_how_long_it_took_is_told() -> None:
     [one], _ = await asked(planned(a=server("a")), [reply(200, listing(), after=0.25)])
     assert one.milliseconds == pytest.approx(250)
