@@ -151,7 +151,7 @@ class Prober:
 def names_in(body: bytes) -> list[str]:
     """Return the ids in a list of models, which some vendors send without its envelope.
 
-    Google's and Cohere's are `models`, each with a `name`. Raises ProviderError for what is no JSON.
+    Google's and Cohere's are `models`, each with a `name`. What is no JSON raises ProviderError.
     """
     try:
         listed: Any = json.loads(body)
