@@ -178,6 +178,7 @@ async def test_there_is_nothing_at_an_unknown_path(path: str) -> None:
     [
         ("/embeddings", "did you mean /v1/embeddings?"),
         ("/v1/chat/completions/", "did you mean /v1/chat/completions?"),
+        ("/v1/models/", "did you mean /v1/models?"),
         ("/x", "there are: /v1/chat/completions, /v1/embeddings"),
     ],
 )

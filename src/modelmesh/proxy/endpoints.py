@@ -282,4 +282,5 @@ class Endpoints:
 
 
 def _route(path: str) -> str:
-    return ONE_MODEL if path.startswith(f"{MODELS_PATH}/") else path
+    before, _, model = path.partition(f"{MODELS_PATH}/")
+    return ONE_MODEL if model and not before else path
