@@ -9,7 +9,6 @@ when all are, you are told until when. `max_wait` would wait for that instead.
 
 import asyncio
 import os
-from collections import Counter
 
 import modelmesh
 
@@ -38,16 +37,19 @@ CONFIG = {
 async def main() -> None:
     async with modelmesh.create_async(config=CONFIG) as client:
 
-        async def ask(number: int) -> str:
+        async def ask(number: int) -> float | None:
             messages = [{"role": "user", "content": f"Say the number {number} in French."}]
             try:
                 await client.chat.completions.create(messages=messages, max_tokens=100)
             except modelmesh.RoutingError as error:
-                return f"told to ask again in {error.retry_after or 0:.0f} s"
-            return "answered"
+                return error.retry_after or 0
+            return None
 
-        for outcome, count in Counter(await asyncio.gather(*map(ask, range(60)))).items():
-            print(f"{count} {outcome}")
+        outcomes = await asyncio.gather(*map(ask, range(60)))
+        waits = [seconds for seconds in outcomes if seconds is not None]
+        print(f"{len(outcomes) - len(waits)} answered")
+        if waits:
+            print(f"{len(waits)} told to ask again in {max(waits):.0f} s")
         for provider, told in (await client.stats())["providers"].items():
             print(f"{provider}: {told['answers']} answers, {told['failures'] or 'no'} failures")
         for target in (await client.pool_status())["chat"]["targets"]:
