@@ -40,7 +40,7 @@ def test_every_store_is_listed_with_its_extra_and_has_a_section() -> None:
         if install:
             extra = install.strip("`").removeprefix("modelmesh-lite[").removesuffix("]")
             library = re.split("[>=]", extras[extra][-1])[0]
-            assert where.endswith(f"by {library}"), id_
+            assert where.endswith(f"with {library}"), id_
 
 
 def headings() -> list[str]:
