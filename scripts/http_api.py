@@ -14,6 +14,7 @@ from modelmesh.proxy.openapi import document
 from scripts import pages
 
 PAGE: Final = Path(__file__).parents[1] / "docs/http-api.md"
+_VENDORS: Final = "`4XX`"
 _SERVER: Final = "http://localhost:8080"
 _MADE: Final = re.compile(r"(?<=<!-- made -->\n).*", re.DOTALL)
 _ACCESS: Final = {"client": "a token, where one is set", "inside": "a token, or this machine"}
@@ -126,7 +127,8 @@ def _errors(told: Mapping[str, Any]) -> Iterator[str]:
                 known.append(line)
     for status, lines in rows.items():
         yield f"### {_status(status)}\n"
-        yield "\n".join(lines) + "\n"
+        lines.sort(key=lambda line: _VENDORS in line)  # what is told elsewhere comes last
+        yield "\n".join(lines).replace(_VENDORS, f"[another status](#{_anchor('4XX')})") + "\n"
 
 
 def _status(status: str) -> str:
