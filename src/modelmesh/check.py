@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from modelmesh.build import Parts, build
 from modelmesh.clock import SystemClock, system_rng
@@ -61,13 +61,13 @@ def check(
     notes = tuple(examined.warnings)
     try:
         state = State()
-        parts = build(config, state=state, rng=system_rng(), wall=lambda: wall)
-        # Nothing is opened before it is used.
-        Keeper.of(config, state, SystemClock())
-        members(config)
+        with examined.placing():
+            parts = build(config, state=state, rng=system_rng(), wall=lambda: wall)
+            # Nothing is opened before it is used.
+            Keeper.of(config, state, SystemClock())
+            members(config)
     except ConfigError as error:
-        problems = [evolve(one, line=examined.lines.get(one.path)) for one in error.problems]
-        return Checked(source=examined.source, problems=problems, notes=notes)
+        return Checked(source=error.source, problems=error.problems, notes=notes)
     setup = Setup(config=config, parts=parts, wall=wall, stored=_stored(examined, environ))
     found = findings(setup, examined.lines)
     if examined.document is None:

@@ -27,7 +27,7 @@ from modelmesh.router import Router
 from modelmesh.serving import Serving
 from modelmesh.shown import keys_in
 from modelmesh.stats import stats
-from modelmesh.status import described, status
+from modelmesh.status import active, described, status
 from modelmesh.transport.choose import choose
 from modelmesh.transport.protocol import Transport
 from modelmesh.types import Request
@@ -76,14 +76,15 @@ class ModelMesh:
         self._transport = transport or choose(config)
         self.audience = Audience(self._clock.wall)
         self._router = Router(self._transport, self._clock)
-        self._serving = Serving(
-            config,
-            audience=self.audience,
-            clock=self._clock,
-            rng=rng or system_rng(),
-            transport=self._transport,
-        )
-        self._observers = Observers.of(self, config, self.stats, self._clock)
+        with self.origin.placing():
+            self._serving = Serving(
+                config,
+                audience=self.audience,
+                clock=self._clock,
+                rng=rng or system_rng(),
+                transport=self._transport,
+            )
+            self._observers = Observers.of(self, config, self.stats, self._clock)
         self._renewal = Renewal(self._renew, self)
         self._ready = False
         self._starting = asyncio.Lock()
@@ -107,7 +108,8 @@ class ModelMesh:
                 raise self._failure
             await self._observers.start()
             try:
-                await self._serving.start()
+                with self.origin.placing():
+                    await self._serving.start()
             except ConfigError as failure:
                 self._failure = failure
                 raise
@@ -157,9 +159,10 @@ class ModelMesh:
             self.origin = origin
             return told
         observers = None
-        if config.observability != before.observability:
-            observers = Observers.of(self, config, self.stats, self._clock)
-        await self._serving.follow(config)
+        with origin.placing():
+            if config.observability != before.observability:
+                observers = Observers.of(self, config, self.stats, self._clock)
+            await self._serving.follow(config)
         keys = keys_in(self.config)
         self.origin, self.config = origin, config
         for follow in self.at_reload:
@@ -254,14 +257,7 @@ class ModelMesh:
 
     def active_providers(self) -> list[str]:
         """Return the providers of which some target may be asked now."""
-        now = self._clock.now()
-        ready = [
-            target.provider.id
-            for pool in self._serving.parts.pools.values()
-            for target in pool.targets
-            if pool.standing(target).ready(now) and not pool.in_maintenance(target)
-        ]
-        return list(dict.fromkeys(ready))
+        return active(self._serving.parts.pools.values(), self._clock.now())
 
     def describe(self) -> str:
         """Return the pools with their targets, and where state is kept, for people to read."""

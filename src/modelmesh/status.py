@@ -1,6 +1,6 @@
 """How a pool and its targets fare, for people and programs to read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from modelmesh.ledger import NANO
@@ -17,6 +17,17 @@ def status(pool: Pool, now: float) -> dict[str, Any]:
         "current": pool.current.id if pool.targets else None,
         "targets": [_fares(pool, target, now) for target in pool.targets],
     }
+
+
+def active(pools: Iterable[Pool], now: float) -> list[str]:
+    """Return the providers of which some target may be asked now."""
+    ready = [
+        target.provider.id
+        for pool in pools
+        for target in pool.targets
+        if pool.standing(target).ready(now) and not pool.in_maintenance(target)
+    ]
+    return list(dict.fromkeys(ready))
 
 
 def described(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

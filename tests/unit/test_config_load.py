@@ -189,8 +189,19 @@ def test_a_made_configuration_comes_back_as_it_is() -> None:
 
 
 def test_a_file_that_is_not_there_is_a_plain_error(tmp_path: Path) -> None:
-    assert mistakes(tmp_path / "none.yaml") == ["cannot be read: No such file or directory"]
-    assert mistakes(tmp_path) == ["cannot be read: Is a directory"]
+    (mistake,) = mistakes(tmp_path / "none.yaml")
+    assert mistake.startswith(f"cannot be read: No such file or directory (in {tmp_path}); name")
+    assert mistakes(tmp_path) == [
+        "cannot be read: Is a directory; Docker makes a folder where there is no file to mount"
+    ]
+
+
+def test_where_a_file_that_is_not_there_was_looked_for_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (mistake,) = mistakes(Path("sub/none.yaml"))
+    assert f"(in {tmp_path}/sub)" in mistake
 
 
 def test_a_file_that_is_no_text_is_a_plain_error(tmp_path: Path) -> None:

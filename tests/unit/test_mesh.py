@@ -1,4 +1,6 @@
 import asyncio
+import re
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -8,6 +10,7 @@ from scene import bad, good, hosts, server
 
 from modelmesh.config import schema
 from modelmesh.config.load import load
+from modelmesh.config.origin import Origin
 from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ConfigError, ErrorKind, RequestError
 from modelmesh.mesh import ModelMesh
@@ -39,6 +42,41 @@ def test_a_configuration_made_in_python_is_checked_like_any_other(
 ) -> None:
     with pytest.raises(ConfigError, match=told):
         ModelMesh(evolve(load(CONFIG, environ={}), **parts))
+
+
+EMPTY_POOL = """\
+providers: {local: {connector: openai-compatible, base_url: "http://127.0.0.1:9/v1"}}
+models: {one: {provider: local, capabilities: [chat-completion]}}
+pools:
+  chat: {capability: chat-completion}
+  vectors: {capability: text-embeddings}
+"""
+
+
+async def test_a_pool_that_turns_out_empty_is_told_by_file_and_line(tmp_path: Path) -> None:
+    """At the start, and at a reload, as a check tells it."""
+    (file := tmp_path / "mesh.yaml").write_text(EMPTY_POOL)
+    begun = re.escape(f"{file}: 1 problem\n  line 5: pools.vectors: no model")
+    with pytest.raises(ConfigError, match=begun):
+        ModelMesh(Origin.of(file, environ={}))
+    file.write_text(EMPTY_POOL.replace("  vectors", "  # vectors"))
+    mesh = ModelMesh(Origin.of(file, environ={}), transport=ScriptedTransport((), FakeClock()))
+    file.write_text(EMPTY_POOL)
+    with pytest.raises(ConfigError, match=begun):
+        await mesh.reload()
+    await mesh.close()
+
+
+async def test_a_pool_that_stays_empty_once_servers_were_asked_is_told_by_file_and_line(
+    tmp_path: Path,
+) -> None:
+    (file := tmp_path / "mesh.yaml").write_text(EMPTY_POOL.partition("models:")[0])
+    transport = ScriptedTransport([reply(body={"data": []})], FakeClock())
+    mesh = ModelMesh(Origin.of(file, environ={}), transport=transport)
+    begun = re.escape(f"{file}: 1 problem\n  pools.chat-completion: no model")
+    with pytest.raises(ConfigError, match=begun):
+        await mesh.start()
+    await mesh.close()
 
 
 class Scene:

@@ -4,13 +4,15 @@
 that can be used.
 """
 
+import errno
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from modelmesh.config import names, sharing
 from modelmesh.config.document import Document, plain
@@ -25,6 +27,12 @@ from modelmesh.errors import ConfigError, Problem
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | MeshConfig
 """What a configuration is read from: a file, a mapping, or one that is made already."""
+
+_HINTS: Final = {
+    errno.ENOENT: " (in {folder}); name another, or none to use the keys in the environment",
+    errno.EISDIR: "; Docker makes a folder where there is no file to mount",
+}
+"""What else is worth saying of a file that cannot be read, by the error of the system."""
 
 _log = logging.getLogger("modelmesh")
 
@@ -49,6 +57,15 @@ class Examined:
         if self.problems:
             raise ConfigError(self.problems, self.source)
         return self.config
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Say in which file, and where in it, is what turns out later to be a mistake."""
+        try:
+            yield
+        except ConfigError as error:
+            problems = [evolve(one, line=self.lines.get(one.path)) for one in error.problems]
+            raise ConfigError(problems, self.source) from error
 
 
 def load(source: Source, *, environ: Mapping[str, str], workers: int | None = None) -> MeshConfig:
@@ -125,7 +142,8 @@ def read(source: str | os.PathLike[str]) -> Document:
     try:
         return yaml_text.parse(FilePath(source).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        message = f"cannot be read: {error.strerror or 'no such file'}"
+        hint = _HINTS.get(error.errno or 0, "").format(folder=FilePath(source).absolute().parent)
+        message = f"cannot be read: {error.strerror or 'no such file'}{hint}"
     except ValueError:
         message = "cannot be read: it is not UTF-8 text"
     raise ConfigError([Problem("", message)], os.fspath(source))

@@ -1,6 +1,7 @@
 """Where a configuration comes from, so that it can be read again."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
@@ -58,6 +59,10 @@ class Origin:
     def has_secrets(self) -> bool:
         """Whether reading the secrets again can change anything."""
         return self._read.document is not None
+
+    def placing(self) -> AbstractContextManager[None]:
+        """Say in which file, and where in it, is what turns out later to be a mistake."""
+        return self._read.placing()
 
     def look(self) -> Stamps:
         """Return how the files are now."""
