@@ -156,6 +156,18 @@ async def test_a_file_that_is_watched_is_read_when_it_changes(vendor: FakeProvid
         assert proxy.logs.count("stays as it was") == 1
 
 
+async def test_whether_the_file_is_watched_is_taken_over_as_well(vendor: FakeProvider) -> None:
+    async with running_proxy(config(vendor, "ok")) as proxy:
+        proxy.rewrite(config(vendor, "ok", watch=True))
+        assert (await proxy.send("POST", RELOAD)).status == 200
+        proxy.rewrite(config(vendor, "unknown-fields", watch=False))
+        await proxy.says("is another one: models.ok")
+        assert (await proxy.chat()).headers["x-modelmesh-model"] == "unknown-fields"
+        proxy.rewrite(config(vendor, "ok"))
+        await asyncio.sleep(3)  # three looks, if there were any
+        assert (await proxy.chat()).headers["x-modelmesh-model"] == "unknown-fields"
+
+
 async def test_a_key_that_was_replaced_takes_effect_without_a_restart(
     vendor: FakeProvider,
 ) -> None:

@@ -41,9 +41,12 @@ class Reloading:
         """Begin to do so in this process alone. What is wrong is told where that is found."""
         self._begin(self._reload())
 
-    def watch(self) -> None:
-        """Do so everywhere whenever the files are others than when they were read."""
-        self._begin(self._watch())
+    def watch(self, wanted: Callable[[], bool]) -> None:
+        """Do so everywhere whenever the files are others than when they were read.
+
+        What is wanted may be changed by the very files.
+        """
+        self._begin(self._watch(wanted))
 
     def end(self) -> None:
         for task in self._tasks:
@@ -53,10 +56,13 @@ class Reloading:
         with suppress(ConfigError):
             await self._mesh.reload()
 
-    async def _watch(self) -> None:
+    async def _watch(self, wanted: Callable[[], bool]) -> None:
         tried = before = self._mesh.origin.stamps
         while True:
             await self._sleep(_PAUSE)
+            if not wanted():
+                tried = before = self._mesh.origin.stamps
+                continue
             seen = await asyncio.to_thread(self._mesh.origin.look)
             # Who writes them may be in the midst of it.
             if seen != tried and seen == before:

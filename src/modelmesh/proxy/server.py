@@ -269,8 +269,8 @@ class ProxyServer:
         """Keep the mesh alive as long as what serves it, whoever runs that."""
         try:
             await self._mesh.start()
-            if self._settings.watch and self.worker == 1:
-                self.reloading.watch()
+            if self.worker == 1:
+                self.reloading.watch(lambda: self._settings.watch)
             yield
         finally:
             self.reloading.end()
