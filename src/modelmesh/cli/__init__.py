@@ -7,6 +7,7 @@ from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Final
 
+from modelmesh.cli._parser import Parser
 from modelmesh.cli._terminal import attempt, version
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -37,7 +38,7 @@ def read(words: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:
         SystemExit: there is none, or it is told what it does not take, or help is asked for.
 
     """
-    parser = argparse.ArgumentParser(prog="modelmesh", description="One door to many AI models.")
+    parser = Parser(prog="modelmesh", description="One door to many AI models.")
     parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {name: commands.add_parser(name, help=what) for name, what in COMMANDS.items()}

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from modelmesh import colours
+from modelmesh.cli._parser import Parser
 from modelmesh.cli._terminal import (
     FAILED,
     FOUND,
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `python -m modelmesh.proxy`; return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m modelmesh.proxy",
         description="Serve OpenAI's HTTP API over pools of models.",
     )
