@@ -3,6 +3,7 @@
 import inspect
 import re
 import tomllib
+from typing import get_args
 
 import attrs
 import pytest
@@ -13,7 +14,7 @@ from scripts.connectors import PAGE, main
 WRITTEN = PAGE.read_text(encoding="utf-8")
 EVERY = [
     pytest.param(kind, id_, id=f"{kind}-{id_}")
-    for kind in registry._CLASSES
+    for kind in get_args(registry.Kind)
     for id_ in registry.available(kind)
 ]
 

@@ -1,45 +1,27 @@
 """Whether a class can be a connector of its kind, by the protocol of that kind."""
 
-import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType, MappingProxyType
+from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any, ClassVar, Final, get_origin
 
 import attrs
 
-_PROTOCOLS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "providers": ("modelmesh.types", "Provider"),
-        "strategies": ("modelmesh.strategies", "Strategy"),
-        "secrets": ("modelmesh.connectors.secrets", "SecretStore"),
-        "storage": ("modelmesh.connectors.storage", "Storage"),
-        "observability": ("modelmesh.connectors.observability", "Observer"),
-        "discovery": ("modelmesh.connectors.discovery", "Discovery"),
-    }
-)
 _SPECIAL: Final = ("__call__",)
 
 
-def unfit(kind: str, found: Any) -> str:
-    """Say what keeps a class from being a connector of a kind; nothing where it can be one."""
+def unfit(found: Any, protocol: type[Any]) -> str:
+    """Say what keeps a class from being what a protocol asks for; nothing where it is that."""
     if not isinstance(found, type):
         return "it is no class"
-    return "; ".join(_complaints(found, _protocol(kind)))
+    return "; ".join(_complaints(found, protocol))
 
 
-def lacking(kind: str, made: Any) -> str:
+def lacking(made: Any, protocol: type[Any]) -> str:
     """Say what a connector has to have once it is made, and has not; nothing where it has all."""
-    protocol = _protocol(kind)
     asked = [name for name, one in vars(protocol).items() if isinstance(one, property)]
     asked += inspect.get_annotations(protocol)
     return "; ".join(f"it has no `{name}`" for name in asked if not hasattr(made, name))
-
-
-def _protocol(kind: str) -> type[Any]:
-    module, name = _PROTOCOLS[kind]
-    found: type[Any] = getattr(importlib.import_module(module), name)
-    return found
 
 
 def _complaints(found: type[Any], protocol: type[Any]) -> Iterator[str]:

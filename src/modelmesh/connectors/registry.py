@@ -14,6 +14,8 @@ from importlib.metadata import EntryPoints, entry_points
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
+from attrs import frozen
+
 from modelmesh.connectors._shape import lacking, unfit
 from modelmesh.connectors.own import NotLoaded, load
 
@@ -21,14 +23,31 @@ T = TypeVar("T")
 
 Kind = Literal["providers", "strategies", "secrets", "storage", "observability", "discovery"]
 
-_CLASSES: Final[Mapping[Kind, tuple[str, str]]] = MappingProxyType(
+
+@frozen
+class _Home:
+    """Where the connectors of a kind live, and what the class in each of their files is called."""
+
+    package: str
+    name: str
+    protocol_at: str | None = None
+
+    @property
+    def protocol(self) -> type[Any]:
+        """What each of them has to be like: a protocol of the same name."""
+        module = importlib.import_module(self.protocol_at or self.package)
+        protocol: type[Any] = getattr(module, self.name)
+        return protocol
+
+
+_HOMES: Final[Mapping[Kind, _Home]] = MappingProxyType(
     {
-        "providers": ("modelmesh.connectors.providers", "Provider"),
-        "strategies": ("modelmesh.strategies", "Strategy"),
-        "secrets": ("modelmesh.connectors.secrets", "SecretStore"),
-        "storage": ("modelmesh.connectors.storage", "Storage"),
-        "observability": ("modelmesh.connectors.observability", "Observer"),
-        "discovery": ("modelmesh.connectors.discovery", "Discovery"),
+        "providers": _Home("modelmesh.connectors.providers", "Provider", "modelmesh.types"),
+        "strategies": _Home("modelmesh.strategies", "Strategy"),
+        "secrets": _Home("modelmesh.connectors.secrets", "SecretStore"),
+        "storage": _Home("modelmesh.connectors.storage", "Storage"),
+        "observability": _Home("modelmesh.connectors.observability", "Observer"),
+        "discovery": _Home("modelmesh.connectors.discovery", "Discovery"),
     }
 )
 _VERSION: Final = re.compile(r"\.v\d+$")
@@ -57,7 +76,7 @@ def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) ->
         path = own.get(id_, id_)
         return _loaded(kind, path, repr(path))
     for module in _modules(kind, id_):
-        found = getattr(importlib.import_module(module), _CLASSES[kind][1])
+        found = getattr(importlib.import_module(module), _HOMES[kind].name)
         if id_ in names(found.connector):
             return found
     for point in _entry_points(kind):
@@ -70,7 +89,7 @@ def find(kind: Kind, id_: str, own: Mapping[str, str] = MappingProxyType({})) ->
 def made(kind: Kind, make: Callable[[], T]) -> T:
     """Return a connector that was made; raises ValueError where it is not whole, and as `make`."""
     connector = make()
-    wrong = lacking(kind, connector)
+    wrong = lacking(connector, _HOMES[kind].protocol)
     if wrong:
         raise ValueError(f"cannot be used here: {wrong}")
     return connector
@@ -78,9 +97,9 @@ def made(kind: Kind, make: Callable[[], T]) -> T:
 
 def available(kind: Kind) -> dict[str, Any]:
     """Return the connectors of ours of a kind, by id. Imports all of them."""
-    package, name = _CLASSES[kind]
-    modules = [importlib.import_module(f"{package}.{file}") for file in _files(package)]
-    classes = [getattr(module, name) for module in modules]
+    home = _HOMES[kind]
+    modules = [importlib.import_module(f"{home.package}.{file}") for file in _files(home.package)]
+    classes = [getattr(module, home.name) for module in modules]
     return {found.connector: found for found in classes}
 
 
@@ -91,7 +110,7 @@ def ids(kind: Kind) -> list[str]:
 
 def _modules(kind: Kind, id_: str) -> Iterator[str]:
     """Give the modules which may hold a connector of ours, by what files are called."""
-    package, _ = _CLASSES[kind]
+    package = _HOMES[kind].package
     # No module's name begins with a digit.
     plain = _VERSION.sub("", id_.removeprefix(_OURS)).replace("1password", "onepassword")
     parts = plain.replace("-", "_").split(".")
@@ -120,7 +139,7 @@ def _loaded(kind: Kind, path: str, named: str) -> Any:
         found = load(path)
     except NotLoaded as failure:
         raise BrokenConnector(f"{named} cannot be loaded: {failure}") from failure
-    wrong = unfit(kind, found)
+    wrong = unfit(found, _HOMES[kind].protocol)
     if wrong:
         raise BrokenConnector(f"{named} cannot be used here: {wrong}")
     return found
