@@ -6,9 +6,10 @@ from typing import Final
 INTRODUCTION: Final = """\
 # Configuration
 
-Without any file the proxy and `modelmesh.create` use every provider whose key, or whose server's
-address, is in the environment. A file says more: which models, in which pools, tried in which
-order. It is YAML, and all of it is optional:
+For anyone who writes a configuration file: every section and every key. Without a file the proxy
+and `modelmesh.create` use every provider whose key, or whose server's address, is in the
+environment. A file says more: which models, in which pools, tried in which order. It is YAML, and
+every part of it is optional:
 
 ```yaml
 providers:
@@ -26,8 +27,8 @@ pools:
     capability: chat-completion
 ```
 
-Give it with `python -m modelmesh.proxy --config modelmesh.yaml`, or as
-`modelmesh.create(config="modelmesh.yaml")`, where a dict of the same shape does as well.
+Pass it as `python -m modelmesh.proxy --config modelmesh.yaml`, or as
+`modelmesh.create(config="modelmesh.yaml")`; instead of a file, `create` also takes a dict.
 `modelmesh check modelmesh.yaml` shows what it sets up, or every mistake in it with its line:
 
 ```text
@@ -36,19 +37,19 @@ modelmesh.yaml: 2 problems
   line 12: pools.chat.stratgy: unknown key 'stratgy'; did you mean 'strategy'?
 ```
 
-**Secrets.** `${secrets:NAME}` anywhere in a text is replaced by what the
-[secret store](secrets.md) has by that name. A value marked *secret* below is shown to nobody, not
-in logs and not in errors.
+**Secrets.** `${secrets:NAME}` anywhere in a value is replaced by the secret of that name in the
+[secret store](secrets.md). A value marked *secret* below never appears anywhere, not even in logs
+or errors.
 
 **Durations** are numbers of seconds, or have a unit: `500ms`, `60s`, `5m`, `1h`, `1d`.
 **Sizes** are numbers of bytes, or have a unit: `64KiB`, `64MiB`, `1GiB`; `kB`, `MB` and `GB` count
 in thousands.
 
-**Host, port and token** of the proxy: a flag or an argument (`--port 9090`) goes before `proxy:` in
-the file, and that before the default: `0.0.0.0`, `8080`, no token.
+**Host, port and token** of the proxy: a flag or an argument (`--port 9090`) overrides `proxy:` in
+the file, which overrides the default: `0.0.0.0`, `8080`, no token.
 
-**Text, numbers, true and false** are taken as YAML 1.2 has them. `true` is not `"true"`, `yes` is
-text, `22:00` is text. A key given twice is a mistake.
+**Text, numbers, true and false** follow YAML 1.2: `true` is not `"true"`; `yes` and `22:00`
+are text. A key given twice is a mistake.
 """
 
 EXAMPLES: Final[Mapping[str, str]] = {

@@ -20,28 +20,28 @@ from modelmesh.config.schema.vendors import Maintenance, Timeouts
 class Deactivation:
     """When something is left alone."""
 
-    # Failures in a row after which it is. Failures which speak for themselves (a rate limit, a bad
-    # key, a model that is gone) do not wait for it.
+    # Failures in a row after which it is left alone. Some failures leave it alone at once: a rate
+    # limit, a bad key, a model that is gone.
     retry_limit: int | None = field(default=1, validator=positive)
-    # The share of failures among the recent requests from which on it is.
+    # The share of failures among the recent requests at which it is left alone.
     error_rate_threshold: float | None = field(default=None, validator=share)
     # How many requests there must have been before the share counts.
     min_requests: int = field(default=10, validator=positive)
     # How far back the share looks.
     window: Duration = field(default=60.0, validator=positive)
-    # HTTP statuses after which it is at once.
+    # HTTP statuses after which it is left alone at once.
     error_codes: Codes = field(default=(), validator=statuses)
-    # Requests in a quota window after which it is.
+    # Requests in a quota window after which it is left alone.
     request_limit: int | None = field(default=None, validator=positive)
-    # Tokens in a quota window after which it is.
+    # Tokens in a quota window after which it is left alone.
     token_limit: int | None = field(default=None, validator=positive)
-    # US dollars in a quota window after which it is.
+    # US dollars in a quota window after which it is left alone.
     budget_limit: float | None = field(default=None, validator=positive)
     # The window these three limits count in.
     quota_window: Literal["hourly", "daily", "monthly"] | None = None
-    # How long such a window lasts instead; it begins with the first request after the one before.
+    # How long a window lasts instead; it begins with the first request after the previous window.
     quota_duration: Duration | None = field(default=None, validator=positive)
-    # The part of each day in which it is in any case.
+    # The part of each day in which it is left alone in any case.
     maintenance_window: Maintenance | None = None
 
 
@@ -54,17 +54,17 @@ class ProviderDeactivation(Deactivation):
 
 @frozen(kw_only=True)
 class Recovery:
-    """How something comes back that was left alone."""
+    """How something that was left alone comes back."""
 
-    # How long it is left alone where the vendor does not say. 0 leaves nothing alone.
+    # How long it is left alone if the vendor does not say. With 0 it never is.
     cooldown: Duration = field(default=30.0, validator=at_least_zero)
-    # The longest that a vendor's own word (Retry-After) is heeded.
+    # The most that is granted to a vendor's Retry-After.
     max_cooldown: Duration = field(default=3600.0, validator=positive)
-    # Whether a target left alone on our own guess is asked all the same where none else is left.
+    # Whether a target that is left alone on a guess is asked all the same if no other is left.
     last_resort: bool = True
     # Whether each target's vendor is asked for its list of models, which costs nothing, at start.
     probe_on_start: bool = False
-    # How often a target left alone is asked so; it comes back early if it answers.
+    # How often a target that is left alone is asked that; it comes back early if it answers.
     probe_interval: Duration | None = field(default=None, validator=positive)
     # Whether a target comes back when its quota is renewed.
     on_quota_reset: bool = True
@@ -74,7 +74,7 @@ class Recovery:
 
 @frozen(kw_only=True)
 class Retry:
-    """Asking again after a failure. Going on to another target is not a retry and has no pause."""
+    """Asking again after a failure. Moving on to another target is not a retry and has no pause."""
 
     # How often one target is asked for one request, the first time included.
     max_attempts: int = field(default=2, validator=positive)
@@ -84,24 +84,24 @@ class Retry:
     initial_delay: Duration = field(default=0.5, validator=at_least_zero)
     # The longest pause.
     max_delay: Duration = field(default=10.0, validator=at_least_zero)
-    # Statuses after which to ask again besides those which mean it anyway.
+    # Further statuses after which to ask again.
     retryable_codes: Codes = field(default=(), validator=statuses)
-    # Statuses after which never to.
+    # Statuses after which never to ask again.
     non_retryable_codes: Codes = field(default=(), validator=statuses)
     # What is asked again: `any` goes on to other targets first and asks one again only when none is
     # left; `same-model` asks the same target again first, `same-provider` its provider's others.
     scope: Literal["any", "same-model", "same-provider"] = "any"
     # Whether a vendor's Retry-After sets the pause.
     honor_retry_after: bool = True
-    # Retries allowed for each request on average, so that a failing vendor is not stormed.
+    # Retries allowed for each request on average, so that a failing vendor is not flooded.
     budget: float = field(default=0.2, validator=at_least_zero)
 
 
 @frozen(kw_only=True)
 class StrategyRateLimit:
-    """When a strategy that minds rate limits goes on to the next target."""
+    """When the strategy rate-limit-aware moves on to the next target."""
 
-    # The share of a quota from which on it does.
+    # The used share of a quota at which it does.
     threshold: float = field(default=0.9, validator=share)
     # The least time between two requests to one target.
     min_delta: Duration = field(default=0.0, validator=at_least_zero)
@@ -130,13 +130,13 @@ class Pool:
     provider_priority: tuple[str, ...] = ()
     # How targets are put in order: a strategy's name.
     strategy: str = "modelmesh.stick-until-failure.v1"
-    # The strategy for what the first one leaves open: what priority-selection prefers alike, what
-    # rate-limit-aware goes on to, requests of no session.
+    # Decides what the strategy leaves open: targets of equal priority, the order that
+    # rate-limit-aware starts from, requests without a session.
     fallback_strategy: str | None = None
     # What is balanced. Of round-robin, `absolute` treats all targets alike and `relative` goes by
     # weights; of load-balanced, `absolute` goes by weights and `relative` by what limits leave too.
     balance_mode: Literal["absolute", "relative"] = "absolute"
-    # When a strategy that minds rate limits goes on.
+    # When rate-limit-aware moves on.
     rate_limit: StrategyRateLimit = field(factory=StrategyRateLimit)
     # Settings of the strategy's own.
     options: Mapping[str, Any] = field(factory=dict, repr=False)
@@ -154,11 +154,12 @@ class Pool:
     timeouts: Timeouts = field(factory=Timeouts)
     # How long a request may wait for a target whose limit is about to be renewed.
     max_wait: Duration = field(default=20.0, validator=at_least_zero)
-    # What becomes of parameters a vendor does not take: `strict` passes such targets by, `lenient`
-    # leaves the parameters out, `default` leaves out mere hints and passes by for the rest.
+    # What happens to parameters that a vendor does not accept: `strict` passes such targets over,
+    # `lenient` leaves the parameters out, `default` leaves out mere hints, and does
+    # as `strict` for the rest.
     parameters: Literal["strict", "default", "lenient"] = "default"
-    # Whether a request for embeddings may go to any of the models. By default it goes to those
-    # alone whose embeddings can be compared with those of the pool's first.
+    # Whether a request for embeddings may go to any of the models. By default it goes only to those
+    # whose embeddings can be compared with those of the pool's first.
     mix_embeddings: bool = False
     # What happens at a spent budget: the next target, or an error.
     on_budget_exceeded: Literal["rotate", "error"] = "rotate"

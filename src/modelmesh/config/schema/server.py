@@ -56,7 +56,7 @@ class Auth:
     method: Literal["bearer"] = "bearer"
     # The tokens which are accepted.
     tokens: tuple[Secret, ...] = ()
-    # The tokens by which one may look inside, and do everything else; the others where absent.
+    # Tokens for looking inside, and for everything else; without them, `tokens` are for both.
     admin_tokens: tuple[Secret, ...] = ()
 
 
@@ -64,9 +64,9 @@ class Auth:
 class Cors:
     """Which web pages may use the proxy."""
 
-    # Whether any may.
+    # Whether any page may.
     enabled: bool = True
-    # The origins of those which may; `*` is all.
+    # The origins of the pages that may; `*` means all.
     origins: tuple[str, ...] = ("*",)
 
 
@@ -74,12 +74,12 @@ class Cors:
 class Proxy:
     """The proxy server."""
 
-    # The address it listens at.
+    # The address it listens on.
     host: str = "0.0.0.0"  # noqa: S104 - the guide promises it; start-up warns
-    # The port it listens at; 0 takes a free one.
+    # The port it listens on; 0 takes a free one.
     port: int = field(default=8080, validator=port)
-    # What takes requests off that port: `direct` costs the least and needs httptools, which comes
-    # with `modelmesh-lite[proxy]`; `aiohttp` works everywhere; `auto` is `direct` where it can be.
+    # The HTTP server: `direct` costs the least and needs httptools, which comes with
+    # `modelmesh-lite[proxy]`; `aiohttp` works everywhere; `auto` is `direct` if possible.
     front: Literal["auto", "direct", "aiohttp"] = "auto"
     # A token which clients must send.
     token: Secret | None = None
@@ -90,8 +90,8 @@ class Proxy:
     auth: Auth = field(factory=Auth)
     # Which web pages may use it.
     cors: Cors = field(factory=Cors)
-    # How many processes serve the port. `python -m modelmesh.proxy` heeds it; more than one need a
-    # store that they can share where there are limits.
+    # How many processes serve the port, for `python -m modelmesh.proxy`. If there are limits,
+    # several need a store that they can share.
     workers: int = field(default=1, validator=positive)
     # Whether clients may ask for models as well as pools.
     expose_models: bool = False

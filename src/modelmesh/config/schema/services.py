@@ -38,7 +38,8 @@ class Storage:
     sync_policy: Literal["in-memory", "sync-on-boundary", "periodic", "immediate"] = "immediate"
     # How often it is written, where periodic.
     sync_interval: Duration = field(default=30.0, validator=positive)
-    # How long the store may take to answer; then it counts as away. By default 50ms, for SQLite 1s.
+    # How long the store may take to answer before it counts as away. By default 250ms, for SQLite
+    # and a file 1s.
     timeout: Duration | None = field(default=None, validator=optional(positive))
     # What limits do while the store is away; by default money refuses, rates allow.
     on_failure: Literal["allow", "refuse"] | None = None
@@ -48,25 +49,25 @@ class Storage:
 
 @frozen(kw_only=True)
 class Content:
-    """How much of prompts and answers is told."""
+    """How much of prompts and answers is included."""
 
     # Characters of a prompt, and of an answer, at most.
     max_chars: int = field(default=2000, validator=positive)
-    # The share of requests of which they are told.
+    # The share of requests for which they are included.
     sample: float = field(default=1.0, validator=share)
 
 
 @frozen(kw_only=True)
 class Observer:
-    """Who is told of events of one sort."""
+    """Who receives one sort of events."""
 
     # The observer's connector id.
     connector: str = "modelmesh.null.v1"
-    # How much is told.
+    # How much an event contains.
     level: Literal["metadata", "summary", "full"] = "metadata"
-    # How often statistics are told.
+    # How often statistics are taken.
     interval: Duration = field(default=60.0, validator=positive)
-    # Prompts and answers are told as well. They are nobody's by default.
+    # Includes prompts and answers, which are left out by default.
     content: Content | None = None
     # Settings of the observer's own.
     options: Mapping[str, Any] = field(factory=dict, repr=False)
@@ -74,13 +75,13 @@ class Observer:
 
 @frozen(kw_only=True)
 class Observability:
-    """Who is told what."""
+    """Who receives which events."""
 
-    # Of routing: attempts, rotations, cooldowns.
+    # Routing: attempts, rotations, cooldowns.
     routing: Observer = field(factory=Observer)
-    # Of requests.
+    # Requests.
     logging: Observer = field(factory=Observer)
-    # Of sums over requests.
+    # Totals over requests.
     statistics: Observer = field(factory=Observer)
 
 
@@ -88,9 +89,9 @@ class Observability:
 class DiscoverySync:
     """Reading vendors' lists of models."""
 
-    # Whether it is done.
+    # Whether it is turned on.
     enabled: bool = False
-    # The connector id of what does it.
+    # The connector id of the discovery.
     connector: str = "modelmesh.registry-sync.v1"
     # How often.
     interval: Duration = field(default=3600.0, validator=positive)
@@ -106,9 +107,9 @@ class DiscoverySync:
 class DiscoveryHealth:
     """Asking vendors whether they are there, at no cost."""
 
-    # Whether it is done.
+    # Whether it is turned on.
     enabled: bool = False
-    # The connector id of what does it.
+    # The connector id of the discovery.
     connector: str = "modelmesh.health-monitor.v1"
     # How often.
     interval: Duration = field(default=60.0, validator=positive)

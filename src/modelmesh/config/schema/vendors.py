@@ -21,13 +21,13 @@ from modelmesh.types import Secret
 
 @frozen(kw_only=True)
 class Timeouts:
-    """How long to wait for a vendor. A pool's word goes before the provider's, then the default."""
+    """How long to wait for a vendor. A pool's setting overrides the one of the provider."""
 
     # For finding or opening a connection. Default 5s.
     connect: Duration | None = field(default=None, validator=positive)
-    # From sending a request until something of the answer is there: the first text of a stream, the
+    # From sending a request until something of the answer arrives: the first text of a stream, the
     # head of a plain reply. Default 60s for a stream, 5m for a plain answer, which many vendors
-    # begin to send only when it is whole.
+    # only begin to send when it is complete.
     first_token: Duration | None = field(default=None, validator=positive)
     # Between two pieces of an answer; comments that keep a connection alive do not count.
     # Default 60s.
@@ -61,11 +61,11 @@ class Budget:
     daily_limit: float | None = field(default=None, validator=at_least_zero)
     # In a calendar month.
     monthly_limit: float | None = field(default=None, validator=at_least_zero)
-    # The share of a limit at which an event tells of it.
+    # The used share of a limit at which there is a warning.
     alert_threshold: float = field(default=0.8, validator=share)
-    # Whether requests beyond a limit are refused; otherwise they are only told of.
+    # Whether requests beyond a limit are refused; otherwise there is only a warning.
     enforce: bool = True
-    # What becomes of a request whose price nobody knows.
+    # What happens to a request whose price is not known.
     on_unknown_cost: Literal["refuse", "warn", "allow"] = "refuse"
 
 
@@ -73,7 +73,7 @@ class Budget:
 class Maintenance:
     """A part of each day in which nothing is asked. It may go past midnight."""
 
-    # When it begins by the clock on the wall, HH:MM.
+    # When it begins, in local time, HH:MM.
     start: str = field(validator=clock_time)
     # When it ends, HH:MM.
     end: str = field(validator=clock_time)
@@ -89,7 +89,7 @@ class Maintenance:
 class ProviderDiscovery:
     """What discovery does for one provider."""
 
-    # Whether its list of models is read, where lists are.
+    # Whether its list of models is read, if `discovery.sync` reads lists.
     enabled: bool = True
     # Whether models found there join the pools they fit; where absent, as `discovery.sync` says.
     auto_register: bool | None = None
@@ -123,7 +123,7 @@ class Provider:
     rate_limits: RateLimits = field(factory=RateLimits)
     # What may be spent here.
     budget: Budget = field(factory=Budget)
-    # The part of each day in which this vendor is not asked; targets of others are.
+    # The part of each day in which this vendor is not asked, while others are.
     maintenance_window: Maintenance | None = None
     # Headers sent with every request.
     headers: Mapping[str, str] = field(factory=dict, validator=header_fields, repr=False)
@@ -147,7 +147,7 @@ class Delivery:
 
 @frozen(kw_only=True)
 class Features:
-    """What a model can do; what is not said is taken from the catalogue, and unknown is allowed."""
+    """What a model can do. By default the catalogue decides; what is unknown is tried."""
 
     # Calls tools.
     tool_calling: bool | None = None
@@ -177,7 +177,7 @@ class Features:
 
 @frozen(kw_only=True)
 class Constraints:
-    """How much a model takes and gives."""
+    """How much a model accepts and returns."""
 
     # Tokens of prompt and answer together.
     context_window: int | None = field(default=None, validator=positive)
@@ -207,8 +207,8 @@ class LongPromptPricing:
 class Pricing:
     """Prices in US dollars; token prices are per million tokens.
 
-    What is not said is taken from the catalogue. Where `input` or `output` is said, the catalogue's
-    prices of long prompts and quiet hours do not hold.
+    Prices that are not set are taken from the catalogue. If `input` or `output` is set, the
+    catalogue's prices for long prompts and quiet hours do not apply.
     """
 
     # Tokens read.
@@ -251,12 +251,12 @@ class Model:
     delivery: Delivery = field(factory=Delivery)
     # What it can do.
     features: Features = field(factory=Features)
-    # How much it takes and gives.
+    # How much it accepts and returns.
     constraints: Constraints = field(factory=Constraints)
     # What it costs, where that is not what the catalogue says.
     pricing: Pricing | None = None
     # Its share where a strategy weighs targets.
     weight: float = field(default=1.0, validator=positive)
-    # Names what its embeddings can be compared with, where its vendor calls the model otherwise
-    # than others do; the last part of the vendor's name for it where absent.
+    # A name for what its embeddings can be compared with, if its vendor has another name for the
+    # model than others do; by default the last part of the vendor's name.
     embedding_space: str | None = None
