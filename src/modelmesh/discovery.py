@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self, cast
+from collections.abc import Sequence
+from typing import Any, Final, Self
 
 from attrs import define, field
 
-from modelmesh.config import schema
-from modelmesh.connectors import registry
+from modelmesh.config import plugs, schema
 from modelmesh.connectors.discovery import Discovery
-from modelmesh.errors import ConfigError, Problem
 from modelmesh.report import report
 from modelmesh.view import MeshView, without_keys
 
@@ -39,8 +37,11 @@ class Discoveries:
 
         """
         sections = {name: getattr(config.discovery, name) for name in _SECTIONS}
-        chosen = {name: settings for name, settings in sections.items() if settings.enabled}
-        found = [_made(name, chosen[name], config.connectors) for name in chosen]
+        found = [
+            plugs.section("discovery", name, settings, config.connectors)
+            for name, settings in sections.items()
+            if settings.enabled
+        ]
         return cls(view, found)
 
     def start(self) -> None:
@@ -68,18 +69,3 @@ def concerned(config: schema.MeshConfig) -> tuple[Any, ...]:
     """Return what discoveries go by: where that changes, they begin anew."""
     vendors = {id_: without_keys(entry) for id_, entry in config.providers.items()}
     return config.discovery, config.connectors, config.models, vendors
-
-
-def _made(section: str, settings: Any, known: Mapping[str, str]) -> Discovery:
-    found = registry.find("discovery", settings.connector, known)
-    try:
-        made: object = found(settings)
-        why = "" if hasattr(made, "run") else ": it cannot be run"
-    except ConfigError:
-        raise
-    except Exception as failure:  # noqa: BLE001 - it may be anybody's
-        why = f": {type(failure).__name__}"
-    if why:
-        message = f"{settings.connector!r} makes no discovery{why}"
-        raise ConfigError([Problem(f"discovery.{section}.connector", message)])
-    return cast("Discovery", made)

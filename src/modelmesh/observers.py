@@ -3,16 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, Self
 
 from attrs import define, field
 
 from modelmesh.audience import Audience, telling
 from modelmesh.clock import Clock
-from modelmesh.config import schema
+from modelmesh.config import plugs, schema
 from modelmesh.connectors import registry
 from modelmesh.connectors.observability import Observer
-from modelmesh.errors import ConfigError, Problem
 from modelmesh.events import Event, RequestBegan, RequestEnded, StatisticsTaken
 from modelmesh.report import report
 from modelmesh.shown import Shown, keys_in
@@ -131,25 +130,11 @@ def members(config: schema.MeshConfig) -> "list[_Member]":
             continue
         member = next((one for one in made if one.serves(settings)), None)
         if member is None:
-            member = _Member(_made(section, settings, config.connectors), settings)
+            observer = plugs.section("observability", section, settings, config.connectors)
+            member = _Member(observer, settings)
             made.append(member)
         member.sections.add(section)
     return made
-
-
-def _made(section: str, settings: schema.Observer, known: Mapping[str, Any]) -> Observer:
-    found = registry.find("observability", settings.connector, known)
-    try:
-        made: object = found(settings)
-        why = "" if callable(made) else ": it cannot be called with an event"
-    except ConfigError:
-        raise
-    except Exception as failure:  # noqa: BLE001 - it may be anybody's
-        why = f": {type(failure).__name__}"
-    if why:
-        message = f"{settings.connector!r} makes no observer{why}"
-        raise ConfigError([Problem(f"observability.{section}.connector", message)])
-    return cast("Observer", made)
 
 
 @define(eq=False)

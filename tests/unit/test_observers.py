@@ -326,7 +326,7 @@ def test_mistakes_are_told_with_their_line(
     [
         ("builtins:dict", "cannot be used here: it has no `connector`; it has no method `__call__"),
         ("builtins:len", "cannot be used here: it is no class"),
-        ("test_observers:Refusing", "makes no observer: ZeroDivisionError"),
+        ("test_observers:Refusing", "cannot be made: ZeroDivisionError"),
     ],
 )
 def test_what_is_no_observer_is_told_with_its_line(

@@ -10,6 +10,8 @@ from modelmesh.config import schema
 from modelmesh.config.faults import Fault, Invalid, unknown
 from modelmesh.config.later import is_later, later
 from modelmesh.connectors import registry
+from modelmesh.connectors.own import told
+from modelmesh.errors import ConfigError, Problem
 from modelmesh.types import Provider
 
 
@@ -82,6 +84,23 @@ def provider(id_: str, entry: schema.Provider, own: Mapping[str, str]) -> Provid
         options=_options_of(vendor)(**entry.options),
     )
     return made
+
+
+def section(kind: registry.Kind, name: str, settings: Any, own: Mapping[str, str]) -> Any:
+    """Make the connector of a section, such as `sync` in `discovery`.
+
+    Raises:
+        ConfigError: it lacks a setting, or a library, or cannot be made.
+
+    """
+    found = registry.find(kind, settings.connector, own)
+    try:
+        return found(settings)
+    except ConfigError:
+        raise
+    except Exception as failure:
+        message = f"{settings.connector!r} cannot be made: {told(failure)}"
+        raise ConfigError([Problem(f"{kind}.{name}.connector", message)]) from failure
 
 
 def misnamed(kind: registry.Kind, name: str, own: Mapping[str, str]) -> str | None:
