@@ -41,6 +41,11 @@ running_pid() {
   [[ $(ps -ww -o args= -p "$pid") == *"${command#* }" ]] && echo "$pid"
 }
 
+# Prints where the proxy answers that was started here, or fails.
+started_url() {
+  { [ -f "$docker_file" ] || running_pid > /dev/null; } && cat "$url_file" 2> /dev/null
+}
+
 # Whether the proxy at an address is alive.
 answers() {
   curl -q --silent --fail --noproxy '*' --max-time 5 --output /dev/null "$1/livez"

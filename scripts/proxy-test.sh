@@ -118,7 +118,7 @@ silence() {
 }
 
 given=$url
-[ -n "$url" ] || url=$(cat "$url_file" 2> /dev/null) || url=http://localhost:8080
+[ -n "$url" ] || url=$(started_url) || url=http://localhost:8080
 url=${url%/}
 if ! answers "$url"; then
   [[ -n $full && -z $given ]] || die "No proxy answers at $url; ./scripts/proxy-up.sh --detach starts one."
@@ -149,7 +149,7 @@ expect 'refuses an unknown model' 404 '"model_not_found"' POST /v1/chat/completi
 expect 'refuses an unknown path' 404 '"not_found"' GET /v1/nothing
 if [ -n "$token" ]; then
   bearer wrong
-  expect 'refuses a wrong token' 401 '"invalid_api_key"' GET /v1/models
+  expect 'refuses a wrong token' 401 '"invalid_api_key"' GET /v1/mesh/status
   bearer "$token"
 fi
 

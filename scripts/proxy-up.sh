@@ -66,8 +66,11 @@ with_docker() {
   echo "With Docker, as docker-compose.yaml says."
   export MODELMESH_PORT=$port ${config:+"MODELMESH_CONFIG=$config"}
   touch "$docker_file"
-  [ -n "$detach" ] || become docker compose up --build
   address() { echo "http://localhost:$port"; }
+  if [ -z "$detach" ]; then
+    address > "$url_file"
+    become docker compose up --build
+  fi
   docker compose up --build --detach || die "Docker could not start it."
   until_it_answers 60 true
   docker compose logs --tail 20 >&2
@@ -84,6 +87,7 @@ as_a_process() {
   command=(.venv/bin/python -m modelmesh.proxy --port "$port" ${config:+--config "$config"})
   if [ -z "$detach" ]; then
     record_process $$ "${command[*]}"
+    [ "$port" = 0 ] || echo "http://localhost:$port" > "$url_file"
     become "${command[@]}"
   fi
   : > "$log_file"
@@ -92,7 +96,7 @@ as_a_process() {
   record_process $pid "${command[*]}"
   address() { sed -n 's/.*ModelMesh listens at \(http[^ ]*\).*/\1/p' "$log_file"; }
   until_it_answers 30 kill -0 $pid
-  tail -n 20 "$log_file" >&2
+  tail -n 100 "$log_file" >&2
   kill $pid 2> /dev/null || true
   rm -f "$pid_file"
   die "It did not start; its log is $log_file."

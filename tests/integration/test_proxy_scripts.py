@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,15 @@ class Done:
     code: int
     said: str
     complained: str
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Of a smoke test: what works, is skipped and fails. The summary counts every row."""
+        rows = Counter(line.partition(" ")[0] for line in self.said.splitlines())
+        found = (rows["works"], rows["skipped"], rows["FAILS"])
+        summary = "{} work, {} skipped, {} fail.".format(*found)
+        assert summary in self.said.splitlines(), self.said
+        return found
 
 
 @frozen
@@ -104,6 +114,12 @@ async def scripts(tmp_path: Path, vendor: FakeProvider) -> AsyncIterator[Scripts
     scripts.program("docker", "#!/bin/sh\nexit 1\n")
     yield scripts
     await scripts.run("proxy-down.sh")
+
+
+async def free_port() -> int:
+    """Return the port of a proxy that has just ended."""
+    async with running_proxy(None, flags=["--demo"]) as other:
+        return other.port
 
 
 def alive(pid: int) -> bool:
@@ -176,6 +192,12 @@ async def test_a_process_that_it_did_not_start_is_left_alone(scripts: Scripts) -
         await stranger.wait()
 
 
+async def test_who_has_no_key_is_told_all_of_what_is_missing(scripts: Scripts) -> None:
+    done = await scripts.run("proxy-up.sh", "--detach", "--port", "0", OPENAI_API_KEY="")
+    assert done.code == 1
+    assert "no provider was found. Set one of these variables" in done.complained
+
+
 async def test_who_cannot_start_is_told_why(scripts: Scripts) -> None:
     async with running_proxy(None, flags=["--demo"]) as other:
         done = await scripts.run("proxy-up.sh", "--detach", "--port", str(other.port))
@@ -220,12 +242,29 @@ async def test_in_the_foreground_ctrl_c_stops_it(scripts: Scripts) -> None:
     assert process.returncode == 0
 
 
+async def test_one_in_the_foreground_is_found_by_the_smoke_test_as_long_as_it_runs(
+    scripts: Scripts,
+) -> None:
+    port = await free_port()
+    process = await scripts.start("proxy-up.sh", "--port", str(port))
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if b"listens at" in line:
+            break
+    tested = await scripts.run("proxy-test.sh")
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    assert tested.said.startswith(f"The proxy at http://localhost:{port}\n")
+    assert tested.code == 0
+    after = await scripts.run("proxy-test.sh")
+    assert str(port) not in after.said + after.complained
+
+
 async def test_with_docker_it_runs_there(scripts: Scripts, vendor: FakeProvider) -> None:
     scripts.program("docker", DOCKER)
     scripts.configured(one_vendor(vendor, "ok"))
     with_docker = {"CALLS": str(scripts.folder / "calls")}
-    async with running_proxy(None, flags=["--demo"]) as other:
-        port = other.port  # free again in a moment
+    port = await free_port()
     flags = ("--detach", "--config", "mesh.yaml", "--port", str(port))
 
     up = await scripts.run("proxy-up.sh", *flags, **with_docker)
@@ -281,14 +320,14 @@ async def test_the_smoke_test_costs_nothing(scripts: Scripts, vendor: FakeProvid
     assert vendor.received == []
     for path in (*ENDPOINTS, "images/generations", "models", "mesh/status", "mesh/explain"):
         assert f"/v1/{path}" in done.said
-    assert "0 fail." in done.said
+    assert done.counts == (15, 0, 0)
 
 
 async def test_in_full_it_asks_each_endpoint_once(scripts: Scripts, vendor: FakeProvider) -> None:
     """And starts a proxy for it where none runs, which it stops."""
     done = await scripts.run("proxy-test.sh", "--full", "--port", "0")
     assert done.code == 0, done.said
-    assert "0 fail." in done.said
+    assert done.counts == (21, 0, 0)
     asked = [received.path for received in vendor.received if received.method == "POST"]
     paths = (ENDPOINTS[0], *ENDPOINTS, "images/generations")
     assert asked == [f"/v1/{path}" for path in paths]
@@ -303,7 +342,9 @@ async def test_a_proxy_that_runs_is_not_stopped_by_it(
     await scripts.run("proxy-up.sh", "--detach", "--port", "0", "--config", "mesh.yaml")
     done = await scripts.run("proxy-test.sh", "--full")
     assert done.code == 0, done.said
-    assert "speech: no pool serves it" in done.said
+    for skipped in ("embeddings", "speech", "transcriptions", "images"):
+        assert f"{skipped}: no pool serves it" in done.said
+    assert done.counts == (17, 4, 0)
     assert alive(scripts.pid)
 
 
@@ -315,7 +356,7 @@ async def test_what_fails_is_shown_and_is_the_exit_code(
     assert done.code == 1
     assert "FAILS    502" in done.said
     assert '"error":{"message":"Routing error' in done.said
-    assert "2 fail." in done.said
+    assert done.counts == (15, 4, 2)
 
 
 async def test_without_a_proxy_it_fails_and_says_so(scripts: Scripts) -> None:
@@ -334,8 +375,29 @@ async def test_it_brings_its_token(scripts: Scripts, vendor: FakeProvider) -> No
             "proxy-test.sh", MODELMESH_URL=proxy.url, MODELMESH_TOKEN="my-secret"
         )
     assert without.code == 1
+    assert without.counts == (2, 0, 13)
     assert (by_flag.code, by_name.code) == (0, 0), by_flag.said
+    assert by_flag.counts == by_name.counts == (16, 0, 0)
     assert "refuses a wrong token" in by_flag.said
+
+
+async def test_it_brings_the_token_of_an_admin_where_clients_need_none(
+    scripts: Scripts, vendor: FakeProvider
+) -> None:
+    config = one_vendor(vendor, "ok", auth={"admin_tokens": ["my-secret"]})
+    async with running_proxy(config) as proxy:
+        done = await scripts.run("proxy-test.sh", "--url", proxy.url, "--token", "my-secret")
+    assert done.code == 0, done.said
+    assert done.counts == (16, 0, 0)
+
+
+async def test_a_token_that_is_not_asked_for_protects_nothing(
+    scripts: Scripts, vendor: FakeProvider
+) -> None:
+    async with running_proxy(one_vendor(vendor, "ok")) as proxy:
+        done = await scripts.run("proxy-test.sh", "--url", proxy.url, "--token", "my-secret")
+    assert done.code == 1
+    assert done.counts == (15, 0, 1)
 
 
 async def test_what_is_turned_off_is_skipped(scripts: Scripts, vendor: FakeProvider) -> None:
@@ -344,3 +406,4 @@ async def test_what_is_turned_off_is_skipped(scripts: Scripts, vendor: FakeProvi
         done = await scripts.run("proxy-test.sh", "--url", proxy.url)
     assert done.code == 0, done.said
     assert "/v1/embeddings             not served: by its configuration" in done.said
+    assert done.counts == (8, 7, 0)
