@@ -457,7 +457,7 @@ def test_nothing_that_is_known_by_name_only_exists() -> None:
                 registry.find(kind, id_)
             assert caught.type is registry.UnknownConnector, id_
     sources = [path for path in SOURCE.rglob("*.py") if path.parent.name != "schema"]
-    for entry, settings in later.IDLE.items():
+    for entry, settings in later.UNHEEDED.items():
         for setting in settings:
             heeded = f"{entry.__name__.lower()}.{setting}"
             assert not [path for path in sources if heeded in path.read_text()], heeded

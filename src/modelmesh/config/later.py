@@ -25,8 +25,8 @@ _LATER: Final[Mapping[registry.Kind, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
-IDLE: Final[Settings] = MappingProxyType({schema.Delivery: ("batch",)})
-"""Settings which nothing heeds yet."""
+UNHEEDED: Final[Settings] = MappingProxyType({schema.Delivery: ("batch",)})
+"""Settings which nothing goes by yet."""
 
 
 def later(kind: registry.Kind) -> tuple[str, ...]:
@@ -47,6 +47,6 @@ def warnings(config: schema.MeshConfig) -> Iterator[str]:
         connector = provider.connector or id_
         if provider.enabled and is_later("providers", connector, config.connectors):
             yield f"provider {id_!r} is not available in this version; its models are passed by"
-    idle = [dotted(path) for path in chosen(config, IDLE)]
-    if idle:
-        yield f"this version reads but does not heed: {', '.join(idle)}"
+    unheeded = [dotted(path) for path in chosen(config, UNHEEDED)]
+    if unheeded:
+        yield f"this version reads but does not heed: {', '.join(unheeded)}"
