@@ -90,6 +90,10 @@ class ConfigError(MeshError):
         self.source = source
 
 
+class NothingFoundError(ConfigError):
+    """There is no configuration, and nothing in the environment that one could be made of."""
+
+
 class RequestError(MeshError):
     """The client asked for something that cannot be done, and nothing was sent to any vendor."""
 

@@ -198,12 +198,6 @@ async def test_pools_are_listed_with_their_targets_in_order(tmp_path: Path) -> N
     assert chat["targets"][1]["price"]["input"] == 0.15
 
 
-async def test_pools_of_nothing_are_none(tmp_path: Path) -> None:
-    code, said, beside = await run(tmp_path, "pools")
-    assert (code, said) == (1, "")
-    assert "no configuration file" in beside
-
-
 async def test_models_are_those_configured_and_those_known_of_their_vendors(tmp_path: Path) -> None:
     written(tmp_path, ODD)
     told = json.loads((await run(tmp_path, "models", "--json"))[1])["models"]
@@ -211,6 +205,25 @@ async def test_models_are_those_configured_and_those_known_of_their_vendors(tmp_
     assert (told[0]["configured_as"], told[0]["pools"]) == ("gpt-6-luna", ["chat"])
     assert [one["model"] for one in told].count("gpt-6-luna") == 1
     assert {one["configured_as"] for one in told[1:]} == {None}
+
+
+async def test_models_of_one_provider_are_not_those_of_another_at_its_vendor(
+    tmp_path: Path,
+) -> None:
+    spare = {"connector": "openai.llm.v1", "api_key": "sk-2"}
+    models = {
+        "one": {"provider": "openai.llm.v1", "model": "gpt-6-luna"},
+        "two": {"provider": "spare", "model": "gpt-4o-mini"},
+    }
+    providers = {"openai.llm.v1": {"api_key": "sk-1"}, "spare": spare}
+    written(tmp_path, {"providers": providers, "models": models})
+    told = json.loads((await run(tmp_path, "models", "--provider", "spare", "--json"))[1])["models"]
+    assert [one["configured_as"] for one in told if one["configured_as"]] == ["two"]
+    assert "gpt-6-luna" in [one["model"] for one in told]
+    told = json.loads((await run(tmp_path, "models", "--provider", "openai", "--json"))[1])[
+        "models"
+    ]
+    assert [one["configured_as"] for one in told if one["configured_as"]] == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", ["groq", "groq.api", "groq.api.v1"])

@@ -50,6 +50,19 @@ async def test_without_key_or_file_it_says_what_it_looked_for(tmp_path: Path) ->
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["proxy", "check", "pools", "explain chat-completion"],
+    ids=lambda told: told.split()[0],
+)
+async def test_with_neither_file_nor_key_every_command_that_needs_one_ends_alike(
+    tmp_path: Path, command: str
+) -> None:
+    code, said = await run(tmp_path, *COMMAND, *command.split())
+    assert code == 2
+    assert said.startswith("environment: 1 problem\n  no provider was found. Set one of")
+
+
 async def test_a_wrong_file_is_refused_with_every_mistake(tmp_path: Path) -> None:
     wrong = {**OURS, "proxy": {"prot": 1}, "pools": {POOL: {"modles": ["some"]}}}
     code, said = await run(tmp_path, *PROXY, "--config", written(tmp_path / "own.yaml", wrong))

@@ -11,8 +11,8 @@ from modelmesh.catalogue import Price, free_tier
 from modelmesh.catalogue.free_tiers import Cap
 from modelmesh.clock import SystemClock, system_rng
 from modelmesh.config.schema import MeshConfig
-from modelmesh.errors import ConfigError
-from modelmesh.proxy.sources import find_config, find_file
+from modelmesh.errors import NothingFoundError
+from modelmesh.proxy.sources import find_config
 from modelmesh.state import State
 from modelmesh.types import Target
 
@@ -35,9 +35,7 @@ def configured(path: str | None) -> MeshConfig | None:
     """
     try:
         return find_config(path, os.environ).config
-    except ConfigError:
-        if path or find_file():
-            raise
+    except NothingFoundError:
         return None
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from importlib import metadata
 from typing import Final
 
-from modelmesh.errors import ConfigError, RequestError
+from modelmesh.errors import ConfigError, NothingFoundError, RequestError
 
 OK: Final = 0
 FAILED: Final = 1
@@ -28,6 +28,9 @@ def attempt(action: Callable[[], int]) -> int:
     """Return the exit code of what is done, or say why it failed."""
     try:
         return action()
+    except NothingFoundError as error:
+        complain(str(error))
+        return NOTHING_TO_SERVE
     except (ConfigError, RequestError) as error:
         complain(str(error))
     except BrokenPipeError:  # whoever reads has seen enough, and Python need not try again

@@ -11,11 +11,10 @@ from attrs import evolve
 from modelmesh.check import Checked, check
 from modelmesh.cli._progress import Progress
 from modelmesh.cli._table import cut, width
-from modelmesh.cli._terminal import FAILED, FOUND, NOTHING_TO_SERVE, OK, complain, say
+from modelmesh.cli._terminal import FAILED, FOUND, OK, say
 from modelmesh.cli.checked import record, table_of, text, works
 from modelmesh.clock import SystemClock
 from modelmesh.config.detect import detect
-from modelmesh.errors import ConfigError
 from modelmesh.online import Probed, probe, questions
 from modelmesh.proxy.sources import find_file
 from modelmesh.transport.choose import choose
@@ -45,11 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def check_file(path: str | None, workers: int | None, ways: argparse.Namespace) -> int:
     """Check a file, or what would be used without one; return the exit code."""
-    try:
-        checked = _checked(path, workers)
-    except ConfigError as error:
-        complain(str(error))
-        return NOTHING_TO_SERVE
+    checked = _checked(path, workers)
     if not ways.json:
         say(text(checked))
     probed = asyncio.run(_probed(checked)) if ways.online and not checked.problems else None
@@ -62,7 +57,7 @@ def check_file(path: str | None, workers: int | None, ways: argparse.Namespace) 
 
 
 def _checked(path: str | None, workers: int | None) -> Checked:
-    """Check a file, or what was found. Raises ConfigError where nothing was found."""
+    """Check a file, or what was found. Raises NothingFoundError where nothing was."""
     wall = SystemClock().wall()
     file = path or find_file()
     if file is not None:

@@ -83,9 +83,11 @@ def rows(config: schema.MeshConfig | None, provider: str | None) -> Iterator[Row
     for pool in parts.pools.values() if parts else ():
         for one in first_keys(pool.targets):
             pools.setdefault(one.id, []).append(pool.id)
+    if provider in connectors:
+        own = [one for one in own if one.provider.id == provider]
+    own = [one for one in own if one.provider.connector in wanted]
     for one in own:
-        if provider in (None, one.provider.id) or one.provider.connector in wanted:
-            yield Row(target=one, configured_as=one.model, pools=pools.get(one.id, ()))
+        yield Row(target=one, configured_as=one.model, pools=pools.get(one.id, ()))
     listed = {(one.provider.connector, one.upstream.lower()) for one in own}
     for one in _known(wanted):
         if (one.provider.connector, one.upstream.lower()) not in listed:

@@ -2,13 +2,15 @@
 
 import argparse
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
-from modelmesh.cli._listed import configured, parts_of, price, prices, tokens
+from modelmesh.cli._listed import parts_of, price, prices, tokens
 from modelmesh.cli._table import cut, table, width
-from modelmesh.cli._terminal import FAILED, FOUND, OK, complain, say
+from modelmesh.cli._terminal import FOUND, OK, say
 from modelmesh.pool import Pool
+from modelmesh.proxy.sources import find_config
 
 _HEAD = ("", "TARGET", "MODEL", "CONTEXT", "PRICE", "WEIGHT")
 _RIGHT = ("", "CONTEXT", "WEIGHT")
@@ -20,10 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = configured(arguments.config)
-    if config is None:
-        complain("There is no configuration file here, and no key in the environment.")
-        return FAILED
+    config = find_config(arguments.config, os.environ).config
     pools = parts_of(config).pools.values()
     if arguments.json:
         say(json.dumps({"pools": list(map(_record, pools))}, indent=2, ensure_ascii=False))

@@ -15,7 +15,6 @@ from modelmesh.cli._parser import Parser
 from modelmesh.cli._terminal import (
     FAILED,
     FOUND,
-    NOTHING_TO_SERVE,
     OK,
     attempt,
     complain,
@@ -25,11 +24,10 @@ from modelmesh.cli._terminal import (
 from modelmesh.cli.check import add_ways, check_file
 from modelmesh.clock import SystemClock
 from modelmesh.config.schema import MeshConfig
-from modelmesh.errors import ConfigError
 from modelmesh.mesh import ModelMesh
 from modelmesh.proxy.demo import serve_demo
 from modelmesh.proxy.server import ProxyServer
-from modelmesh.proxy.sources import find_config, find_file
+from modelmesh.proxy.sources import find_config
 from modelmesh.proxy.worker_metrics import shared_metrics
 
 _LAST_PORT: Final = 65535
@@ -92,13 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    try:
-        found = find_config(arguments.config, os.environ, arguments.workers)
-    except ConfigError as error:
-        if arguments.config or find_file():
-            raise
-        complain(str(error))
-        return NOTHING_TO_SERVE
+    found = find_config(arguments.config, os.environ, arguments.workers)
     server = ProxyServer(ModelMesh(found), announce=say, **_address(arguments))
     _spare_the_collector()
     if found.config.proxy.workers > 1:

@@ -13,7 +13,7 @@ from modelmesh.config.later import is_later, later
 from modelmesh.config.load import load
 from modelmesh.config.structure import secret
 from modelmesh.connectors import registry
-from modelmesh.errors import ConfigError, Problem
+from modelmesh.errors import ConfigError, NothingFoundError, Problem
 from modelmesh.types import Secret
 
 Environ = Mapping[str, str]
@@ -44,7 +44,7 @@ def detect(
         api_keys: keys by provider, which go before those in the environment.
 
     Raises:
-        ConfigError: nothing was found, or something asked for does not exist.
+        ConfigError: something asked for does not exist; a NothingFoundError if nothing was found.
 
     """
     every = registry.available("providers")
@@ -54,7 +54,7 @@ def detect(
     vendors = {id_: registry.find("providers", id_) for id_ in ids}
     entries = dict(_entries(vendors, environ, keys, asked=bool(wanted)))
     if not entries:
-        raise ConfigError([Problem("", _nothing_found(vendors))], _SOURCE)
+        raise NothingFoundError([Problem("", _nothing_found(vendors))], _SOURCE)
     nodes = usual.nodes(capabilities)
     chosen = dict(usual.models(models, vendors, entries, nodes))
     if models:
