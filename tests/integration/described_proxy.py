@@ -16,9 +16,13 @@ _CAPABILITIES: Final = {"embeddings": "text-embeddings"}
 
 
 def config(url: str, *faults: str, **proxy: Any) -> dict[str, Any]:
-    """Return a configuration over the vendor at an address; each fault is a pool of its own."""
+    """Return a configuration over the vendor at an address.
+
+    Each fault is a pool of its own, which can be asked for everything.
+    """
     pools = {**POOLS, **{fault: fault for fault in faults}}
-    capable = {pool: _CAPABILITIES.get(pool, pool) for pool in POOLS}
+    capable = [_CAPABILITIES.get(pool, pool) for pool in POOLS]
+    capable_of = dict(zip(POOLS.values(), capable, strict=True))
     patience = {"retry": {"max_attempts": 1}, "max_wait": 0, "timeouts": {"first_token": 0.5}}
     vendor = {"connector": "openai-compatible", "base_url": url}
     return {
@@ -26,9 +30,9 @@ def config(url: str, *faults: str, **proxy: Any) -> dict[str, Any]:
         "models": {
             model: {
                 "provider": model if model in faults else "openai",
-                "capabilities": [capable.get(pool, "chat-completion")],
+                "capabilities": capable if model in faults else [capable_of[model]],
             }
-            for pool, model in pools.items()
+            for model in pools.values()
         },
         "pools": {pool: {"models": [model], **patience} for pool, model in pools.items()},
         "observability": {"statistics": {"connector": "modelmesh.prometheus.v1"}},

@@ -13,6 +13,7 @@ from described import Described, events
 from described_proxy import POOLS, config
 from proxy_process import ProxyProcess, running_proxy
 
+from modelmesh.config.schema import ENDPOINTS
 from modelmesh.proxy.openapi import document
 from modelmesh.testing.fake_provider import FakeProvider
 
@@ -39,6 +40,8 @@ FAULTS = {
     "close-before-headers": 502,
     "never-headers": 504,
 }
+CUT = "cut-chunked"
+EVERY_FAULT = [f"{one}@{endpoint}" for one in (*FAULTS, CUT) for endpoint in ENDPOINTS.values()]
 OPERATIONS = [
     (method, path)
     for path, item in document()["paths"].items()
@@ -55,9 +58,7 @@ async def vendor() -> AsyncIterator[FakeProvider]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(vendor: FakeProvider) -> AsyncIterator[ProxyProcess]:
-    async with running_proxy(
-        config(vendor.url, *FAULTS, "cut-chunked", max_body="1MiB")
-    ) as running:
+    async with running_proxy(config(vendor.url, *EVERY_FAULT, max_body="1MiB")) as running:
         yield running
 
 
@@ -134,11 +135,22 @@ async def test_a_stream_is_of_the_events_that_are_told(
     assert len(events(came)) > 1
 
 
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        (CHAT, {"stream": True}),
+        (SPEECH, {"stream_format": "sse"}),
+        (HEARD, {"stream": True}),
+        (IMAGES, {"stream": True, "partial_images": 1}),
+    ],
+    ids=str,
+)
 async def test_a_stream_that_breaks_off_ends_with_an_error_that_is_told(
-    proxy: ProxyProcess, described: Described
+    proxy: ProxyProcess, described: Described, path: str, more: dict[str, Any]
 ) -> None:
-    body = {"model": "cut-chunked", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
-    _, _, came = await ask(proxy, described, "POST", CHAT, json=body)
+    (body,) = examples(described.operation("post", path)["requestBody"])
+    body |= {"model": f"{CUT}@{ENDPOINTS[path]}", **more}
+    _, _, came = await ask(proxy, described, "POST", path, json=body)
     assert "error" in json.loads(events(came)[-1]["data"])
 
 
@@ -176,15 +188,20 @@ async def test_the_feed_has_the_events_that_are_told(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("path", ENDPOINTS)
 async def test_a_vendors_failure_comes_as_told(
-    proxy: ProxyProcess, described: Described, fault: str
+    proxy: ProxyProcess, described: Described, path: str, fault: str
 ) -> None:
-    body = {"model": fault, "messages": [{"role": "user", "content": "Hello!"}]}
+    (body,) = examples(described.operation("post", path)["requestBody"])
+    body["model"] = f"{fault}@{ENDPOINTS[path]}"
+    attempts = []
     for _ in range(2):  # the second time the target is left alone
-        status, headers, came = await ask(proxy, described, "POST", CHAT, json=body)
+        status, headers, came = await ask(proxy, described, "POST", path, json=body)
+        attempts.append(headers["x-modelmesh-attempts"])
         assert status == FAULTS[fault]
         assert ("retry-after" in headers) != ("x-should-retry" in headers)
         assert "attempts" in json.loads(came)["error"]
+    assert attempts[0] == "1"
 
 
 @pytest.mark.parametrize(
