@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from secret_stores import CANARY, ROTATED, closed_and_silent, refused, to_close, unreachable
 from web_server import Asked, Reply, mute, nowhere, served
 
 from modelmesh.config import schema
@@ -19,8 +20,6 @@ from modelmesh.connectors.secrets.aws_secrets_manager import SecretStore
 from modelmesh.errors import ConfigError
 from modelmesh.types import Secret
 
-CANARY = "sk-canary-0123456789"
-ROTATED = "sk-rotated-9876543210"
 REGION = "eu-central-1"
 DENIED = "AWS denies access to 'OPENAI': it takes secretsmanager:{}, and the use of its KMS key"
 
@@ -64,31 +63,16 @@ def aws(account: Any) -> Any:
     return account
 
 
-_opened: list[SecretStore] = []
-
-
 @pytest.fixture(autouse=True)
 def _closed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Close the stores of a test; whatever it does, no record tells the secret."""
-    yield
-    while _opened:
-        _opened.pop().close()
-    told = [f"{record.getMessage()} {vars(record)}" for record in caplog.get_records("call")]
-    assert not [line for line in told if CANARY in line]
+    with closed_and_silent(caplog, CANARY):
+        yield
 
 
 def opened(endpoint: str, **options: Any) -> SecretStore:
     own = {"region": REGION, "endpoint_url": endpoint, **options}
-    store = SecretStore(schema.Secrets(options=own), {})
-    _opened.append(store)
-    return store
-
-
-def refused(store: SecretStore, name: str = "OPENAI") -> SecretError:
-    with pytest.raises(SecretError) as caught:
-        store.get(name)
-    assert CANARY not in str(caught.value)
-    return caught.value
+    return to_close(SecretStore(schema.Secrets(options=own), {}))
 
 
 @pytest.mark.usefixtures("aws")
@@ -262,9 +246,7 @@ def test_a_list_that_is_kept_from_us_is_told() -> None:
 )
 def test_what_shuts_everybody_out_is_told_as_such(code: str, status: int, message: str) -> None:
     with served(lambda _: error(code, status)) as endpoint:
-        failure = refused(opened(endpoint))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == message
+        assert unreachable(opened(endpoint)) == message
 
 
 def test_a_passing_failure_is_asked_about_once_more() -> None:
@@ -282,33 +264,25 @@ def test_a_passing_failure_is_asked_about_once_more() -> None:
 
 
 def test_a_store_where_nothing_listens_is_away() -> None:
-    failure = refused(opened(nowhere()))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "AWS cannot be reached (EndpointConnectionError)"
+    assert unreachable(opened(nowhere())) == "AWS cannot be reached (EndpointConnectionError)"
 
 
 def test_a_store_that_never_answers_is_given_up() -> None:
     with mute() as endpoint:
         began = time.monotonic()
-        failure = refused(opened(endpoint, timeout=0.4))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "AWS does not answer in time"
+        assert unreachable(opened(endpoint, timeout=0.4)) == "AWS does not answer in time"
     assert time.monotonic() - began < 3
 
 
 def test_what_does_not_speak_as_aws_does_is_no_store() -> None:
     with served(lambda _: Reply(200, "<html>welcome</html>")) as endpoint:
-        failure = refused(opened(endpoint))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "what answers is not AWS Secrets Manager"
+        assert unreachable(opened(endpoint)) == "what answers is not AWS Secrets Manager"
 
 
 def test_without_credentials_nobody_is_let_in(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    failure = refused(opened(moto))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "there are no AWS credentials"
+    assert unreachable(opened(moto)) == "there are no AWS credentials"
 
 
 @pytest.mark.usefixtures("aws")
@@ -333,9 +307,8 @@ def test_a_role_that_may_not_be_taken_shuts_everybody_out(
     denied = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
     with served(lambda _: Reply(403, denied, {"content-type": "text/xml"})) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", endpoint)
-        failure = refused(opened(nowhere(), region=None, profile="mesh"))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "AWS gives no credentials: AssumeRole (AccessDenied)"
+        told = unreachable(opened(nowhere(), region=None, profile="mesh"))
+        assert told == "AWS gives no credentials: AssumeRole (AccessDenied)"
 
 
 def written(folder: Path, endpoint: str) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from google_secrets import GoogleSecrets, error, running_google_secrets
+from secret_stores import CANARY, ROTATED, closed_and_silent, refused, to_close, unreachable
 from web_server import mute, nowhere
 
 from modelmesh.config import schema
@@ -17,9 +18,6 @@ from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
 from modelmesh.connectors.secrets.google_secret_manager import SecretStore
 from modelmesh.errors import ConfigError
 from modelmesh.types import Secret
-
-CANARY = "sk-canary-0123456789"
-ROTATED = "sk-rotated-9876543210"
 
 
 @pytest.fixture(scope="module")
@@ -40,28 +38,13 @@ def _closed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -
     """Close the stores of a test; whatever it does, no record tells the secret."""
     monkeypatch.setattr(logging.getLogger("google"), "propagate", True)
     caplog.set_level(logging.DEBUG)
-    yield
-    while _opened:
-        _opened.pop().close()
-    told = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
-    assert not [line for line in told if CANARY in line or "c2stY2FuYXJ5" in line]
-
-
-_opened: list[SecretStore] = []
+    with closed_and_silent(caplog, CANARY, "c2stY2FuYXJ5"):
+        yield
 
 
 def opened(endpoint: str, **options: Any) -> SecretStore:
     own = {"project": "acme", "endpoint": endpoint, "anonymous": True, **options}
-    store = SecretStore(schema.Secrets(options=own), {})
-    _opened.append(store)
-    return store
-
-
-def refused(store: SecretStore, name: str = "OPENAI") -> SecretError:
-    with pytest.raises(SecretError) as caught:
-        store.get(name)
-    assert CANARY not in str(caught.value)
-    return caught.value
+    return to_close(SecretStore(schema.Secrets(options=own), {}))
 
 
 def test_a_secret_is_found(google: GoogleSecrets) -> None:
@@ -171,9 +154,7 @@ def test_what_shuts_everybody_out_is_told_as_such(
     google: GoogleSecrets, code: int, status: str, reason: str | None, message: str
 ) -> None:
     google.errors = [error(code, status, CANARY, reason)] * 2
-    failure = refused(opened(google.url))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == message
+    assert unreachable(opened(google.url)) == message
 
 
 def test_a_passing_failure_is_asked_about_once_more(google: GoogleSecrets) -> None:
@@ -183,16 +164,13 @@ def test_a_passing_failure_is_asked_about_once_more(google: GoogleSecrets) -> No
 
 
 def test_a_store_where_nothing_listens_is_away() -> None:
-    failure = refused(opened(nowhere()))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "Google cannot be reached (ConnectionError)"
+    assert unreachable(opened(nowhere())) == "Google cannot be reached (ConnectionError)"
 
 
 def test_a_store_that_never_answers_is_given_up() -> None:
     with mute() as endpoint:
         began = time.monotonic()
-        failure = refused(opened(endpoint, timeout=0.4))
-    assert isinstance(failure, StoreUnreachableError)
+        assert unreachable(opened(endpoint, timeout=0.4))
     assert time.monotonic() - began < 2
 
 
@@ -227,9 +205,8 @@ def test_credentials_that_are_not_accepted_shut_everybody_out(
 ) -> None:
     google.token = "another"
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(workload(tmp_path, google.url)))
-    failure = refused(opened(google.url, anonymous=False))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "Google does not accept the credentials"
+    told = unreachable(opened(google.url, anonymous=False))
+    assert told == "Google does not accept the credentials"
 
 
 def test_a_token_that_is_not_granted_shuts_everybody_out(
@@ -238,9 +215,8 @@ def test_a_token_that_is_not_granted_shuts_everybody_out(
     credentials = workload(tmp_path, google.url)
     (tmp_path / "subject").write_text("")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
-    failure = refused(opened(google.url, anonymous=False))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "Google gives no access token (RefreshError)"
+    told = unreachable(opened(google.url, anonymous=False))
+    assert told == "Google gives no access token (RefreshError)"
 
 
 def test_who_grants_tokens_and_never_answers_is_given_up(
@@ -249,9 +225,8 @@ def test_who_grants_tokens_and_never_answers_is_given_up(
     with mute() as endpoint:
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(workload(tmp_path, endpoint)))
         began = time.monotonic()
-        failure = refused(opened(google.url, anonymous=False, timeout=0.4))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "Google gives no access token (TransportError)"
+        told = unreachable(opened(google.url, anonymous=False, timeout=0.4))
+        assert told == "Google gives no access token (TransportError)"
     assert time.monotonic() - began < 2
 
 
@@ -259,9 +234,8 @@ def test_without_credentials_nobody_is_let_in(
     google: GoogleSecrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
-    failure = refused(opened(google.url, anonymous=False))
-    assert isinstance(failure, StoreUnreachableError)
-    assert str(failure) == "no Google credentials are found, or they cannot be read"
+    told = unreachable(opened(google.url, anonymous=False))
+    assert told == "no Google credentials are found, or they cannot be read"
     assert google.asked == []
 
 

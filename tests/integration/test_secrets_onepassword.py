@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from connect_server import TOKEN, VAULT, ConnectServer, running_connect_server, vault
+from secret_stores import CANARY, ROTATED, closed_and_silent, refused, to_close, unreachable
 from web_server import Reply, mute, nowhere
 
 from modelmesh.config import schema
@@ -16,9 +17,6 @@ from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnr
 from modelmesh.connectors.secrets.onepassword_connect import SecretStore
 from modelmesh.errors import ConfigError
 from modelmesh.types import Secret
-
-CANARY = "sk-canary-0123456789"
-ROTATED = "sk-rotated-9876543210"
 
 
 @pytest.fixture(scope="module")
@@ -39,35 +37,13 @@ def connect(server: ConnectServer) -> ConnectServer:
 def _closed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Close the stores of a test; whatever it does, no record tells a secret or a token."""
     caplog.set_level(logging.DEBUG)
-    yield
-    while _opened:
-        _opened.pop().close()
-    told = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
-    for secret in (CANARY, ROTATED, TOKEN):
-        assert not [line for line in told if secret in line]
-
-
-_opened: list[SecretStore] = []
+    with closed_and_silent(caplog, CANARY, ROTATED, TOKEN):
+        yield
 
 
 def opened(host: str, token: str = TOKEN, **options: Any) -> SecretStore:
     settings = schema.Secrets(options={"host": host, "vault": "Team", **options})
-    store = SecretStore(settings, {"OP_CONNECT_TOKEN": token})
-    _opened.append(store)
-    return store
-
-
-def refused(store: SecretStore, name: str = "OPENAI") -> SecretError:
-    with pytest.raises(SecretError) as caught:
-        store.get(name)
-    assert CANARY not in str(caught.value)
-    return caught.value
-
-
-def unreachable(store: SecretStore, name: str = "OPENAI") -> str:
-    failure = refused(store, name)
-    assert isinstance(failure, StoreUnreachableError)
-    return str(failure)
+    return to_close(SecretStore(settings, {"OP_CONNECT_TOKEN": token}))
 
 
 def test_a_secret_is_an_item_of_its_own(connect: ConnectServer) -> None:
@@ -127,8 +103,7 @@ def test_a_token_that_is_wrong_or_expired_lets_nobody_in(connect: ConnectServer)
 def test_a_vault_or_an_item_that_the_token_does_not_open_is_told_of(
     connect: ConnectServer,
 ) -> None:
-    told = unreachable(opened(connect.url, vault="Secret"))
-    assert told == "the token opens no vault 'Secret'"
+    assert unreachable(opened(connect.url, vault="Secret")) == "the token opens no vault 'Secret'"
     absent = refused(opened(connect.url, item="mesh"))
     assert isinstance(absent, StoreAbsentError)
     assert str(absent) == "there is no item 'mesh'"
@@ -149,8 +124,7 @@ def test_what_answers_strangely_is_no_connect_server(connect: ConnectServer, con
 
 
 def test_a_server_where_nothing_listens_is_unreachable() -> None:
-    told = unreachable(opened(nowhere()))
-    assert told == "1Password Connect cannot be reached (ConnectError)"
+    assert unreachable(opened(nowhere())) == "1Password Connect cannot be reached (ConnectError)"
 
 
 def test_a_server_that_never_answers_is_given_up_in_time() -> None:

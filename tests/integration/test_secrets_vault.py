@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bao_server import ROOT, Bao, needs_bao, running_bao
 from hvac import Client
+from secret_stores import CANARY, ROTATED, closed_and_silent, refused, to_close, unreachable
 from web_server import Reply, mute, nowhere, served
 
 from modelmesh.config import schema
@@ -20,8 +21,6 @@ from modelmesh.types import Secret
 
 pytestmark = needs_bao
 
-CANARY = "sk-canary-0123456789"
-ROTATED = "sk-rotated-9876543210"
 POLICY = 'path "secret/data/open*" {capabilities = ["read"]}'
 
 
@@ -48,35 +47,13 @@ def kept(bao: Bao, request: pytest.FixtureRequest) -> Callable[..., None]:
 def _closed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Close the stores of a test; whatever it does, no record tells a secret or a token."""
     caplog.set_level(logging.DEBUG)
-    yield
-    while _opened:
-        _opened.pop().close()
-    told = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
-    for secret in (CANARY, ROTATED, ROOT):
-        assert not [line for line in told if secret in line]
-
-
-_opened: list[SecretStore] = []
+    with closed_and_silent(caplog, CANARY, ROTATED, ROOT):
+        yield
 
 
 def opened(address: str, token: str = ROOT, **options: Any) -> SecretStore:
     settings = schema.Secrets(options={"address": address, **options})
-    store = SecretStore(settings, {"VAULT_TOKEN": token, "VAULT_SECRET_ID": token})
-    _opened.append(store)
-    return store
-
-
-def refused(store: SecretStore, name: str = "open") -> SecretError:
-    with pytest.raises(SecretError) as caught:
-        store.get(name)
-    assert CANARY not in str(caught.value)
-    return caught.value
-
-
-def unreachable(store: SecretStore, name: str = "open") -> str:
-    failure = refused(store, name)
-    assert isinstance(failure, StoreUnreachableError)
-    return str(failure)
+    return to_close(SecretStore(settings, {"VAULT_TOKEN": token, "VAULT_SECRET_ID": token}))
 
 
 def test_a_secret_is_an_entry_of_its_own(bao: Bao, kept: Callable[..., None]) -> None:
@@ -100,7 +77,7 @@ def test_secrets_are_the_fields_of_one_entry(bao: Bao, kept: Callable[..., None]
 
 
 def test_without_the_one_entry_no_secret_is_to_be_had(bao: Bao) -> None:
-    absent = refused(opened(bao.url, entry="nowhere"))
+    absent = refused(opened(bao.url, entry="nowhere"), "open")
     assert isinstance(absent, StoreAbsentError)
     assert str(absent) == "Vault has no entry 'nowhere'"
 
@@ -114,7 +91,7 @@ def test_a_secret_that_is_missing_or_deleted_is_none(bao: Bao, kept: Callable[..
 
 def test_an_entry_without_the_field_is_named(bao: Bao, kept: Callable[..., None]) -> None:
     kept("open", key=CANARY)
-    assert str(refused(opened(bao.url))) == "'open' has no field 'value'"
+    assert str(refused(opened(bao.url), "open")) == "'open' has no field 'value'"
 
 
 def test_a_denied_secret_is_named(bao: Bao, kept: Callable[..., None]) -> None:
@@ -130,15 +107,15 @@ def test_a_token_that_is_wrong_or_revoked_lets_nobody_in(bao: Bao) -> None:
     revoked = bao.token("some")
     bao.root.auth.token.revoke(revoked)
     for token in ("hvs.nobodys", revoked):
-        told = unreachable(opened(bao.url, token))
+        told = unreachable(opened(bao.url, token), "open")
         assert told == "Vault does not accept the token: it may have expired"
 
 
 def test_an_engine_that_is_not_there_or_of_the_other_version_is_told_of(bao: Bao) -> None:
     told = "Vault has no key-value engine of version {} at {!r} for this namespace"
-    assert unreachable(opened(bao.url, mount="kv")) == told.format(2, "kv")
-    assert unreachable(opened(bao.url, kv=1)) == told.format(1, "secret")
-    assert unreachable(opened(bao.url, namespace="nobodys")) == told.format(2, "secret")
+    assert unreachable(opened(bao.url, mount="kv"), "open") == told.format(2, "kv")
+    assert unreachable(opened(bao.url, kv=1), "open") == told.format(1, "secret")
+    assert unreachable(opened(bao.url, namespace="nobodys"), "open") == told.format(2, "secret")
 
 
 def test_the_first_version_of_the_engine_is_read_and_written(bao: Bao) -> None:
@@ -228,7 +205,7 @@ def test_a_service_account_logs_in_with_what_kubernetes_gave_it(tmp_path: Path) 
 def test_a_sealed_vault_is_unreachable(tmp_path: Path) -> None:
     with running_bao(tmp_path) as sealed:
         sealed.root.sys.seal()
-        assert unreachable(opened(sealed.url)).startswith("Vault is sealed")
+        assert unreachable(opened(sealed.url), "open").startswith("Vault is sealed")
 
 
 @pytest.mark.parametrize(
@@ -249,13 +226,13 @@ def test_what_fails_counts_as_unreachable(reply: Reply, told: str) -> None:
 
 
 def test_a_vault_where_nothing_listens_is_unreachable() -> None:
-    assert unreachable(opened(nowhere())) == "Vault cannot be reached (ConnectionError)"
+    assert unreachable(opened(nowhere()), "open") == "Vault cannot be reached (ConnectionError)"
 
 
 def test_a_vault_that_never_answers_is_given_up_in_time() -> None:
     with mute() as url:
         begun = time.monotonic()
-        assert unreachable(opened(url, timeout=0.4)) == "Vault does not answer in time"
+        assert unreachable(opened(url, timeout=0.4), "open") == "Vault does not answer in time"
         assert time.monotonic() - begun < 3.0
 
 

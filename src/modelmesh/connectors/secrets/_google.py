@@ -61,6 +61,7 @@ _PASSING: Final = (429, 502, 503)
 """What is asked a second time."""
 
 _WRITES_ANSWERS: Final = (
+    "google.api_core.retry",
     "google.auth._default",
     "google.auth.compute_engine._metadata",
     "google.auth.transport.requests",
