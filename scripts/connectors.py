@@ -23,10 +23,10 @@ PAGE: Final = Path(__file__).parents[1] / "docs/connectors.md"
 _INTRODUCTION: Final = """\
 # Connectors
 
-What a configuration can name, by kind, with the settings of its own. The short name does as well
-as the id, and what needs a library says by which extra it comes. How each fares in use is told by
-the guides; a connector of yours is named as `package.module:Class`, see
-[the cookbook](cookbook/README.md).
+For anyone who looks up an id: everything a configuration can name, by kind, with its own settings.
+Instead of the id you can write the short name. Where a library is needed, the table names the extra
+that installs it. Each section links to the guide that shows its connectors in use; a connector of
+your own is named as `package.module:Class`, see [the cookbook](cookbook/README.md).
 
 This page is written by `python -m scripts.connectors` from the connectors themselves.
 """
@@ -35,30 +35,30 @@ _KINDS: Final[Mapping[Kind, str]] = {
     "providers": """\
 ## Vendors
 
-Named as an entry of `providers`, or by its `connector`; settings stand beside it. The first
-variable that is set is used. The guide is [The vendors](providers.md).
+Named as an entry of `providers`, or by its `connector`; settings go beside it. If
+several variables are set, the first one counts. The guide is [The vendors](providers.md).
 """,
     "strategies": """\
 ## Strategies
 
-Named by a pool's `strategy`; settings stand in its `options`. The guide is
+Named by a pool's `strategy`; settings go into its `options`. The guide is
 [Strategies](strategies.md).
 """,
     "secrets": """\
 ## Secret stores
 
-Named by `secrets.store`; settings stand beside it. The guide is [Secrets](secrets.md), which also
-tells what the vendors' own libraries read.
+Named by `secrets.store`; settings go beside it. The guide is [Secrets](secrets.md), which also
+says what the vendors' own libraries read.
 """,
     "storage": """\
 ## Stores of state
 
-Named by `storage.connector`; settings stand beside it. The guide is [Storage](storage.md).
+Named by `storage.connector`; settings go beside it. The guide is [Storage](storage.md).
 """,
     "observability": """\
 ## Observers
 
-Named by a section of `observability`; settings stand beside it. The guide is
+Named by a section of `observability`; settings go beside it. The guide is
 [Seeing what it does](observability.md).
 """,
     "discovery": """\
