@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 from request_rules import request_complaints
 
 from modelmesh.testing.conformance import shape
-from modelmesh.testing.conformance.shape import error_complaints, texts_heard, usage_complaints
+from modelmesh.testing.conformance.shape import error_complaints, texts_heard
 from modelmesh.testing.conformance.spoken import Spoken
+from modelmesh.usage import Usage
 
 __all__ = [
     "answer_complaints",
@@ -39,6 +40,13 @@ def stream_complaints(payloads: Sequence[bytes], spoken: Spoken | None = None) -
 def answer_complaints(body: bytes, spoken: Spoken | None = None) -> list[str]:
     """Judge a whole answer, by what the vendor said where that is known."""
     return [*_typed(ChatCompletion, [body]), *shape.answer_complaints(body, spoken)]
+
+
+def usage_complaints(usage: Usage | None, spoken: Spoken) -> list[str]:
+    """Judge the usage which the library itself keeps, against the vendor's own figures."""
+    if usage == spoken.usage:
+        return []
+    return [f"the library counts {usage}, the vendor {spoken.usage}"]
 
 
 def _put_together(payloads: Sequence[bytes]) -> Iterator[str]:

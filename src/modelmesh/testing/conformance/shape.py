@@ -70,13 +70,6 @@ def answer_complaints(body: bytes, spoken: Spoken | None = None) -> list[str]:
     )
 
 
-def usage_complaints(usage: Usage | None, spoken: Spoken) -> list[str]:
-    """Judge the usage which the library itself keeps, against the vendor's own figures."""
-    if usage == spoken.usage:
-        return []
-    return [f"the library counts {usage}, the vendor {spoken.usage}"]
-
-
 def error_complaints(
     error: ProviderError, kind: ErrorKind, retry_after: float | None = None
 ) -> list[str]:
