@@ -4,10 +4,10 @@
 #   ./scripts/proxy-up.sh [--detach] [--config FILE] [--port N]
 #
 #   --detach       come back as soon as it answers; ./scripts/proxy-down.sh stops it
-#   --config FILE  the configuration (modelmesh.yaml of the repository if it is there, else the keys in the environment)
+#   --config FILE  the configuration (modelmesh.yaml of the repository if it is there, else the keys alone)
 #   --port N       the port (8080); 0 takes a free one, without Docker
 #
-# Keys may stand in .env. The process's pid and log are in .run/, or in the folder that MODELMESH_RUN names.
+# Keys are in .env, or without Docker in the environment as well. The process's pid and log are in .run/, or in the folder that MODELMESH_RUN names.
 
 set -euo pipefail
 # shellcheck source=scripts/proxy-shared.sh
@@ -63,7 +63,12 @@ with_docker() {
   [ "$port" != 0 ] || die "With Docker the port has to be told." 2
   [ -z "$(docker compose ps --quiet)" ] ||
     die "A proxy runs already, in Docker; ./scripts/proxy-down.sh or docker compose down stops it."
+  [ -f .env ] || die "With Docker keys are in .env. Make one: cp .env.example .env, and fill in what you have." 2
   echo "With Docker, as docker-compose.yaml says."
+  if [ -z "$config${MODELMESH_CONFIG-}" ] && [ ! -f modelmesh.yaml ]; then
+    echo "There is no modelmesh.yaml, so by the keys in .env alone."
+    export COMPOSE_FILE=docker-compose.yaml:docker-compose.keys.yaml
+  fi
   export MODELMESH_PORT=$port ${config:+"MODELMESH_CONFIG=$config"}
   touch "$docker_file"
   address() { echo "http://localhost:$port"; }

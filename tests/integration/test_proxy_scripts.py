@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
-from attrs import frozen
+from attrs import evolve, frozen
 from proxy_process import one_vendor, running_proxy, until
 
 from modelmesh.connectors.providers.openai import Provider as OpenAI
@@ -27,8 +28,9 @@ echo "$*" >> "$CALLS"
 case $* in
   "compose ps --quiet") cat "$CALLS.pid" 2> /dev/null || true ;;
   "compose up --build --detach")
-    {sys.executable} -m modelmesh.proxy --port "$MODELMESH_PORT" --config "$MODELMESH_CONFIG" \\
-      > /dev/null 2>&1 &
+    config=(--config "${{MODELMESH_CONFIG:-modelmesh.yaml}}")
+    [ "$COMPOSE_FILE" != docker-compose.yaml:docker-compose.keys.yaml ] || config=()
+    {sys.executable} -m modelmesh.proxy --port "$MODELMESH_PORT" "${{config[@]}}" > /dev/null 2>&1 &
     echo $! > "$CALLS.pid" ;;
   "compose down") kill "$(cat "$CALLS.pid")" && rm "$CALLS.pid" ;;
 esac
@@ -57,6 +59,20 @@ class Scripts:
 
     folder: Path
     env: Mapping[str, str]
+    root: Path = ROOT
+
+    def copied(self) -> "Scripts":
+        """Return those of a checkout that has a .env, and no configuration file."""
+        root = self.folder / "copy"
+        (root / "scripts").mkdir(parents=True)
+        for script in (
+            "install",
+            *(f"proxy-{what}.sh" for what in ("up", "down", "test", "shared")),
+        ):
+            shutil.copy(ROOT / "scripts" / script, root / "scripts")
+        (root / ".venv").symlink_to(ROOT / ".venv")
+        (root / ".env").write_text("# keys\nQUOTED='sk-o'\nexport PLAIN=from=file\nOUTER=no\n\n")
+        return evolve(self, root=root)
 
     @property
     def record(self) -> Path:
@@ -72,7 +88,7 @@ class Scripts:
 
     async def start(self, name: str, *flags: str, **env: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(str(ROOT / "scripts" / name), *flags),
+            *(str(self.root / "scripts" / name), *flags),
             cwd=self.folder,
             env={**self.env, **env},
             stdout=asyncio.subprocess.PIPE,
@@ -263,6 +279,7 @@ async def test_one_in_the_foreground_is_found_by_the_smoke_test_as_long_as_it_ru
 async def test_with_docker_it_runs_there(scripts: Scripts, vendor: FakeProvider) -> None:
     scripts.program("docker", DOCKER)
     scripts.configured(one_vendor(vendor, "ok"))
+    scripts = scripts.copied()
     with_docker = {"CALLS": str(scripts.folder / "calls")}
     port = await free_port()
     flags = ("--detach", "--config", "mesh.yaml", "--port", str(port))
@@ -286,26 +303,45 @@ async def test_with_docker_it_runs_there(scripts: Scripts, vendor: FakeProvider)
     ]
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["no file", "a file"])
+async def test_with_docker_and_without_a_file_the_keys_alone_do(
+    scripts: Scripts, vendor: FakeProvider, *, there: bool
+) -> None:
+    scripts.program("docker", DOCKER)
+    scripts = scripts.copied()
+    if there:
+        config = yaml.safe_dump(one_vendor(vendor, "ok"))
+        (scripts.root / "modelmesh.yaml").write_text(config)
+    with_docker = {"CALLS": str(scripts.folder / "calls")}
+    port = str(await free_port())
+    up = await scripts.run("proxy-up.sh", "--detach", "--port", port, **with_docker)
+    assert (await scripts.run("proxy-down.sh", **with_docker)).code == 0
+    assert up.code == 0, up.complained
+    assert ("There is no modelmesh.yaml, so by the keys in .env alone." in up.said) is not there
+
+
+async def test_with_docker_and_without_keys_it_says_how_to_have_them(scripts: Scripts) -> None:
+    scripts.program("docker", DOCKER)
+    scripts = scripts.copied()
+    (scripts.root / ".env").unlink()
+    calls = scripts.folder / "calls"
+    done = await scripts.run("proxy-up.sh", "--detach", CALLS=str(calls))
+    assert done.code == 2
+    assert "cp .env.example .env" in done.complained
+    assert "compose up" not in calls.read_text()
+
+
 async def test_what_the_env_file_has_is_known_to_it(scripts: Scripts) -> None:
     """In a copy: the file is looked for beside the scripts."""
-    copy = scripts.folder / "copy"
-    (copy / "scripts").mkdir(parents=True)
-    for script in ("install", "proxy-up.sh", "proxy-down.sh", "proxy-shared.sh"):
-        (copy / "scripts" / script).write_bytes((ROOT / "scripts" / script).read_bytes())
-        (copy / "scripts" / script).chmod(0o755)
-    (copy / ".venv").symlink_to(ROOT / ".venv")
-    (copy / "modelmesh.yaml").write_text(
+    scripts = scripts.copied()
+    (scripts.root / "modelmesh.yaml").write_text(
         "providers: {openai.llm.v1: {api_key: '${secrets:QUOTED}'}}\n"
         "models: {gpt-4o-mini: {provider: openai.llm.v1}}\n"
         "pools: {chat: {capability: chat-completion}}\n"
         "proxy: {token: '${secrets:PLAIN}', auth: {admin_tokens: ['${secrets:OUTER}']}}\n"
     )
-    (copy / ".env").write_text("# keys\nQUOTED='sk-o'\nexport PLAIN=from=file\nOUTER=no\n\n")
-    env = {"OUTER": "from-outside"}
-    up = await asyncio.create_subprocess_exec(
-        *(copy / "scripts/proxy-up.sh", "--detach", "--port", "0"), env={**scripts.env, **env}
-    )
-    assert await up.wait() == 0, (scripts.record / "proxy.log").read_text()
+    up = await scripts.run("proxy-up.sh", "--detach", "--port", "0", OUTER="from-outside")
+    assert up.code == 0, up.complained
     async with aiohttp.ClientSession() as client:
         for token in ("from=file", "from-outside"):
             headers = {"Authorization": f"Bearer {token}"}

@@ -43,12 +43,15 @@ def vendors() -> Iterator[Any]:
     return (registry.find("providers", id_) for id_ in registry.available("providers"))
 
 
-def composed(tmp_path: Path, written: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """Have Compose itself read a file: with its schema, and all that is interpolated."""
-    (tmp_path / "compose.yaml").write_text(written)
+def composed(tmp_path: Path, *written: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Have Compose itself read files: with its schema, and all that is interpolated."""
+    files = [tmp_path / f"{number}.yaml" for number in range(len(written))]
+    for file, text in zip(files, written, strict=True):
+        file.write_text(text)
     (tmp_path / ".env").write_text(KEYS)
     program = Path(sys.executable).with_name("docker-compose")
-    command = (program, "-f", tmp_path / "compose.yaml", "config", "--format", "json")
+    named = [word for file in files for word in ("-f", file)]
+    command = (program, *named, "config", "--format", "json")
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
 
@@ -101,6 +104,20 @@ def test_compose_takes_another_port_and_file(tmp_path: Path) -> None:
         written = composed(tmp_path, (ROOT / name).read_text(), **env).stdout
         assert '"published": "9090"' in written
         assert '"source": "/somewhere/ours.yaml"' in written
+
+
+def test_compose_serves_by_the_keys_alone_where_it_is_told_so(
+    tmp_path: Path, read: dict[str, dict[str, Any]]
+) -> None:
+    written = [(ROOT / name).read_text() for name in (COMPOSE[0], "docker-compose.keys.yaml")]
+    done = composed(tmp_path, *written)
+    assert (done.returncode, done.stderr) == (0, "")
+    with_file = read[COMPOSE[0]]["modelmesh-proxy"]
+    alone = json.loads(done.stdout)["services"]["modelmesh-proxy"]
+    assert alone["command"] == list(IMAGE["CMD"].words)
+    assert [mount["target"] for mount in alone["volumes"]] == [*IMAGE["VOLUME"].words]
+    differ = {key for key in with_file if alone[key] != with_file[key]}
+    assert differ == {"command", "volumes", "build"}  # which says in which folder
 
 
 def test_no_service_has_more_rights_than_it_takes(services: dict[str, Any]) -> None:
