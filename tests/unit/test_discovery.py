@@ -283,6 +283,21 @@ async def test_a_dead_vendor_is_left_alone_before_a_request_fails_and_is_back_wi
     await scene.mesh.close()
 
 
+async def test_the_log_tells_once_who_is_not_there_and_once_who_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="modelmesh")
+    scene = watching({"a": UNREACHABLE})
+    await scene.pass_(1000)
+    scene.lists["a"] = listed("one")
+    await scene.pass_(1000)
+    assert caplog.messages == [
+        "provider a does not answer and is left alone: unreachable",
+        "provider a answers again",
+    ]
+    await scene.mesh.close()
+
+
 @pytest.mark.parametrize(
     "said", [bad(404), bad(405), bad(501), bad(403), bad(429), reply(body=b"OK"), listed()]
 )

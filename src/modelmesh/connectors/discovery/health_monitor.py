@@ -1,11 +1,14 @@
 """Asks vendors whether they are there, before a request finds out that they are not."""
 
 import asyncio
+import logging
 from typing import ClassVar, Final
 
 from modelmesh.config import schema
 from modelmesh.connectors.discovery import View, begin
 from modelmesh.errors import ConfigError, Problem
+
+log: Final = logging.getLogger("modelmesh")
 
 _ROUNDS: Final = 4
 """So many failures later it is said anew that a provider is to be left alone."""
@@ -40,12 +43,16 @@ class Discovery:
         cause = await view.probe(id_, settings.timeout)
         if cause is None:
             self._failures[id_] = 0
+            if before and before >= settings.failure_threshold:
+                log.info("provider %s answers again", id_)
             # That it goes on answering is no news, and says nothing of what else may fail there.
             if before != 0:
                 view.back(id_)
             return
         failures = self._failures[id_] = (before or 0) + 1
         beyond = failures - settings.failure_threshold
+        if beyond == 0:
+            log.warning("provider %s does not answer and is left alone: %s", id_, cause)
         if beyond >= 0 and beyond % _ROUNDS == 0:
             # Until it is said anew, with some to spare.
             view.lost(id_, cause, (_ROUNDS + 1) * (settings.interval + settings.timeout))
