@@ -212,6 +212,8 @@ def main(arguments: list[str]) -> int:
             if first == 0 and not options.installed:
                 seconds = sum(step.seconds for step in steps[:2])
                 print(f"\n{seconds:7.2f} s from nothing to a proxy that answers, by two commands")
+    if not guide.GUIDE:
+        print(f"\nthe proxy guide is left out: {guide.PATH} is not there")
     counted = Counter(step.result for step in steps)
     print(f"\n{', '.join(f'{count} {result}' for result, count in counted.items())}")
     return int("FAILED" in counted)

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from modelmesh.testing.fake_provider import FakeProvider
-from scripts import walking
+from scripts import guide, walking
 from scripts.cookbook import Command, File
-from scripts.guide import GUIDE
 from scripts.terminal import FailedError, Servers, Terminal, alive
 from scripts.walking import Step
 
@@ -40,7 +39,7 @@ def test_every_command_of_our_pages_works(port: int, tmp_path: Path) -> None:
             assert not failed, failed
             assert Counter(step.result for step in steps)["ok"] > 15
             assert not alive(port)
-    assert len(list(tmp_path.iterdir())) == (2 if GUIDE else 1)
+    assert len(list(tmp_path.iterdir())) == (2 if guide.GUIDE else 1)
 
 
 def test_what_fails_is_told_and_the_rest_is_walked(port: int, tmp_path: Path) -> None:
@@ -104,14 +103,16 @@ def test_a_port_that_somebody_has_is_not_taken_for_ours(port: int, tmp_path: Pat
         theirs.stop_all()
 
 
-def test_the_program_ends_with_1_where_a_command_fails(
+def test_the_program_ends_with_1_where_a_command_fails_and_says_what_it_leaves_out(
     port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = [[File("a", "b"), Command("cat a"), Command("cat c")]]
     monkeypatch.setattr(walking, "pages", lambda _: iter([("a page", page)]))
+    monkeypatch.setattr(guide, "GUIDE", "")
     assert walking.main(["--installed", "--port", str(port)]) == 1
     said = capsys.readouterr().out
     assert re.search(r"\d+\.\d\d s  FAILED   cat c\ncat: c: No such file", said)
+    assert f"the proxy guide is left out: {guide.PATH} is not there" in said
     assert said.endswith("2 ok, 1 FAILED\n")
 
 
