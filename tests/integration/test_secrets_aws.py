@@ -18,6 +18,7 @@ from modelmesh.config.load import load
 from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnreachableError
 from modelmesh.connectors.secrets.aws_secrets_manager import SecretStore
 from modelmesh.errors import ConfigError
+from modelmesh.testing import SecretStoreConformance
 from modelmesh.types import Secret
 
 REGION = "eu-central-1"
@@ -353,3 +354,26 @@ def test_a_rotated_secret_is_there_when_it_is_read_again(
     assert load(file, environ={}).providers["openai.llm.v1"].api_key == Secret(CANARY)
     aws.put_secret_value(SecretId="OPENAI", SecretString=ROTATED)
     assert load(file, environ={}).providers["openai.llm.v1"].api_key == Secret(ROTATED)
+
+
+class TestSuite(SecretStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _account(self, moto: str, aws: Any) -> None:
+        self._moto, self._aws = moto, aws
+        aws.delete_secret(SecretId="OPENAI", ForceDeleteWithoutRecovery=True)
+
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        for name, value in secrets.items():
+            self._aws.create_secret(Name=name, SecretString=value or " ")
+        return opened(self._moto)
+
+    def denied(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        return opened(self._denying)
+
+    @pytest.fixture(autouse=True)
+    def _denial(self) -> Iterator[None]:
+        with served(lambda _: error("AccessDeniedException")) as self._denying:
+            yield
+
+    def unreachable(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        return opened(nowhere())

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from modelmesh.config.load import load
 from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
 from modelmesh.connectors.secrets.microsoft_key_vault import SecretStore
 from modelmesh.errors import ConfigError
+from modelmesh.testing import SecretStoreConformance
 from modelmesh.types import Secret
 
 ENVIRON = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_SECRET": CLIENT_SECRET}
@@ -218,3 +219,21 @@ def test_missing_and_denied_secrets_are_mistakes_with_a_line(
         f"line 7: providers.groq.api.v1.api_key: secret 'MISSING' is not set {where}",
         f"line 8: providers.xai.api.v1.api_key: secret 'DENIED' cannot be read: {why} {where}",
     ]
+
+
+class TestSuite(SecretStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _vault(self, azure: KeyVault, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._azure, self._monkeypatch = azure, monkeypatch
+
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        self._azure.versions = {name: [value] for name, value in secrets.items()}
+        return opened()
+
+    def denied(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        self._azure.denied = {"DENIED": "ForbiddenByRbac"}
+        return opened()
+
+    def unreachable(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        led_to(urlsplit(nowhere()).port or 0, self._monkeypatch)
+        return opened()

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from modelmesh.config.load import load
 from modelmesh.connectors.secrets import SecretError, StoreUnreachableError
 from modelmesh.connectors.secrets.google_secret_manager import SecretStore
 from modelmesh.errors import ConfigError
+from modelmesh.testing import SecretStoreConformance
 from modelmesh.types import Secret
 
 
@@ -281,3 +282,20 @@ def test_a_rotated_secret_is_there_when_it_is_read_again(
     assert load(file, environ={}).providers["openai.llm.v1"].api_key == Secret(CANARY)
     google.versions["OPENAI"].append(ROTATED.encode())
     assert load(file, environ={}).providers["openai.llm.v1"].api_key == Secret(ROTATED)
+
+
+class TestSuite(SecretStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _project(self, google: GoogleSecrets) -> None:
+        self._google = google
+
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        self._google.versions = {name: [value.encode()] for name, value in secrets.items()}
+        return opened(self._google.url)
+
+    def denied(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        self._google.denied = {"DENIED"}
+        return opened(self._google.url)
+
+    def unreachable(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        return opened(nowhere())

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from modelmesh.config.load import load
 from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnreachableError
 from modelmesh.connectors.secrets.onepassword_connect import SecretStore
 from modelmesh.errors import ConfigError
+from modelmesh.testing import SecretStoreConformance
 from modelmesh.types import Secret
 
 
@@ -204,3 +205,23 @@ def test_missing_and_denied_secrets_are_mistakes_with_a_line(
         f"line 7: providers.groq.api.v1.api_key: secret 'MISSING' is not set {where}",
         f"line 8: providers.xai.api.v1.api_key: secret 'DENIED' cannot be read: {why} {where}",
     ]
+
+
+class TestSuite(SecretStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _server(self, connect: ConnectServer) -> None:
+        self._connect = connect
+        connect.items = {}
+
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        for title, value in secrets.items():
+            self._connect.keep(title, credential=value)
+        return opened(self._connect.url)
+
+    def denied(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        self._connect.keep("DENIED", credential=CANARY)
+        self._connect.denied = {"DENIED"}
+        return opened(self._connect.url)
+
+    def unreachable(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        return opened(nowhere())

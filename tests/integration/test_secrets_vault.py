@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from modelmesh.config.load import load
 from modelmesh.connectors.secrets import SecretError, StoreAbsentError, StoreUnreachableError
 from modelmesh.connectors.secrets.hashicorp_vault import SecretStore
 from modelmesh.errors import ConfigError
+from modelmesh.testing import SecretStoreConformance
 from modelmesh.types import Secret
 
 pytestmark = needs_bao
@@ -288,3 +289,23 @@ def test_a_configuration_takes_its_keys_from_one_entry(bao: Bao, kept: Callable[
     }
     config = load(tree, environ={"VAULT_ADDR": bao.url, "VAULT_TOKEN": ROOT})
     assert config.providers["openai.llm.v1"].api_key == Secret(CANARY)
+
+
+class TestSuite(SecretStoreConformance):
+    """The folder of a test is its own in the engine as well, for one server serves all."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, bao: Bao) -> None:
+        self._bao = bao
+
+    def store(self, secrets: Mapping[str, str], tmp_path: Path) -> SecretStore:
+        for name, value in secrets.items():
+            path, fields = f"{tmp_path.name}/{name}", {"value": value}
+            self._bao.root.secrets.kv.v2.create_or_update_secret(path, fields)
+        return opened(self._bao.url, prefix=f"{tmp_path.name}/")
+
+    def denied(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        return opened(self._bao.url, self._bao.token("some"))
+
+    def unreachable(self, tmp_path: Path) -> SecretStore:  # noqa: ARG002 - it is in no file
+        return opened(nowhere())
