@@ -231,7 +231,7 @@ def failure(reply: HttpReply, *, wall: float | None, signs: Iterable[Sign] = ())
     return _meaning(said(reply.body, reply.status, reply.headers), wall=wall, signs=signs)
 
 
-def failure_in_stream(payload: bytes, *, signs: Iterable[Sign] = ()) -> ProviderError:
+def failure_in_stream(payload: bytes, *, signs: Iterable[Sign]) -> ProviderError:
     """Return what an error which came instead of a piece of an answer means."""
     return _meaning(said(payload, None, {}), wall=None, signs=signs)
 

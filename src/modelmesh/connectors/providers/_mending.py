@@ -28,10 +28,10 @@ from modelmesh.types import Chunk, Request
 
 Object = Mapping[str, Any]
 
-WORDS: Final[Mapping[str, str]] = MappingProxyType(
+FINISHES: Final[Mapping[str, str]] = MappingProxyType(
     {word: word for word in ("stop", "length", "tool_calls", "content_filter", "function_call")}
 )
-"""Reasons to finish."""
+"""Why an answer ends: a vendor's word, and OpenAI's for it. These are OpenAI's own."""
 
 _ROLE: Final = {"role": "assistant"}
 _THOUGHTS: Final = "reasoning_details"
@@ -42,13 +42,15 @@ _ODD: Final = notable(
 )
 
 
-def mended_answer(body: Object, *, words: Mapping[str, str], request: Request, wall: float) -> Any:
-    """Return a whole answer as OpenAI would have sent it; `words` are reasons to finish."""
+def mended_answer(
+    body: Object, *, finishes: Mapping[str, str], request: Request, wall: float
+) -> Any:
+    """Return a whole answer as OpenAI would have sent it; `finishes` are as `FINISHES`."""
     choices = []
     for place, choice in enumerate(choices_of(body)):
         number = choice.get("index")
         said = _Choice(Calls(f"{request.id}/{place}"))
-        ending = Ending.of(choice.get("finish_reason"), words)
+        ending = Ending.of(choice.get("finish_reason"), finishes)
         message = {"content": None, **said.mended(numbered(choice.get("message")), ending)}
         new = {
             **choice,
@@ -65,16 +67,16 @@ class MendingDecoder(Decoder):
 
     def __init__(
         self,
-        signs: Iterable[Sign] = (),
+        signs: Iterable[Sign],
         *,
-        choices: int = 1,
-        words: Mapping[str, str] = WORDS,
+        choices: int,
+        finishes: Mapping[str, str],
         request: Request,
         wall: float,
     ) -> None:
         super().__init__(signs, choices=choices)
         self._notable = self._is_odd
-        self._words = words
+        self._finishes = finishes
         self._request = request
         self._wall = wall
         self._asked = wants_usage(request.body)
@@ -142,7 +144,7 @@ class MendingDecoder(Decoder):
         if number not in self._said:
             self._said[number] = _Choice(Calls(f"{self._request.id}/{number}"))
         said, reason = self._said[number], choice.get("finish_reason")
-        ending = Ending.of(reason, self._words) if reason and not said.ended else None
+        ending = Ending.of(reason, self._finishes) if reason and not said.ended else None
         delta = said.mended(choice.get("delta"), ending)
         for name in _LISTS & delta.keys():
             delta[name] = said.placed(name, delta[name])
@@ -163,7 +165,7 @@ class MendingDecoder(Decoder):
 
     def _end(self, number: int, said: "_Choice") -> Chunk:
         """Return the end of a choice which the vendor gave none."""
-        ending = Ending.of(None, self._words)
+        ending = Ending.of(None, self._finishes)
         delta = said.mended(None, ending)
         said.ended = True
         fields = ending.fields(called=bool(said.calls.calls), legacy=False)

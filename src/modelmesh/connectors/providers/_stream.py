@@ -127,7 +127,7 @@ def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
 
 
-def raise_if_broken(body: Mapping[str, Any], signs: Iterable[Sign] = ()) -> None:
+def raise_if_broken(body: Mapping[str, Any], signs: Iterable[Sign]) -> None:
     """Raise ProviderError if a choice has an error, or ended because its vendor gave up.
 
     Groq has a field of its own for why a stream stopped early (`XGroq` in its SDK).

@@ -54,7 +54,7 @@ class AzureSpeech(Speaker):
         )
 
 
-def ssml(text: str, voice: str, speed: float | None = None) -> bytes:
+def ssml(text: str, voice: str, speed: float | None) -> bytes:
     """Return the document that has a voice say a text, whatever is in them.
 
     https://learn.microsoft.com/azure/ai-services/speech-service/speech-synthesis-markup-structure

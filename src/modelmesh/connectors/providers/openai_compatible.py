@@ -22,7 +22,7 @@ from modelmesh.connectors.providers._error_body import tells_of_failure
 from modelmesh.connectors.providers._glance import is_plain, usual_usage
 from modelmesh.connectors.providers._images import Images
 from modelmesh.connectors.providers._learned import OPENAI
-from modelmesh.connectors.providers._mending import WORDS, MendingDecoder, mended_answer
+from modelmesh.connectors.providers._mending import FINISHES, MendingDecoder, mended_answer
 from modelmesh.connectors.providers._messages import Messages
 from modelmesh.connectors.providers._parameters import (
     SAMPLING,
@@ -102,7 +102,7 @@ class Provider(Vendor):
         options: Any = None,
     ) -> None:
         super().__init__(id, base_url=base_url, headers=headers, options=options)
-        self._finishes = {**WORDS, **self.finishes}
+        self._finishes = {**FINISHES, **self.finishes}
         # One for each model that is configured.
         self._wires: dict[str, _Wire] = {}
         # The requests that were asked again because the server cannot count.
@@ -216,7 +216,7 @@ class Provider(Vendor):
             raise bad_answer("a choice that says nothing, nor why it ends")
         if self.mended:
             new = mended_answer(
-                body, words=self._finishes, request=evolve(request, model=model), wall=wall
+                body, finishes=self._finishes, request=evolve(request, model=model), wall=wall
             )
             answer = answer.lstrip() if new == body else dumps(new)
         return Answer(body=answer, usage=usage_of(body))
@@ -230,7 +230,7 @@ class Provider(Vendor):
         return MendingDecoder(
             self.signs,
             choices=choices,
-            words=self._finishes,
+            finishes=self._finishes,
             request=evolve(request, model=model),
             wall=wall,
         )
