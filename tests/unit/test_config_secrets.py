@@ -280,6 +280,22 @@ def test_why_a_secret_cannot_be_read_is_said_at_its_place(vault: type[Vault]) ->
     assert vault.closed == 1
 
 
+def test_a_provider_that_is_switched_off_may_lack_its_secrets() -> None:
+    off = {
+        "connector": "openai-compatible",
+        "base_url": "${secrets:URL}",
+        "api_keys": ["${secrets:KEY}"],
+        "headers": {"x-team": "${secrets:TEAM}"},
+        "enabled": False,
+    }
+    tree = {**in_vault("KEY"), "models": {"m": {"provider": "off"}}}
+    tree["providers"]["off"] = off
+    assert load(tree, environ={}).providers["openai.llm.v1"].api_keys == (Secret(CANARY),)
+    assert len(mistakes({**tree, "providers": {"off": {**off, "enabled": True}}})) == 2
+    off["timeuot"] = "5s"
+    assert [told.partition(":")[0] for told in mistakes(tree)] == ["providers.off.timeuot"]
+
+
 def test_a_store_that_does_not_answer_is_asked_only_once(vault: type[Vault]) -> None:
     told = mistakes(in_vault("KEY", "AWAY", "OTHER"))
     assert [line.partition(": ")[2] for line in told] == [

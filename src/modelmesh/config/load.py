@@ -115,14 +115,16 @@ def examine_document(
     faults = list(document.faults)
     interpolate, store_faults = _interpolation(tree, structure, environ)
     faults += store_faults
+    lacking: list[Fault] = []
     if interpolate:
         tree = interpolate(tree)
         interpolate.close()
-        faults += interpolate.faults
+        lacking = interpolate.faults
+        faults += (fault for fault in lacking if not _switched_off(tree, fault.path))
     config, structure_faults = _built(structure, tree)
-    faults += _news(structure_faults, faults)
+    faults += _news(structure_faults, [*faults, *lacking])
     config = sharing.served_by(config, workers)
-    faults += _news(names.check(config, names.Names.written(tree)), faults)
+    faults += _news(names.check(config, names.Names.written(tree)), [*faults, *lacking])
     faults += _news(sharing.check(config), faults)
     hide = interpolate.hidden if interpolate else str
     return Examined(
@@ -133,6 +135,15 @@ def examine_document(
         {dotted(path): line for path, line in document.lines.items()},
         document,
     )
+
+
+def _switched_off(tree: Any, path: Path) -> bool:
+    """Tell whether a place is in a provider that is not used, and may lack its secrets."""
+    match path:
+        case ("providers", id_, _, *_):
+            entry = tree["providers"][id_]
+            return isinstance(entry, Mapping) and entry.get("enabled") is False
+    return False
 
 
 def read(source: str | os.PathLike[str]) -> Document:
