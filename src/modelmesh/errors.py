@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
+from modelmesh.redaction import HIDDEN
 from modelmesh.report import report
 from modelmesh.rules import RULES, ErrorKind, Rule
 from modelmesh.values import value
@@ -173,10 +174,10 @@ class ProviderError(MeshError):
 
     def hide(self, secret: str) -> None:
         """Blot out a secret which the vendor quotes."""
-        self.args = (str(self).replace(secret, "***"),)
+        self.args = (str(self).replace(secret, HIDDEN),)
         for name in ("type", "code", "param"):
             if text := getattr(self, name):
-                setattr(self, name, text.replace(secret, "***"))
+                setattr(self, name, text.replace(secret, HIDDEN))
 
 
 def bad_answer(what: str) -> ProviderError:

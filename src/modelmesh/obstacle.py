@@ -40,7 +40,7 @@ class Obstacle:
     limited: bool = False
     limit: str = ""
     away: bool = False
-    ended: str = ""
+    retired: str = ""
 
     @property
     def free_at(self) -> float:
@@ -60,11 +60,11 @@ class Obstacle:
             return f"{self.reason}, for another {ceil(self.until - now)}s"
         if self.until <= now:
             return f"on trial with another request ({self.cause})"
-        why = f"{self.cause}{_ADVICE.get(self.cause, '')}{self.ended}" if self.cause else ""
+        why = f"{self.cause}{_ADVICE.get(self.cause, '')}{self.retired}" if self.cause else ""
         return f"left alone for {ceil(self.until - now)}s ({why})"
 
 
-def ended(kind: ErrorKind | None, card: ModelCard) -> str:
+def retired(kind: ErrorKind | None, card: ModelCard) -> str:
     """Return what is known of the end of a model that its vendor does not find; else nothing."""
     known = card.retirement if kind is ErrorKind.MODEL_NOT_FOUND else None
     return f"; {known.describe()}" if known else ""
@@ -93,7 +93,7 @@ def left_alone(target: Target, standing: Standing, now: float) -> Obstacle:
         target=target.id,
         reason="it is left alone",
         cause=health.cause or ErrorKind.SERVER_ERROR,
-        ended=ended(health.cause, target.card),
+        retired=retired(health.cause, target.card),
         until=max(health.until, now),
     )
 

@@ -10,7 +10,7 @@ from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.events import AttemptEnded, End
 from modelmesh.health import Health
 from modelmesh.ledger import NANO, Hold, Unit, costs
-from modelmesh.obstacle import ended
+from modelmesh.obstacle import retired
 from modelmesh.state import Standing
 from modelmesh.transport.protocol import TransportReply
 from modelmesh.types import Request, Target
@@ -19,8 +19,8 @@ from modelmesh.usage import Usage
 if TYPE_CHECKING:
     from modelmesh.pool import Pool
 
-# What is shorter ("EMPTY", "none") only fills the place of a key, and is a word like any other.
-_SHORTEST_KEY: Final = 8
+# What is shorter ("EMPTY", "ollama") only fills the place of a key, and is a word like any other.
+_REAL_KEY: Final = 8
 
 log: Final = logging.getLogger("modelmesh")
 
@@ -95,7 +95,7 @@ class OpenAttempt:
         `usage` is what it took all the same.
         """
         key = self._target.key.reveal() if self._target.key else ""
-        if len(key) >= _SHORTEST_KEY:
+        if len(key) >= _REAL_KEY:
             error.hide(key)
         if self._clients_deadline is not None and now >= self._clients_deadline:
             self.cancel(usage)
@@ -103,10 +103,10 @@ class OpenAttempt:
             return
         for tally in self._standing.tallies:
             tally.failures[error.kind] += 1
-        end = ended(error.kind, self._target.card)
-        error.add(end)
+        gone = retired(error.kind, self._target.card)
+        error.add(gone)
         # Never the message: a vendor may quote the prompt in it.
-        log.warning("request %s: %s: %s%s", self._request.id, self._target.id, _brief(error), end)
+        log.warning("request %s: %s: %s%s", self._request.id, self._target.id, _brief(error), gone)
         self._tell("failed", error)
         self._blame(now, error)
 
@@ -117,7 +117,7 @@ class OpenAttempt:
             return
         usage, nano, estimated = self._took or (None, None, False)
         wall = self._pool.wall()
-        ended = AttemptEnded(
+        event = AttemptEnded(
             at=wall,
             request=self._request.id,
             pool=self._pool.id,
@@ -135,9 +135,9 @@ class OpenAttempt:
             cost=None if nano is None else nano / NANO,
             estimated=estimated,
         )
-        trail.append(ended)
+        trail.append(event)
         if tell := self._pool.audience.of_requests:
-            tell(ended)
+            tell(event)
 
     def _blame(self, now: float, error: ProviderError) -> None:
         """Count it against what it concerns, and against the provider if it says so much."""

@@ -6,6 +6,9 @@ from typing import Any, Final
 
 HIDDEN: Final = "***"
 
+SHORTEST_KEY: Final = 6
+"""Characters of a key. Anything shorter keeps nobody out, and may well be part of a plain word."""
+
 _KEYS: Final = (
     re.compile(r"(?P<kept>\bbearer\s+)\S{6,}", re.IGNORECASE),
     re.compile(

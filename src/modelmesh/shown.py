@@ -13,16 +13,13 @@ from attrs import define, evolve, field, fields, frozen, has
 
 from modelmesh.config import schema
 from modelmesh.events import Event, RequestBegan, RequestEnded, StoreLost
-from modelmesh.redaction import HIDDEN, parameters, redacted
+from modelmesh.redaction import HIDDEN, SHORTEST_KEY, parameters, redacted
 from modelmesh.types import Secret
 
 T = TypeVar("T", RequestBegan, RequestEnded)
 
 SLACK: Final = 512
 """Characters that are read beyond those shown, so that a key there is recognized as one."""
-
-_SHORTEST: Final = 6
-"""Anything shorter keeps nobody out, and may well be part of a plain word."""
 
 _NAME: Final = 100
 """Characters of a model's name by which a client asks; one that exists is shorter."""
@@ -137,7 +134,7 @@ class _Cut:
 
 def keys_in(config: schema.MeshConfig) -> Sequence[str]:
     """Return every key in a configuration that keeps somebody out, longest first."""
-    found = {key for key in _keys(config) if len(key) >= _SHORTEST}
+    found = {key for key in _keys(config) if len(key) >= SHORTEST_KEY}
     return sorted(found, key=len, reverse=True)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from attrs import field
 
+from modelmesh.redaction import HIDDEN
 from modelmesh.sizes import Size, size_of
 from modelmesh.usage import Usage
 from modelmesh.values import value
@@ -46,7 +47,7 @@ class Secret:
         return hash((Secret, self._value))
 
     def __repr__(self) -> str:
-        return "***"
+        return HIDDEN
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise TypeError("a secret is not to be written down")

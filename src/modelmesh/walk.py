@@ -24,7 +24,7 @@ from modelmesh.values import value
 from modelmesh.verdict import verdict
 
 # Seconds to wait for a target which another request has on trial.
-_SHORT: Final = 1.0
+_TRIAL: Final = 1.0
 
 
 @value(kw_only=True)
@@ -160,7 +160,7 @@ class Walk:
             for target in self.pool.targets
             if target.id in self._failed or self._is_waited_for(target)
         ]
-        return min((wait for wait in waits if wait > 0), default=_SHORT if waits else None)
+        return min((wait for wait in waits if wait > 0), default=_TRIAL if waits else None)
 
     def _free_at(self, target: Target) -> float:
         found = self._obstacles.get(target.id)

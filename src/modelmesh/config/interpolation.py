@@ -11,13 +11,11 @@ from modelmesh.connectors.secrets import (
     SecretStore,
     StoreUnreachableError,
 )
+from modelmesh.redaction import HIDDEN, SHORTEST_KEY
 from modelmesh.types import Secret
 
 _SECRET: Final = re.compile(r"\$\{secrets:([^}]*)\}")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-# Anything shorter keeps nobody out, and may well be part of a plain word.
-_SECRET_LENGTH: Final = 6
 
 
 class Interpolation:
@@ -81,8 +79,8 @@ class Interpolation:
 
     def hidden(self, text: str) -> str:
         """Return a message without the secrets some validator may have put into it."""
-        long = [value for value in self.values if len(value) >= _SECRET_LENGTH]
+        long = [value for value in self.values if len(value) >= SHORTEST_KEY]
         for value in sorted(long, key=len, reverse=True):
             for spelt in (value, repr(value)[1:-1]):
-                text = text.replace(spelt, "***")
+                text = text.replace(spelt, HIDDEN)
         return text
