@@ -122,15 +122,15 @@ class MeshClient:
         return self._portal.resident
 
     def pool_status(self) -> dict[str, Any]:
-        """Return, by pool, the strategy, the target in front and how each target fares."""
+        """Return, by pool, the strategy, the target in front and the state of each target."""
         return self._asking.tell(ModelMesh.pool_status)
 
     def stats(self) -> dict[str, Any]:
-        """Return what became of all requests so far, by pool, by provider and by target."""
+        """Return totals of all requests so far, by pool, by provider and by target."""
         return self._asking.tell(ModelMesh.stats)
 
     def active_providers(self) -> list[str]:
-        """Return the providers of which some target may be asked now."""
+        """Return the providers that have a target which may be asked now."""
         return self._asking.tell(ModelMesh.active_providers)
 
     def describe(self) -> str:
@@ -142,15 +142,15 @@ class MeshClient:
         return self._asking.tell(ModelMesh.rotate, pool)
 
     def explain(self, endpoint: Endpoint | None = None, **parameters: Any) -> dict[str, Any]:
-        """Return the targets such a request would be tried at, and why, asking nobody.
+        """Return the targets such a request would try, and why, without asking a vendor.
 
-        Without an `endpoint`, such as "embeddings", it is the one which the pool is for.
+        Without an `endpoint`, such as "embeddings", it is the one that the pool is for.
         """
         outline = self._asking.terms.outline(parameters, endpoint)
         return self._asking.tell(ModelMesh.explain, *outline)
 
     def reload(self, config: Source | None = None) -> Reloaded:
-        """Serve by the configuration as it can be read now, or by another one.
+        """Read the configuration again, or another one, and serve by it from now on.
 
         Raises:
             ConfigError: it has mistakes, or cannot be read. Nothing has changed then.
@@ -188,15 +188,15 @@ class AsyncMeshClient:
         self.models = AsyncModels(asking)
 
     async def pool_status(self) -> dict[str, Any]:
-        """Return, by pool, the strategy, the target in front and how each target fares."""
+        """Return, by pool, the strategy, the target in front and the state of each target."""
         return await self._asking.tell(ModelMesh.pool_status)
 
     async def stats(self) -> dict[str, Any]:
-        """Return what became of all requests so far, by pool, by provider and by target."""
+        """Return totals of all requests so far, by pool, by provider and by target."""
         return await self._asking.tell(ModelMesh.stats)
 
     async def active_providers(self) -> list[str]:
-        """Return the providers of which some target may be asked now."""
+        """Return the providers that have a target which may be asked now."""
         return await self._asking.tell(ModelMesh.active_providers)
 
     async def describe(self) -> str:
@@ -208,12 +208,12 @@ class AsyncMeshClient:
         return await self._asking.tell(ModelMesh.rotate, pool)
 
     async def explain(self, endpoint: Endpoint | None = None, **parameters: Any) -> dict[str, Any]:
-        """Return the targets such a request would be tried at: see `MeshClient.explain`."""
+        """Return the targets such a request would try: see `MeshClient.explain`."""
         outline = self._asking.terms.outline(parameters, endpoint)
         return await self._asking.tell(ModelMesh.explain, *outline)
 
     async def reload(self, config: Source | None = None) -> Reloaded:
-        """Serve by the configuration as it can be read now, or by another one.
+        """Read the configuration again, or another one, and serve by it from now on.
 
         Raises:
             ConfigError: it has mistakes, or cannot be read. Nothing has changed then.

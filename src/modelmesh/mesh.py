@@ -118,7 +118,7 @@ class ModelMesh:
             self._ready = True
 
     async def reload(self, source: Source | None = None) -> Reloaded:
-        """Serve by the configuration as it can be read now, or by another one.
+        """Read the configuration again, or another one, and serve by it from now on.
 
         Requests in flight end as they began, later ones go by the new one. What is remembered of
         targets that are where they were stays, and what is taken of limits.
@@ -240,7 +240,7 @@ class ModelMesh:
         return self._serving.directory.model(id_)
 
     def pool_status(self) -> dict[str, Any]:
-        """Return, by pool, the strategy, the target in front and how each target fares."""
+        """Return, by pool, the strategy, the target in front and the state of each target."""
         now = self._clock.now()
         return {id_: status(pool, now) for id_, pool in self._serving.parts.pools.items()}
 
@@ -250,13 +250,13 @@ class ModelMesh:
         return {"kept_in": keeper.described, "answers": keeper.answers} if keeper else None
 
     def stats(self) -> dict[str, Any]:
-        """Return what became of all requests so far, by pool, by provider and by target."""
+        """Return totals of all requests so far, by pool, by provider and by target."""
         parts = self._serving.parts
         resets = partial(parts.state.alerts.resets, wall=self._clock.wall())
         return stats(parts.pools, parts.models.values(), resets, self._clock.now())
 
     def active_providers(self) -> list[str]:
-        """Return the providers of which some target may be asked now."""
+        """Return the providers that have a target which may be asked now."""
         return active(self._serving.parts.pools.values(), self._clock.now())
 
     def describe(self) -> str:
@@ -283,7 +283,7 @@ class ModelMesh:
         session: str = "",
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, Any]:
-        """Return where a request with this body would go, and why, asking nobody.
+        """Return where a request with this body would go, and why, without asking a vendor.
 
         Besides what a request says it may name an `endpoint`, such as "embeddings"; else it is the
         one which the pool is for. `session` and `headers` are those of a `Request`.

@@ -20,7 +20,7 @@ def status(pool: Pool, now: float) -> dict[str, Any]:
 
 
 def active(pools: Iterable[Pool], now: float) -> list[str]:
-    """Return the providers of which some target may be asked now."""
+    """Return the providers that have a target which may be asked now."""
     ready = [
         target.provider.id
         for pool in pools

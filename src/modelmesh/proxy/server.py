@@ -204,7 +204,7 @@ class ProxyServer:
             )
 
     def get_status(self) -> ServerStatus:
-        """Return how the server fares."""
+        """Return the state of the server."""
         started = self._started
         return ServerStatus(
             running=started is not None,

@@ -28,7 +28,7 @@ _READ: Final = (result(COMPLETION), event(CHUNK))
 
 @frozen(eq=False)
 class Completions:
-    """Answers to conversations."""
+    """Chats."""
 
     _asking: Asking
 
@@ -55,7 +55,7 @@ class Completions:
         self, *, messages: Messages, model: str | None = None, stream: bool, **parameters: Any
     ) -> "ChatCompletion | EventStream[ChatCompletionChunk]": ...
     def create(self, *, messages: Messages, **parameters: Any) -> Any:
-        """Answer a conversation, whole or with `stream=True` as it arrives.
+        """Answer a conversation, in one piece or with `stream=True` as it arrives.
 
         Parameters are OpenAI's; others go to the vendor as they are. `timeout` is the seconds for
         all attempts together, `extra_body` and `extra_headers` are as in OpenAI's library.
@@ -71,7 +71,7 @@ class Completions:
 
 @frozen(eq=False)
 class AsyncCompletions:
-    """Answers to conversations."""
+    """Chats."""
 
     _asking: AsyncAsking
 

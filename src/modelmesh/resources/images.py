@@ -17,7 +17,7 @@ _READ: Final = (result(IMAGES), event(IMAGE_EVENT))
 
 @frozen(eq=False)
 class Images:
-    """Pictures of what is described."""
+    """Images from descriptions."""
 
     _asking: Asking
 
@@ -50,7 +50,7 @@ class Images:
 
 @frozen(eq=False)
 class AsyncImages:
-    """Pictures of what is described."""
+    """Images from descriptions."""
 
     _asking: AsyncAsking
 

@@ -36,7 +36,7 @@ class ModelList:
 
 @frozen(eq=False)
 class Models:
-    """What can be asked for: the pools, and the models where they are exposed."""
+    """What can be asked for: the pools, and models if they are exposed."""
 
     _asking: Asking
 
@@ -51,7 +51,7 @@ class Models:
 
 @frozen(eq=False)
 class AsyncModels:
-    """What can be asked for: the pools, and the models where they are exposed."""
+    """What can be asked for: the pools, and models if they are exposed."""
 
     _asking: AsyncAsking
 

@@ -18,7 +18,7 @@ Voice: TypeAlias = str | Mapping[str, str]
 
 @frozen(eq=False)
 class ArrivingSpeech:
-    """Speech that is handed on before it is all there."""
+    """Speech that is passed on before it is complete."""
 
     _asking: Asking
 
@@ -31,7 +31,7 @@ class ArrivingSpeech:
         model: str | None = None,
         **parameters: Any,
     ) -> Iterator[AudioStream]:
-        """Speak a text: as `create` does. Leaving the context ends the request at the vendor."""
+        """Make speech as `create` does. Leaving the context ends the request at the vendor."""
         request = _request(self._asking, input=input, voice=voice, model=model, **parameters)
         with self._asking.stream(request, _reader(request)) as pieces:
             yield AudioStream(pieces)
@@ -39,7 +39,7 @@ class ArrivingSpeech:
 
 @frozen(eq=False)
 class AsyncArrivingSpeech:
-    """Speech that is handed on before it is all there."""
+    """Speech that is passed on before it is complete."""
 
     _asking: AsyncAsking
 
@@ -52,7 +52,7 @@ class AsyncArrivingSpeech:
         model: str | None = None,
         **parameters: Any,
     ) -> AsyncIterator[AsyncAudioStream]:
-        """Speak a text: as `create` does. Leaving the context ends the request at the vendor."""
+        """Make speech as `create` does. Leaving the context ends the request at the vendor."""
         request = _request(self._asking, input=input, voice=voice, model=model, **parameters)
         async with await self._asking.stream(request, _reader(request)) as pieces:
             yield AsyncAudioStream(pieces)
@@ -60,7 +60,7 @@ class AsyncArrivingSpeech:
 
 @frozen(eq=False)
 class Speech:
-    """Texts, spoken."""
+    """Speech from text."""
 
     _asking: Asking
 
@@ -72,7 +72,7 @@ class Speech:
         model: str | None = None,
         **parameters: Any,
     ) -> AudioBytes:
-        """Speak a text, and return it when all of it is there.
+        """Turn a text into speech, and return it when it is complete.
 
         `with_streaming_response.create`, a context, gives it as it arrives. Parameters and errors
         are as for `chat.completions.create`.
@@ -90,7 +90,7 @@ class Speech:
 
 @frozen(eq=False)
 class AsyncSpeech:
-    """Texts, spoken."""
+    """Speech from text."""
 
     _asking: AsyncAsking
 
@@ -102,7 +102,7 @@ class AsyncSpeech:
         model: str | None = None,
         **parameters: Any,
     ) -> AudioBytes:
-        """Speak a text: as `create` does."""
+        """Turn a text into speech, as `create` does."""
         async with self.with_streaming_response.create(
             input=input, voice=voice, model=model, **parameters
         ) as audio:

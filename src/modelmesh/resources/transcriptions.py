@@ -35,7 +35,7 @@ _EVENT: Final = event(TRANSCRIPTION_EVENT)
 
 @frozen(eq=False)
 class Transcriptions:
-    """Speech, written down."""
+    """Text from speech."""
 
     _asking: Asking
 
@@ -99,7 +99,7 @@ class Transcriptions:
         **parameters: Any,
     ) -> "TranscriptionCreateResponse | str | EventStream[TranscriptionStreamEvent]": ...
     def create(self, *, file: FileTypes, **parameters: Any) -> Any:
-        """Write down what is said. The formats text, srt and vtt give a str, the others a result.
+        """Transcribe a recording. The formats text, srt and vtt give a str, the others a result.
 
         The file is an open binary file, bytes, a `pathlib.Path`, or a tuple of name, content and
         content type. With `stream=True` events arrive, if the model can. Parameters and errors are
@@ -111,7 +111,7 @@ class Transcriptions:
 
 @frozen(eq=False)
 class AsyncTranscriptions:
-    """Speech, written down."""
+    """Text from speech."""
 
     _asking: AsyncAsking
 

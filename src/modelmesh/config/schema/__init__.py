@@ -111,7 +111,7 @@ class MeshConfig:
     pools: Mapping[str, Pool] = field(factory=dict)
     # Where state is kept.
     storage: Storage = field(factory=Storage)
-    # Who is told what.
+    # Who receives which events.
     observability: Observability = field(factory=Observability)
     # What is found out while running.
     discovery: Discovery = field(factory=Discovery)
