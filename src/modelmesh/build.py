@@ -60,7 +60,7 @@ def build(
     settings = config.pools or {"chat-completion": schema.Pool(capability=CHAT)}
     members = {id_: _members(id_, how, laid.targets, laid.tree) for id_, how in settings.items()}
     if found is not None or not laid.silent:
-        _refuse_empty(members, laid.silent, found or {})
+        _refuse_empty(members, laid, found or {})
     named = _by_name(laid.targets) if config.proxy.expose_models else {}
     singles = {id_: one for id_, one in named.items() if id_ not in settings}
     if before:
@@ -131,13 +131,13 @@ def _by_name(targets: Iterable[Target]) -> dict[str, list[Target]]:
     return named
 
 
-def _refuse_empty(
-    members: Mapping[str, Sequence[Target]], asked: Sequence[str], found: Found
-) -> None:
+def _refuse_empty(members: Mapping[str, Sequence[Target]], plan: Plan, found: Found) -> None:
     empty = [id_ for id_, chosen in members.items() if not chosen]
     if empty:
-        silent = [id_ for id_ in asked if not found.get(id_)]
+        silent = [id_ for id_ in plan.silent if not found.get(id_)]
         whose = f", and {', '.join(silent)} told of none: is it running?" if silent else ""
+        off = [id_ for id_, entry in plan.config.providers.items() if not entry.enabled]
+        whose += f", and {', '.join(off)} is switched off (`enabled`)" if off else ""
         message = f"no model there is fits this pool; see `models` and the pool's filters{whose}"
         raise ConfigError([Problem(f"pools.{id_}", message) for id_ in empty])
 

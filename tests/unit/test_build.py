@@ -293,6 +293,12 @@ def test_a_provider_switched_off_has_no_targets() -> None:
     assert set(parts.plan.providers) == {"b"}
 
 
+def test_a_pool_that_is_empty_tells_which_providers_are_switched_off() -> None:
+    vendors = {"a": server(enabled=False), "b": server()}
+    with pytest.raises(ConfigError, match=r"pool's filters, and a is switched off \(`enabled`\)$"):
+        built(providers=vendors, models=MODELS, pools={"chat": {"models": ["small"]}})
+
+
 def test_a_vendor_of_a_later_version_is_passed_by() -> None:
     parts = built(
         providers={"aws.bedrock.v1": {"api_key": "k"}, "b": server()},
