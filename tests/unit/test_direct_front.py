@@ -17,7 +17,8 @@ from front_wire import (
 )
 from proxy_calls import ANSWER, BODY, CHUNK, JSON, LAST, ScriptedReply, ScriptedVendor, streaming
 
-from modelmesh.proxy.direct.connection import HEAD, IDLE, LINGER, LINGER_BYTES, WAITING
+from modelmesh.proxy.direct.connection import HEAD, LINGER, LINGER_BYTES, WAITING
+from modelmesh.proxy.port import IDLE
 from modelmesh.types import Secret
 
 STREAM = json.dumps({**BODY, "stream": True}).encode()

@@ -17,8 +17,9 @@ from proxy_calls import ANSWER, BODY
 from wire import cut
 
 from modelmesh.proxy.direct.connection import HEAD as HEAD_SECONDS
-from modelmesh.proxy.direct.connection import IDLE, LINGER
+from modelmesh.proxy.direct.connection import LINGER
 from modelmesh.proxy.direct.reading import HEAD, LINE
+from modelmesh.proxy.port import IDLE
 
 CHAT = json.dumps(BODY).encode()
 STATUSES = {200, 204, 400, 404, 405, 413, 415, 501}

@@ -43,7 +43,7 @@ class Outgoing:
     close: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
 
 
-Answer = Callable[[Incoming], Awaitable[Outgoing]]
+Handler = Callable[[Incoming], Awaitable[Outgoing]]
 """What answers at a path."""
 
 

@@ -17,7 +17,7 @@ from modelmesh.errors import MeshError
 from modelmesh.events import Reloaded
 from modelmesh.proxy import bodies, forms, uploads
 from modelmesh.proxy.access import Access
-from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
+from modelmesh.proxy.calls import Handler, Incoming, Outgoing, json_reply
 from modelmesh.proxy.errors import (
     InternalError,
     Refused,
@@ -92,7 +92,7 @@ class Endpoints:
         self._routes = self._all_routes()
         self.aside = PROBES | self._management.routes.keys()
 
-    def _all_routes(self) -> dict[str, tuple[str, Answer]]:
+    def _all_routes(self) -> dict[str, tuple[str, Handler]]:
         """Return what answers at which path, and to which method."""
         return {
             **dict.fromkeys(ENDPOINTS, ("POST", self._ask)),

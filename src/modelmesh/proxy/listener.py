@@ -8,20 +8,17 @@ from aiohttp import web
 from attrs import define, field
 
 from modelmesh.proxy.errors import NOT_HTTP, error_body, error_headers
-from modelmesh.proxy.port import Port
+from modelmesh.proxy.port import IDLE, LAST_CALL, Port
 
 log = logging.getLogger("modelmesh.proxy")
 
 _SETTINGS: Final[dict[str, Any]] = {
-    # Longer than a load balancer in front of us keeps a connection, so that it closes first.
-    "keepalive_timeout": 75.0,
+    "keepalive_timeout": IDLE,
     # The endpoints decompress bodies themselves, within their limit.
     "auto_decompress": False,
     # Requests are logged where more is known of them.
     "access_log": None,
 }
-# Requests which had all the time there was end within so many seconds.
-_LAST_CALL: Final = 0.5
 
 
 class _Connection(web.RequestHandler):
@@ -54,7 +51,7 @@ class Listener:
     async def open(self) -> None:
         """Start the application and listen. Raises OSError if it is taken."""
         self._runner = web.AppRunner(
-            self._app, handler_cancellation=True, shutdown_timeout=_LAST_CALL
+            self._app, handler_cancellation=True, shutdown_timeout=LAST_CALL
         )
         try:
             await self._runner.setup()

@@ -11,7 +11,7 @@ from modelmesh.errors import ConfigError
 from modelmesh.events import Reloaded
 from modelmesh.proxy import bodies
 from modelmesh.proxy.access import Access
-from modelmesh.proxy.calls import Answer, Incoming, Outgoing, json_reply
+from modelmesh.proxy.calls import Handler, Incoming, Outgoing, json_reply
 from modelmesh.proxy.errors import ConfigurationRefused, Refused
 from modelmesh.proxy.feed import Feed
 from modelmesh.proxy.routes import page_files
@@ -66,7 +66,7 @@ class Management:
         self._feed = feed
         self._reload = reload
         self.files = page_files() if settings.page else {}
-        self.routes: Mapping[str, tuple[str, Answer]] = {
+        self.routes: Mapping[str, tuple[str, Handler]] = {
             STATUS: ("GET", self._status),
             EVENTS: ("GET", self._events),
             EXPLAIN: ("POST", self._explain),

@@ -9,6 +9,15 @@ from typing import Final, Protocol
 
 from attrs import define, field
 
+IDLE: Final = 75.0
+"""Seconds that a connection is kept without a request, or without a piece of a body that is due.
+
+Longer than a load balancer in front of us keeps one, so that it closes first.
+"""
+
+LAST_CALL: Final = 0.5
+"""Seconds within which requests end that had all the time there was."""
+
 _BACKLOG: Final = 4096
 
 

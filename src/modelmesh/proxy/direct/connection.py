@@ -12,14 +12,9 @@ from modelmesh.proxy.direct.reading import Asked, Reading
 from modelmesh.proxy.direct.sending import DirectSending
 from modelmesh.proxy.direct.writing import CONTINUE
 from modelmesh.proxy.errors import NOT_HTTP, error_body, error_headers
+from modelmesh.proxy.port import IDLE
 from modelmesh.proxy.responder import Responder
 from modelmesh.proxy.tcp import address, reset
-
-IDLE: Final = 75.0
-"""Seconds that a connection is kept without a request, or without a piece of a body that is due.
-
-Longer than a load balancer in front of us keeps one, so that it closes first.
-"""
 
 HEAD: Final = 30.0
 """Seconds for a head to be complete, once it has begun."""

@@ -8,13 +8,11 @@ from typing import Final
 from attrs import define, field
 
 from modelmesh.proxy.direct.connection import Connection
-from modelmesh.proxy.port import Port
+from modelmesh.proxy.port import LAST_CALL, Port
 from modelmesh.proxy.responder import Responder
 
 # How often connections are looked at, in seconds.
 _ROUND: Final = 1.0
-# Requests which had all the time there was end within so many seconds.
-_LAST_CALL: Final = 0.5
 
 
 @define(eq=False)
@@ -54,7 +52,7 @@ class DirectListener:
                 connection.abort()
             await self._emptied()
             if tasks:
-                await asyncio.wait(tasks, timeout=_LAST_CALL)
+                await asyncio.wait(tasks, timeout=LAST_CALL)
 
     def add(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -80,5 +78,5 @@ class DirectListener:
         self._empty.clear()
         if self._connections:
             waiting = asyncio.ensure_future(self._empty.wait())
-            await asyncio.wait({waiting}, timeout=_LAST_CALL)
+            await asyncio.wait({waiting}, timeout=LAST_CALL)
             waiting.cancel()
