@@ -1,6 +1,6 @@
 """What the proxy tells of itself: status, events, why a target is chosen, metrics, and the page."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,6 +96,8 @@ class Management:
         )
 
     async def _events(self, call: Incoming) -> Outgoing:
+        if call.method == "HEAD":
+            return Outgoing(headers={**EVENT_HEADERS}, stream=_unheard())
         listener = self._feed.listen(
             call.headers.get("last-event-id", ""), heartbeat=self._settings.heartbeat or None
         )
@@ -135,3 +137,10 @@ class Management:
     async def _file(self, call: Incoming) -> Outgoing:
         kind, content = self.files[call.path]
         return Outgoing(headers={"content-type": kind}, body=content)
+
+
+async def _unheard() -> AsyncIterator[bytes]:
+    """Give no events: who only looks at the head does not listen."""
+    nothing: tuple[bytes, ...] = ()
+    for piece in nothing:
+        yield piece
