@@ -63,6 +63,20 @@ async def test_with_neither_file_nor_key_every_command_that_needs_one_ends_alike
     assert said.startswith("environment: 1 problem\n  no provider was found. Set one of")
 
 
+@pytest.mark.parametrize("command", ["pools", "models", "explain chat"], ids=lambda told: told[:6])
+async def test_what_turns_out_when_pools_are_made_is_told_by_file_and_line(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "modelmesh.yaml").write_text(
+        "providers:\n  groq.api.v1: {api_key: x}\npools:\n  chat: {capability: text-embeddings}\n"
+    )
+    code, said = await run(tmp_path, *COMMAND, *command.split())
+    assert code == 1
+    assert said.startswith(
+        "modelmesh.yaml: 1 problem\n  line 4: pools.chat: no model there is fits"
+    )
+
+
 async def test_a_wrong_file_is_refused_with_every_mistake(tmp_path: Path) -> None:
     wrong = {**OURS, "proxy": {"prot": 1}, "pools": {POOL: {"modles": ["some"]}}}
     code, said = await run(tmp_path, *PROXY, "--config", written(tmp_path / "own.yaml", wrong))

@@ -10,7 +10,7 @@ from modelmesh.build import Parts, build
 from modelmesh.catalogue import Price, free_tier
 from modelmesh.catalogue.free_tiers import Cap
 from modelmesh.clock import SystemClock, system_rng
-from modelmesh.config.schema import MeshConfig
+from modelmesh.config.origin import Origin
 from modelmesh.errors import NothingFoundError
 from modelmesh.proxy.sources import find_config
 from modelmesh.state import State
@@ -26,7 +26,7 @@ _UNITS: Final = (
 )
 
 
-def configured(path: str | None) -> MeshConfig | None:
+def configured(path: str | None) -> Origin | None:
     """Return the configuration named or found; None where there is nothing at all.
 
     Raises:
@@ -34,14 +34,15 @@ def configured(path: str | None) -> MeshConfig | None:
 
     """
     try:
-        return find_config(path, os.environ).config
+        return find_config(path, os.environ)
     except NothingFoundError:
         return None
 
 
-def parts_of(config: MeshConfig) -> Parts:
+def parts_of(origin: Origin) -> Parts:
     """Return what a configuration sets up. Nothing is asked, opened or begun."""
-    return build(config, state=State(), rng=system_rng(), wall=SystemClock().wall)
+    with origin.placing():
+        return build(origin.config, state=State(), rng=system_rng(), wall=SystemClock().wall)
 
 
 def tokens(count: int | None) -> str:

@@ -22,6 +22,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     request = body_of(arguments.pool, arguments.message, arguments.body)
     found = find_config(arguments.config, os.environ)
-    told = asyncio.run(explained(found.config, request))
+    told = asyncio.run(explained(found, request))
     say(json.dumps(told, indent=2, ensure_ascii=False) if arguments.json else table(told))
     return OK

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from modelmesh.config.schema import MeshConfig
+from modelmesh.config.origin import Origin
 from modelmesh.errors import RequestError
 from modelmesh.ledger.limits import dollars
 from modelmesh.mesh import ModelMesh
@@ -31,7 +31,7 @@ def body_of(pool: str, message: str | None, file: str | None) -> dict[str, Any]:
     return {**found, "model": pool}
 
 
-async def explained(config: MeshConfig, request: Mapping[str, Any]) -> dict[str, Any]:
+async def explained(origin: Origin, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a mesh says of a request that begins with what the store has; it asks no vendor.
 
     Raises:
@@ -39,7 +39,7 @@ async def explained(config: MeshConfig, request: Mapping[str, Any]) -> dict[str,
         RequestError: there is no such pool, or such a request would be refused.
 
     """
-    mesh = ModelMesh(config)
+    mesh = ModelMesh(origin)
     try:
         await mesh.look()
         return mesh.explain(request)

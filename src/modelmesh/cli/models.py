@@ -25,6 +25,7 @@ from modelmesh.cli._table import cut, table, width
 from modelmesh.cli._terminal import FOUND, OK, say
 from modelmesh.config import schema
 from modelmesh.config.faults import unknown
+from modelmesh.config.origin import Origin
 from modelmesh.connectors import registry
 from modelmesh.errors import RequestError
 from modelmesh.plan import plan
@@ -50,9 +51,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = configured(arguments.config)
-    tree = TREE.extended(config.capabilities) if config else TREE
-    found = list(rows(config, arguments.provider))
+    origin = configured(arguments.config)
+    tree = TREE.extended(origin.config.capabilities) if origin else TREE
+    found = list(rows(origin, arguments.provider))
     if arguments.capability:
         node = _node(arguments.capability, tree)
         found = [row for row in found if _has(row.target, node, tree)]
@@ -66,14 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def rows(config: schema.MeshConfig | None, provider: str | None) -> Iterator[Row]:
+def rows(origin: Origin | None, provider: str | None) -> Iterator[Row]:
     """Give the configured models, then what else is known of their vendors, or of the one named.
 
     Raises:
         RequestError: there is no such provider.
 
     """
-    parts = parts_of(config) if config else None
+    parts = parts_of(origin) if origin else None
     own = list(first_keys(parts.plan.targets)) if parts else []
     connectors = {one.provider.id: one.provider.connector for one in own}
     if parts:

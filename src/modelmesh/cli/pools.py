@@ -22,8 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = find_config(arguments.config, os.environ).config
-    pools = parts_of(config).pools.values()
+    pools = parts_of(find_config(arguments.config, os.environ)).pools.values()
     if arguments.json:
         say(json.dumps({"pools": list(map(_record, pools))}, indent=2, ensure_ascii=False))
     else:

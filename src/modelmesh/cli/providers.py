@@ -46,7 +46,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    every = rows(configured(arguments.config), os.environ)
+    origin = configured(arguments.config)
+    every = rows(origin.config if origin else None, os.environ)
     shown = every if arguments.all else [row for row in every if row.configured_as or row.found]
     if arguments.json:
         say(json.dumps({"providers": list(map(asdict, shown))}, indent=2, ensure_ascii=False))
