@@ -8,7 +8,6 @@ import pytest
 
 from modelmesh import create
 from modelmesh.connectors import providers, registry
-from modelmesh.portal import Portal
 from modelmesh.testing.fake_provider import FakeProvider
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]
@@ -30,16 +29,9 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvid
     """A vendor nobody here has heard of: its file in the folder of vendors, and its server."""
     (tmp_path / "acme.py").write_text(ACME)
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
-    home = Portal(_Server)
-    home.run(home.resident.start())
-    yield home.resident
-    home.close()
+    with FakeProvider() as running:
+        yield running
     sys.modules.pop(f"{providers.__name__}.acme", None)
-
-
-class _Server(FakeProvider):
-    async def close(self) -> None:
-        await self.stop()
 
 
 def test_a_file_in_the_folder_is_all_that_a_new_vendor_takes(acme: FakeProvider) -> None:

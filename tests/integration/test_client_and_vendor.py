@@ -16,7 +16,6 @@ import pytest
 from proxy_process import soon
 
 from modelmesh import MeshClient, MeshError, RoutingError, create, create_async
-from modelmesh.portal import Portal
 from modelmesh.testing.fake_provider import FakeProvider
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]
@@ -32,21 +31,14 @@ FAULTS = {
 }
 
 
-class Vendor(FakeProvider):
-    async def close(self) -> None:
-        await self.stop()
-
-
 @pytest.fixture
-def vendor() -> Iterator[Vendor]:
+def vendor() -> Iterator[FakeProvider]:
     """A vendor whose loop is on a thread of its own, so that tests may block theirs."""
-    home = Portal(Vendor)
-    home.run(home.resident.start())
-    yield home.resident
-    home.close()
+    with FakeProvider() as running:
+        yield running
 
 
-def _config(vendor: Vendor) -> dict[str, Any]:
+def _config(vendor: FakeProvider) -> dict[str, Any]:
     alone = {pool: {"models": [pool], "retry": {"max_attempts": 1}} for pool in FAULTS}
     names = {id_: {"provider": "fake", "model": fault} for id_, fault in FAULTS.items()}
     return {
@@ -57,18 +49,18 @@ def _config(vendor: Vendor) -> dict[str, Any]:
 
 
 @pytest.fixture
-def client(vendor: Vendor) -> Iterator[MeshClient]:
+def client(vendor: FakeProvider) -> Iterator[MeshClient]:
     with create(config=_config(vendor), pool="sound") as made:
         yield made
 
 
 @pytest.fixture
-async def asynchronous(vendor: Vendor) -> AsyncIterator[Any]:
+async def asynchronous(vendor: FakeProvider) -> AsyncIterator[Any]:
     async with create_async(config=_config(vendor), pool="sound") as made:
         yield made
 
 
-def _left(vendor: Vendor, pool: str) -> bool:
+def _left(vendor: FakeProvider, pool: str) -> bool:
     """Whether the vendor saw the client leave the one request it made."""
     (request,) = vendor.requests_for(FAULTS[pool])
     return soon(lambda: request.client_gone is not None)
@@ -95,7 +87,7 @@ async def test_a_synchronous_client_works_where_a_loop_is_running(client: MeshCl
 
 
 def test_the_next_target_answers_where_the_first_is_down(
-    client: MeshClient, vendor: Vendor
+    client: MeshClient, vendor: FakeProvider
 ) -> None:
     answer = client.chat.completions.create(messages=MESSAGES, model="two")
 
@@ -103,7 +95,7 @@ def test_the_next_target_answers_where_the_first_is_down(
     assert [request.model for request in vendor.received] == ["status~code=503", "ok"]
 
 
-def test_a_vendor_sees_a_stream_end_early(client: MeshClient, vendor: Vendor) -> None:
+def test_a_vendor_sees_a_stream_end_early(client: MeshClient, vendor: FakeProvider) -> None:
     stream = client.chat.completions.create(messages=MESSAGES, model="stalled", stream=True)
     next(stream)
 
@@ -114,7 +106,7 @@ def test_a_vendor_sees_a_stream_end_early(client: MeshClient, vendor: Vendor) ->
 
 
 def test_a_vendor_sees_a_stream_nobody_holds_any_more_end(
-    client: MeshClient, vendor: Vendor
+    client: MeshClient, vendor: FakeProvider
 ) -> None:
     next(client.chat.completions.create(messages=MESSAGES, model="stalled", stream=True))
     gc.collect()
@@ -122,7 +114,7 @@ def test_a_vendor_sees_a_stream_nobody_holds_any_more_end(
     assert _left(vendor, "stalled")
 
 
-def test_a_timeout_is_for_the_whole_call(client: MeshClient, vendor: Vendor) -> None:
+def test_a_timeout_is_for_the_whole_call(client: MeshClient, vendor: FakeProvider) -> None:
     started = time.monotonic()
 
     with pytest.raises(RoutingError) as failed:
@@ -162,7 +154,7 @@ def test_a_stream_cut_off_gives_what_came_and_then_an_error(client: MeshClient) 
     assert cut.value.code == "stream_incomplete"
 
 
-def test_a_hundred_threads_share_a_client(client: MeshClient, vendor: Vendor) -> None:
+def test_a_hundred_threads_share_a_client(client: MeshClient, vendor: FakeProvider) -> None:
     def ask(number: int) -> str:
         if number % 2:
             return client.chat.completions.create(messages=MESSAGES, model="slow").model
@@ -177,7 +169,9 @@ def test_a_hundred_threads_share_a_client(client: MeshClient, vendor: Vendor) ->
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_closing_ends_what_is_under_way(client: MeshClient, vendor: Vendor, stream: bool) -> None:
+def test_closing_ends_what_is_under_way(
+    client: MeshClient, vendor: FakeProvider, stream: bool
+) -> None:
     errors: list[RuntimeError] = []
 
     def ask() -> None:
@@ -210,7 +204,7 @@ async def test_the_asynchronous_client_does_the_same(asynchronous: Any) -> None:
 
 
 async def test_a_vendor_sees_an_asynchronous_stream_end_early(
-    asynchronous: Any, vendor: Vendor
+    asynchronous: Any, vendor: FakeProvider
 ) -> None:
     stream = await asynchronous.chat.completions.create(
         messages=MESSAGES, model="stalled", stream=True
@@ -222,7 +216,7 @@ async def test_a_vendor_sees_an_asynchronous_stream_end_early(
     assert await asyncio.to_thread(_left, vendor, "stalled")
 
 
-async def test_a_vendor_sees_a_cancelled_call_end(asynchronous: Any, vendor: Vendor) -> None:
+async def test_a_vendor_sees_a_cancelled_call_end(asynchronous: Any, vendor: FakeProvider) -> None:
     call = asyncio.create_task(
         asynchronous.chat.completions.create(messages=MESSAGES, model="mute")
     )
@@ -249,7 +243,7 @@ ask = client.chat.completions.create
 """
 
 
-def _program(vendor: Vendor, code: str) -> "subprocess.Popen[str]":
+def _program(vendor: FakeProvider, code: str) -> "subprocess.Popen[str]":
     config = json.dumps(_config(vendor))
     return subprocess.Popen(
         [sys.executable, "-X", "dev", "-W", "error", "-c", _PROGRAM + code, config],
@@ -263,7 +257,7 @@ def _program(vendor: Vendor, code: str) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize("stream", ["False", "True"])
 @pytest.mark.parametrize("pool", ["mute", "stalled"])
 def test_an_interrupt_ends_the_vendors_request_and_not_the_client(
-    vendor: Vendor, pool: str, stream: str
+    vendor: FakeProvider, pool: str, stream: str
 ) -> None:
     program = _program(
         vendor,
@@ -293,7 +287,7 @@ print(ask(messages=messages).model, flush=True)
     assert (rest, complaints, program.returncode) == ("ok\n", "", 0)
 
 
-def test_a_forked_child_asks_over_connections_of_its_own(vendor: Vendor) -> None:
+def test_a_forked_child_asks_over_connections_of_its_own(vendor: FakeProvider) -> None:
     program = _program(
         vendor,
         """
@@ -326,7 +320,7 @@ print("parent", ask(messages=messages).model, flush=True)
         "print(list(ask(messages=messages, stream=True))[0].model); client.close()",
     ],
 )
-def test_a_program_ends_at_once_and_without_a_word(vendor: Vendor, code: str) -> None:
+def test_a_program_ends_at_once_and_without_a_word(vendor: FakeProvider, code: str) -> None:
     program = _program(vendor, code)
 
     said, complaints = program.communicate(timeout=30)

@@ -13,7 +13,6 @@ import pytest
 from proxy_process import soon
 
 from modelmesh import MeshClient, MeshError, RoutingError, create, create_async
-from modelmesh.portal import Portal
 from modelmesh.proxy import forms
 from modelmesh.testing.fake_embeddings import vector
 from modelmesh.testing.fake_images import IMAGE
@@ -41,24 +40,14 @@ USUAL = {
 }
 
 
-class Vendor(FakeProvider):
-    def __init__(self) -> None:
-        super().__init__(models=[model for _, model in USUAL.values()])
-
-    async def close(self) -> None:
-        await self.stop()
-
-
 @pytest.fixture
-def vendor() -> Iterator[Vendor]:
+def vendor() -> Iterator[FakeProvider]:
     """A vendor whose loop is on a thread of its own, so that tests may block theirs."""
-    home = Portal(Vendor)
-    home.run(home.resident.start())
-    yield home.resident
-    home.close()
+    with FakeProvider(models=[model for _, model in USUAL.values()]) as running:
+        yield running
 
 
-def _config(vendor: Vendor) -> dict[str, Any]:
+def _config(vendor: FakeProvider) -> dict[str, Any]:
     able = ["text-embeddings", "text-to-speech", "speech-to-text", "text-to-image"]
     alone = {pool: {"models": [pool], "retry": {"max_attempts": 1}} for pool in MODELS}
     return {
@@ -77,19 +66,19 @@ def _config(vendor: Vendor) -> dict[str, Any]:
 
 
 @pytest.fixture
-def client(vendor: Vendor) -> Iterator[MeshClient]:
+def client(vendor: FakeProvider) -> Iterator[MeshClient]:
     with create(config=_config(vendor), pool="sound") as made:
         yield made
 
 
 @pytest.fixture
-async def asynchronous(vendor: Vendor) -> AsyncIterator[Any]:
+async def asynchronous(vendor: FakeProvider) -> AsyncIterator[Any]:
     async with create_async(config=_config(vendor), pool="sound") as made:
         yield made
 
 
 @pytest.fixture
-def sdk(vendor: Vendor) -> Iterator[openai.OpenAI]:
+def sdk(vendor: FakeProvider) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=vendor.url, api_key="sk-x", max_retries=0) as made:
         yield made
 
@@ -155,7 +144,7 @@ def test_speech_that_arrives_is_what_openais_sdk_gives(
 
 
 def test_speech_is_heard_before_it_ends_and_the_vendor_sees_it_left(
-    client: MeshClient, vendor: Vendor
+    client: MeshClient, vendor: FakeProvider
 ) -> None:
     with client.audio.speech.with_streaming_response.create(
         input="Hello!", voice="alloy", model="stalled"
@@ -221,7 +210,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("way", FILES)
 def test_a_vendor_gets_the_form_that_openais_sdk_sends(
-    client: MeshClient, sdk: openai.OpenAI, vendor: Vendor, tmp_path: Path, way: str
+    client: MeshClient, sdk: openai.OpenAI, vendor: FakeProvider, tmp_path: Path, way: str
 ) -> None:
     path = tmp_path / "hello.wav"
     path.write_bytes(CONTENT)
@@ -280,7 +269,7 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_next_target_answers_where_the_first_is_down(
-    client: MeshClient, vendor: Vendor, call: str
+    client: MeshClient, vendor: FakeProvider, call: str
 ) -> None:
     CALLS[call](client, model="two")
 
@@ -288,7 +277,9 @@ def test_the_next_target_answers_where_the_first_is_down(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_timeout_is_for_the_whole_call(client: MeshClient, vendor: Vendor, call: str) -> None:
+def test_a_timeout_is_for_the_whole_call(
+    client: MeshClient, vendor: FakeProvider, call: str
+) -> None:
     started = time.monotonic()
 
     with pytest.raises(RoutingError) as failed:
@@ -300,7 +291,7 @@ def test_a_timeout_is_for_the_whole_call(client: MeshClient, vendor: Vendor, cal
     assert soon(lambda: request.client_gone is not None)
 
 
-def test_threads_share_a_client(client: MeshClient, vendor: Vendor) -> None:
+def test_threads_share_a_client(client: MeshClient, vendor: FakeProvider) -> None:
     def ask(number: int) -> bool:
         content = bytes([number]) * 5000
         if number % 2:
@@ -336,7 +327,9 @@ async def test_the_asynchronous_client_does_the_same(asynchronous: Any, tmp_path
     assert [event.delta async for event in heard_events if event.type == DELTA] == list(SAID)
 
 
-async def test_a_vendor_sees_asynchronous_speech_left(asynchronous: Any, vendor: Vendor) -> None:
+async def test_a_vendor_sees_asynchronous_speech_left(
+    asynchronous: Any, vendor: FakeProvider
+) -> None:
     async with asynchronous.audio.speech.with_streaming_response.create(
         input="a", voice="alloy", model="stalled"
     ) as speech:
@@ -350,7 +343,7 @@ async def test_a_vendor_sees_asynchronous_speech_left(asynchronous: Any, vendor:
 
 @pytest.mark.parametrize("capability", USUAL)
 def test_with_a_key_alone_a_capability_is_served(
-    vendor: Vendor, monkeypatch: pytest.MonkeyPatch, capability: str
+    vendor: FakeProvider, monkeypatch: pytest.MonkeyPatch, capability: str
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     monkeypatch.setenv("OPENAI_BASE_URL", vendor.url)

@@ -27,7 +27,6 @@ from failures.reachable import is_ours, reachable, shown
 from modelmesh import MeshError, create
 from modelmesh.config.load import load
 from modelmesh.connectors import registry
-from modelmesh.portal import Portal
 from modelmesh.proxy.server import ProxyServer
 from modelmesh.testing.fake_provider import FakeProvider
 from modelmesh.types import Request, Secret, Upload
@@ -98,15 +97,8 @@ def test_case_43_a_key_is_in_no_address() -> None:
 @pytest.fixture
 def vendor_elsewhere() -> Iterator[FakeProvider]:
     """A vendor whose loop is on a thread of its own, so that tests may block theirs."""
-
-    class Resident(FakeProvider):
-        async def close(self) -> None:
-            await self.stop()
-
-    home = Portal(lambda: Resident(faults=EVERY))
-    home.run(home.resident.start())
-    yield home.resident
-    home.close()
+    with FakeProvider(faults=EVERY) as running:
+        yield running
 
 
 @pytest.mark.parametrize("transport", ["direct", "aiohttp"])
