@@ -135,8 +135,11 @@ async def test_an_empty_token_is_refused(tmp_path: Path) -> None:
     assert "token is empty" in said
 
 
-async def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
-    code, said = await run(tmp_path, *PROXY, "--demo", "--port", "65536")
+@pytest.mark.parametrize(
+    "command", [(*PROXY, "--demo"), (*COMMAND, "mock-upstream")], ids=["proxy", "mock-upstream"]
+)
+async def test_a_port_that_is_none_is_refused(tmp_path: Path, command: tuple[str, ...]) -> None:
+    code, said = await run(tmp_path, *command, "--port", "65536")
     assert code == 2
     assert "'65536' is not a port" in said
 

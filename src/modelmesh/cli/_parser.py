@@ -4,7 +4,9 @@ import argparse
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
+
+_LAST_PORT: Final = 65535
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,3 +28,10 @@ class Parser(argparse.ArgumentParser):
         flags = re.findall(r"--[\w-]+", self.format_usage())
         near = difflib.get_close_matches(unknown.partition("=")[0], flags, n=1)
         return f"did you mean {near[0]}?" if near else "see --help"
+
+
+def port(text: str) -> int:
+    """Read a port's number; 0 is for any."""
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from modelmesh.cli._parser import port
 from modelmesh.cli._terminal import OK, say
 from modelmesh.testing import fake_faults, fake_variants
 from modelmesh.testing.fake_provider import (
@@ -35,7 +36,7 @@ _CATALOGUES: Final[Mapping[str, Catalogue]] = {
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="where it listens (%(default)s)")
-    parser.add_argument("--port", type=int, default=_PORT, help="0 for any (%(default)s)")
+    parser.add_argument("--port", type=port, default=_PORT, help="0 for any (%(default)s)")
     parser.add_argument("--list", action="store_true", help="list the models, and end")
 
 

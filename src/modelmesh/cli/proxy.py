@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from modelmesh import colours
-from modelmesh.cli._parser import Parser
+from modelmesh.cli._parser import Parser, port
 from modelmesh.cli._terminal import (
     FAILED,
     FOUND,
@@ -30,7 +30,6 @@ from modelmesh.proxy.server import ProxyServer
 from modelmesh.proxy.sources import find_config
 from modelmesh.proxy.worker_metrics import shared_metrics
 
-_LAST_PORT: Final = 65535
 # Objects made between two looks at the youngest; thousands belong to requests in flight.
 _ALLOCATIONS: Final = 20_000
 
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="PATH", help=f"configuration file (default: {FOUND})")
     parser.add_argument("--host", help="address to listen at (default: 0.0.0.0)")
-    parser.add_argument("--port", type=_port, help="port to listen at; 0 is any (default: 8080)")
+    parser.add_argument("--port", type=port, help="port to listen at; 0 is any (default: 8080)")
     parser.add_argument("--token", type=_token, help="ask clients for this token (default: none)")
     parser.add_argument(
         "--log-level",
@@ -152,12 +151,6 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _address(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"host": arguments.host, "port": arguments.port, "token": arguments.token}
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
-    return int(text)
 
 
 def _count(text: str) -> int:
