@@ -15,7 +15,7 @@ from modelmesh.testing.fake_answers import encode, error
 from modelmesh.testing.fake_provider import FakeProvider
 from modelmesh.testing.fake_wire import Exchange
 
-COMMAND = ("-c", "import sys; from modelmesh.cli import main; sys.exit(main())")
+COMMAND = ("-m", "modelmesh")
 
 
 class Strict(FakeProvider):
@@ -113,6 +113,7 @@ async def test_programs_get_json_and_the_same_exit_code(tmp_path: Path) -> None:
     told = json.loads(said)
     assert (code, told["source"]) == (1, "modelmesh.yaml")
     assert [one["code"] for one in told["findings"]] == ["budget-of-zero"]
+    assert (await run(tmp_path, "check", "--config", "modelmesh.yaml", "--json"))[1] == said
     written(tmp_path, {**ODD, "pools": {"chat": {"modles": []}}})
     code, said, _ = await run(tmp_path, "check", "--json", "--online")
     told = json.loads(said)

@@ -72,6 +72,7 @@ FLOORS = [
     {"serving"},
     {"mesh", "check", "lint", "online"},
     {"cli", "proxy", "client", "testing", "arguments", "resources", "results", "schemas"},
+    {"__main__"},
 ]
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS, 1) for part in parts}
 

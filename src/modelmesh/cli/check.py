@@ -21,7 +21,9 @@ from modelmesh.transport.choose import choose
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", nargs="?", help=f"(default: {FOUND})")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("file", metavar="FILE", nargs="?", help=f"(default: {FOUND})")
+    which.add_argument("--config", metavar="FILE", help="the same, as other commands have it")
     add_ways(parser)
 
 
@@ -39,7 +41,7 @@ def add_ways(parser: argparse.ArgumentParser, where: str = "") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return check_file(arguments.file, None, arguments)
+    return check_file(arguments.file or arguments.config, None, arguments)
 
 
 def check_file(path: str | None, workers: int | None, ways: argparse.Namespace) -> int:
