@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import fields
 
 from modelmesh import events
-from modelmesh.proxy.standing import ServerStatus
+from modelmesh.proxy.status import ServerStatus
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUDGETS = (DOCS / "budgets.md").read_text()

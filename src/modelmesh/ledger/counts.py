@@ -130,7 +130,7 @@ class Sliding:
 
 
 @define(eq=False)
-class Standing:
+class Concurrent:
     """What is under way: it is free again when it ends."""
 
     limit: Limit
@@ -160,7 +160,7 @@ _SOON: Final = 0.05
 def count_of(limit: Limit) -> Count:
     """Return what counts for a limit."""
     if limit.unit == "at once":
-        return Standing(limit)
+        return Concurrent(limit)
     match limit.window:
         case Rolling(seconds):
             return Sliding(limit, seconds)

@@ -1,4 +1,4 @@
-"""The proxy server: its life from start to stop, and its standing."""
+"""The proxy server: its life from start to stop, and its status."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ from modelmesh.proxy.port import Front, Port
 from modelmesh.proxy.reloading import Reloading
 from modelmesh.proxy.responder import Responder
 from modelmesh.proxy.sources import find_config, overridden
-from modelmesh.proxy.standing import ServerStatus
+from modelmesh.proxy.status import ServerStatus
 from modelmesh.shown import Shown, keys_in
 from modelmesh.transport.choose import goes_direct
 
