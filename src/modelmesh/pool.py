@@ -1,4 +1,7 @@
-"""The targets that serve one capability: in which order, and what an outcome means for them."""
+"""The targets that serve one capability: in which order, and within which limits.
+
+What the end of an attempt means for them is in `outcome`.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -16,7 +16,7 @@ from modelmesh.walk import Step, Walk
 
 @define(eq=False)
 class Router:
-    """Tries targets. What their failures mean is the pool's to know, what comes next the walk's."""
+    """Tries targets. What comes next is the walk's to know, what a failure means the outcome's."""
 
     _transport: Transport
     _clock: Clock

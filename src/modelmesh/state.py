@@ -1,7 +1,8 @@
 """What is remembered of targets, keys and providers. The only mutable routing state.
 
 Every change takes `now`, seconds on a clock that never jumps. Nothing here knows a pool, a request
-or a vendor; `pool` decides what an outcome means and says so in the words of this module.
+or a vendor; `outcome` decides what the end of an attempt means and says so in the words of this
+module.
 """
 
 import re
