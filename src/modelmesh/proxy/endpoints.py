@@ -86,7 +86,7 @@ class Endpoints:
             clock=clock,
             feed=feed,
             reload=reload,
-            standing=self._standing,
+            server=self._server,
         )
         self._forwarded = FORWARDED_HEADERS | {name.lower() for name in settings.forward_headers}
         self._routes = self._all_routes()
@@ -252,7 +252,8 @@ class Endpoints:
         """Whether a path is one to look inside by. What most requests are about costs nothing."""
         return path not in ENDPOINTS and self._management.covers(path)
 
-    def _standing(self) -> dict[str, Any]:
+    def _server(self) -> dict[str, Any]:
+        """Return what is told of this server to those who look inside."""
         return {
             "config_version": self._version,
             "uptime_seconds": self._status()["uptime_seconds"],

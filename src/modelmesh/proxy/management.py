@@ -56,13 +56,13 @@ class Management:
         clock: Clock,
         feed: Feed,
         reload: Callable[[], Awaitable[Reloaded]],
-        standing: Callable[[], Mapping[str, Any]],
+        server: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._mesh = mesh
         self._settings = settings
         self._access = access
         self._clock = clock
-        self._standing = standing
+        self._server = server
         self._feed = feed
         self._reload = reload
         self.files = page_files() if settings.page else {}
@@ -88,7 +88,7 @@ class Management:
         return json_reply(
             {
                 "at": self._clock.wall(),
-                **self._standing(),
+                **self._server(),
                 "store": self._mesh.store_status(),
                 "pools": self._mesh.pool_status(),
                 "stats": self._mesh.stats(),
