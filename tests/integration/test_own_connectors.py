@@ -102,7 +102,7 @@ def test_a_connector_may_have_an_id_of_the_users(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("connector", "told"),
     [
-        ("acme_onw:Provider", "there is no module 'acme_onw' neither installed nor in"),
+        ("acme_onw:Provider", "there is no module 'acme_onw', neither installed nor in"),
         ("acme_onw:Provider", "did you mean 'acme_own'?"),
         ("acme_own:Provder", "there is no 'Provder' in"),
         ("acme_own:Provder", "did you mean 'Provider'?"),

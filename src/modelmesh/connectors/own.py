@@ -85,11 +85,11 @@ def _imported(name: str) -> ModuleType:
 
 def _nowhere(name: str) -> str:
     folders = " or ".join(_beside)
-    looked = f"neither installed nor in {folders}" if folders else "where Python looks for modules"
+    looked = f", neither installed nor in {folders}" if folders else " where Python looks for it"
     files = [file.stem for folder in _beside for file in Path(folder).glob("*.py")]
     near = difflib.get_close_matches(name, files, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"there is no module {name!r} {looked}{hint}"
+    return f"there is no module {name!r}{looked}{hint}"
 
 
 def _lacking(module: ModuleType, name: str, found: Any) -> str:
