@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from attrs import define, field
 from readers import ANTHROPIC, COHERE, GEMINI, Objects, Reader
 from readers_openai import COMPATIBLE, OPENAI
@@ -260,3 +261,8 @@ def boundaries(exchange: Exchange) -> list[int]:
             break
         places.append(end + (2 if exchange.body[end : end + 2] == b"\r\n" else 1))
     return places
+
+
+def each(chosen: Sequence[Exchange]) -> pytest.MarkDecorator:
+    """Have a test run for each of these exchanges."""
+    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 import pytest
 import trial
-from recordings import CONNECTORS, ELSEWHERE, JUDGED, OURS, WIRE, Exchange, judged, ours, recorded
+from recordings import (
+    CONNECTORS,
+    ELSEWHERE,
+    JUDGED,
+    OURS,
+    WIRE,
+    Exchange,
+    each,
+    judged,
+    ours,
+    recorded,
+)
 
 ABSENT = pytest.mark.skipif(not WIRE.is_dir(), reason=f"the recorded exchanges are not at {WIRE}")
 
@@ -19,8 +30,7 @@ CHATTING = sorted(
 
 
 def every(endpoint: str, vendor: str | None = None) -> pytest.MarkDecorator:
-    chosen = [one for one in judged(endpoint) if vendor in (None, one.vendor)]
-    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
+    return each([one for one in judged(endpoint) if vendor in (None, one.vendor)])
 
 
 def told(complaints: Sequence[str]) -> str:

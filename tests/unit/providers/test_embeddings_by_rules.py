@@ -7,7 +7,7 @@ import judge_embeddings
 import pytest
 import trial
 from judge_embeddings import request_complaints, sent
-from recordings import CONNECTORS, Exchange, judged
+from recordings import CONNECTORS, Exchange, each, judged
 
 ASKED: dict[str, dict[str, Any]] = {
     "a text": {"input": "A lighthouse."},
@@ -22,26 +22,22 @@ EMBEDDING = sorted(
 )
 
 
-def named(chosen: list[Exchange]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
-
-
 RECORDED = judged("embeddings")
 
 
-@named(RECORDED)
+@each(RECORDED)
 def test_embeddings_keep_the_rules(exchange: Exchange) -> None:
     assert judge_embeddings.complaints(exchange) == []
 
 
-@named([one for one in RECORDED if one.vendor == "openai"])
+@each([one for one in RECORDED if one.vendor == "openai"])
 def test_embeddings_of_openai_pass_as_they_came(exchange: Exchange) -> None:
     form = "base64" if "embedding:base64" in exchange.traits else "float"
     request = judge_embeddings.asked(exchange, form)
     assert judge_embeddings.answer_of(exchange, request).body == exchange.body
 
 
-@named([one for one in RECORDED if b'"index"' in one.body and "embedding:many" in one.traits])
+@each([one for one in RECORDED if b'"index"' in one.body and "embedding:many" in one.traits])
 def test_embeddings_are_put_in_order(exchange: Exchange) -> None:
     said = json.loads(exchange.body)
     mixed = json.dumps({**said, "data": said["data"][::-1]}).encode()
@@ -50,7 +46,7 @@ def test_embeddings_are_put_in_order(exchange: Exchange) -> None:
     assert list(judge_embeddings.answer_complaints(answer, exchange, None)) == []
 
 
-@named([one for one in RECORDED if one.vendor in ("openai", "mistral", "openrouter", "azure")])
+@each([one for one in RECORDED if one.vendor in ("openai", "mistral", "openrouter", "azure")])
 def test_what_a_vendor_accepted_keeps_the_rules_of_embeddings(exchange: Exchange) -> None:
     body = {"model": exchange.model, **(exchange.asked or {})}
     connector = CONNECTORS[exchange.vendor]

@@ -5,7 +5,7 @@ from typing import Any
 
 import judge_images
 import pytest
-from recordings import CONNECTORS, Exchange, judged
+from recordings import CONNECTORS, Exchange, each, judged
 
 ASKED: dict[str, dict[str, Any]] = {
     "plain": {"prompt": "A lighthouse."},
@@ -41,24 +41,20 @@ MODELS = {
 }
 
 
-def named(chosen: list[Exchange]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
-
-
 RECORDED = judged("image")
 
 
-@named(RECORDED)
+@each(RECORDED)
 def test_images_keep_the_rules(exchange: Exchange) -> None:
     assert judge_images.complaints(exchange) == []
 
 
-@named([one for one in RECORDED if one.vendor == "openai"])
+@each([one for one in RECORDED if one.vendor == "openai"])
 def test_images_of_openai_pass_as_they_came(exchange: Exchange) -> None:
     assert judge_images.answer_of(exchange).body == exchange.body
 
 
-@named([one for one in RECORDED if one.vendor in ("openai", "xai") and "images" not in one.asked])
+@each([one for one in RECORDED if one.vendor in ("openai", "xai") and "images" not in one.asked])
 def test_what_a_vendor_accepted_keeps_the_rules_of_images(exchange: Exchange) -> None:
     connector = CONNECTORS[exchange.vendor]
     body = {"model": exchange.model, **exchange.asked}

@@ -5,14 +5,14 @@ from typing import Any
 
 import judge_models
 import pytest
-from recordings import Exchange, judged
+from recordings import Exchange, each, judged
 
 from modelmesh.probe import names_in
 
 RECORDED = judged("models")
 
 
-@pytest.mark.parametrize("exchange", RECORDED, ids=[one.id for one in RECORDED])
+@each(RECORDED)
 def test_a_list_of_models_is_asked_for_where_it_is_and_read_whole(exchange: Exchange) -> None:
     assert judge_models.complaints(exchange) == []
 

@@ -7,7 +7,7 @@ import judge
 import pytest
 import trial
 from conversations import CONVERSATIONS, texts
-from recordings import CONNECTORS, JUDGED, Exchange, recorded
+from recordings import CONNECTORS, JUDGED, Exchange, each, recorded
 from request_rules import body_complaints
 
 from modelmesh.connectors import registry
@@ -27,16 +27,12 @@ MORE_LENIENT = {
 """What vendors accepted although we would not send it."""
 
 
-def named(chosen: list[Exchange]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
-
-
-@named([one for one in RECORDED if one.case not in MORE_LENIENT])
+@each([one for one in RECORDED if one.case not in MORE_LENIENT])
 def test_what_a_vendor_accepted_keeps_the_rules(exchange: Exchange) -> None:
     assert list(body_complaints(CONNECTORS[exchange.vendor], exchange.asked)) == []
 
 
-@named([one for one in RECORDED if one.asks_as_openai])
+@each([one for one in RECORDED if one.asks_as_openai])
 def test_a_recorded_conversation_is_sent_by_the_rules(exchange: Exchange) -> None:
     assert trial.sent_complaints(exchange) == []
 

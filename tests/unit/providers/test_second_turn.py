@@ -2,7 +2,7 @@
 
 import pytest
 import second_turn
-from recordings import Exchange, judged
+from recordings import Exchange, each, judged
 from trial import connector_of
 
 SAID = [*judged("chat"), *judged("chat_stream")]
@@ -10,11 +10,7 @@ ANSWERED = [one for one in SAID if not one.spoken.fails and one.spoken.voices]
 WITH_STATE = [one for one in ANSWERED if any(second_turn.states(one))]
 
 
-def of(chosen: list[Exchange]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
-
-
-@of(ANSWERED)
+@each(ANSWERED)
 @pytest.mark.parametrize("bare", [False, True], ids=["as-it-came", "bare"])
 async def test_the_next_turn_is_sent_by_the_rules(exchange: Exchange, bare: bool) -> None:
     assert await second_turn.next_turn_complaints(exchange, bare=bare) == []

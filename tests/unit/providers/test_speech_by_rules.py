@@ -6,7 +6,7 @@ import judge_speech
 import pytest
 import trial
 from judge_speech import FORMATS, TEXT, asking, request_complaints, sent, voice_in
-from recordings import Exchange, judged
+from recordings import Exchange, each, judged
 
 SPEAKING = sorted(
     id_ for id_ in trial.BY_MODULE.values() if "speech" in trial.translator(id_).endpoints
@@ -31,7 +31,7 @@ ASKED: dict[str, dict[str, Any]] = {
 RECORDED = judged("speech")
 
 
-@pytest.mark.parametrize("exchange", RECORDED, ids=[one.id for one in RECORDED])
+@each(RECORDED)
 def test_speech_keeps_the_rules(exchange: Exchange) -> None:
     assert judge_speech.complaints(exchange) == []
 

@@ -6,7 +6,7 @@ import judge_transcription_forms
 import judge_transcriptions
 import pytest
 import trial
-from recordings import Exchange, judged
+from recordings import Exchange, each, judged
 
 from modelmesh.proxy import forms
 
@@ -43,22 +43,18 @@ MODELS = {
 }
 
 
-def named(chosen: list[Exchange]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("exchange", chosen, ids=[one.id for one in chosen])
-
-
-@named([*WHOLE, *STREAMED])
+@each([*WHOLE, *STREAMED])
 async def test_a_transcript_keeps_the_rules(exchange: Exchange) -> None:
     assert await judge_transcriptions.complaints(exchange) == []
 
 
-@named([one for one in WHOLE if one.vendor == "openai"])
+@each([one for one in WHOLE if one.vendor == "openai"])
 def test_a_transcript_of_openai_passes_as_it_came(exchange: Exchange) -> None:
     form = judge_transcriptions.wanted_in(exchange)
     assert judge_transcriptions.answer_of(exchange, form).body == exchange.body
 
 
-@named(STREAMED)
+@each(STREAMED)
 async def test_a_stream_of_openai_passes_as_it_came(exchange: Exchange) -> None:
     request = judge_transcriptions.asked(exchange, judge_transcriptions.wanted_in(exchange))
     heard = await trial.hear(exchange, [exchange.body], request)
@@ -66,7 +62,7 @@ async def test_a_stream_of_openai_passes_as_it_came(exchange: Exchange) -> None:
     assert [*heard.payloads, b"[DONE]"] == lines
 
 
-@named([one for one in WHOLE if judge_transcriptions.fields_of(one)])
+@each([one for one in WHOLE if judge_transcriptions.fields_of(one)])
 def test_what_a_vendor_accepted_keeps_the_rules_of_forms(exchange: Exchange) -> None:
     connector = trial.connector_of(exchange)
     fields = judge_transcriptions.fields_of(exchange)
