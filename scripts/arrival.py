@@ -19,6 +19,9 @@ from scripts.cookbook import Command, File, steps
 ROOT: Final = Path(__file__).parents[1]
 DISTRIBUTION: Final = "modelmesh-lite"
 
+_FIRST: Final = "provider"
+"""The page with the first lines that all pages need."""
+
 
 class StuckError(Exception):
     """A step failed; the message is what was said."""
@@ -44,7 +47,7 @@ def walk(page: str, folder: Path, *, installed: Path | None = None) -> Iterator[
     """
     programs = installed or folder / ".venv/bin"
     env = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-    for step in steps(page):
+    for step in journey(page):
         begun = time.perf_counter()
         if isinstance(step, File):
             step.write(folder)
@@ -56,8 +59,17 @@ def walk(page: str, folder: Path, *, installed: Path | None = None) -> Iterator[
         yield Step(what, time.perf_counter() - begun, said)
 
 
-def _installs(step: Command) -> bool:
-    return any(word in step.line for word in ("-m venv", "activate", "pip install"))
+def journey(page: str) -> list[File | Command]:
+    """Return the steps of a page, with the first ones of another page where those are meant."""
+    there = list(steps(page))
+    before = [] if any(map(_installs, there)) else filter(_installs, steps(_FIRST))
+    return [*before, *there]
+
+
+def _installs(step: File | Command) -> bool:
+    return isinstance(step, Command) and any(
+        word in step.line for word in ("-m venv", "activate", "pip install")
+    )
 
 
 def _done(line: str, folder: Path, env: Mapping[str, str]) -> str:
@@ -76,7 +88,7 @@ def _done(line: str, folder: Path, env: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def main(page: str = "provider") -> None:
+def main(page: str = _FIRST) -> None:
     with tempfile.TemporaryDirectory() as folder:
         total, last = 0.0, ""
         for step in walk(page, Path(folder)):

@@ -14,7 +14,7 @@ from proxy_process import ProxyProcess, running_proxy, until
 
 from modelmesh.testing.fake_provider import Exchange, FakeProvider
 from scripts import cookbook
-from scripts.arrival import StuckError, walk
+from scripts.arrival import StuckError, journey, walk
 
 SUITES = [
     "discovery",
@@ -52,6 +52,17 @@ def test_who_follows_a_page_ends_with_a_suite_that_passes(name: str, tmp_path: P
     steps = list(walk(name, tmp_path, installed=Path(sys.executable).parent))
     assert steps[-1].what.startswith("python -m pytest -q test_")
     assert re.search(r"^\d+ passed", steps[-1].said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_whichever_page_is_followed_begins_with_what_it_needs_installed(name: str) -> None:
+    lines = [step.line for step in journey(name) if isinstance(step, cookbook.Command)]
+    assert lines[:3] == [
+        "python3 -m venv .venv",
+        ". .venv/bin/activate",
+        "pip install modelmesh-lite pytest",
+    ]
+    assert sum("pip install" in line for line in lines) == 1
 
 
 def test_a_newcomer_who_is_stuck_is_told_where(tmp_path: Path) -> None:
