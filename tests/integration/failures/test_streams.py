@@ -237,7 +237,7 @@ async def test_case_3_after_content_there_is_no_other_vendors_text(scene: Scene,
     assert scene.asked(pool) == "a"
     assert len(await scene.notes(pool)) == 1
     gone = scene.requests(pool)[0]
-    await until(lambda: gone.finished or gone.client_gone or how in ("cut", "reset"), within=10)
+    await until(lambda: gone.finished or gone.client_gone or how in ("cut", "reset"))
 
     assert text_of(await scene.ask(pool, stream=True), stream=True) == f"Hello from ok@{pool}.b"
     assert scene.asked(pool) == "ab"
