@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 
@@ -29,7 +30,7 @@ def failures(suite: type[Any], tmp_path: Path, only: str = "") -> dict[str, str]
         given = {**case, **({"tmp_path": folder} if "tmp_path" in case else {})}
         try:
             getattr(suite(), name)(**given)
-        except pytest.skip.Exception:
+        except (pytest.skip.Exception, SkipTest):
             continue
         except BaseException as failure:  # noqa: BLE001 - whatever a test ends with is told
             found.setdefault(name.removeprefix("test_"), f"{type(failure).__name__}: {failure}")

@@ -15,7 +15,7 @@ from modelmesh.errors import ErrorKind, ProviderError, TransportError, as_failur
 from modelmesh.sse import Decoder, EventTooLarge
 from modelmesh.timers import Timers
 from modelmesh.transport.protocol import TransportReply
-from modelmesh.types import Event, Request, StreamDecoder
+from modelmesh.types import Event, HttpReply, Request, StreamDecoder
 from modelmesh.usage import Usage, so_far
 
 MAX_WHOLE: Final = 256 << 20
@@ -97,7 +97,7 @@ _EVENTS: Final = "text/event-stream"
 _DOCUMENT: Final = re.compile(r"text/|[^;]*\b(json|xml|html)\b")
 
 
-def splitter(request: Request, reply: TransportReply) -> Splitter | None:
+def splitter(request: Request, reply: TransportReply | HttpReply) -> Splitter | None:
     """Return what splits a reply into events; None for one that is to be read whole.
 
     Only what was asked for as a stream is one, and a JSON document is none, except a transcript:

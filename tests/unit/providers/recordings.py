@@ -219,7 +219,8 @@ def _recorded() -> Iterator[Exchange]:
 
 
 def _ours() -> Iterator[Exchange]:
-    for path in sorted(OURS.glob("*/*")):
+    judged = [path for sort in ("chat", "stream", "error") for path in OURS.glob(f"*/{sort}*")]
+    for path in sorted(judged):
         written = path.read_text()
         error = json.loads(written) if path.name.startswith("error") else {}
         sort = "chat_stream" if path.suffix == ".sse" else "error" if error else "chat"

@@ -16,7 +16,7 @@ from modelmesh.connectors import registry
 from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ErrorKind, ProviderError
 from modelmesh.testing import ProviderConformance
-from modelmesh.testing.conformance.provider import ProviderRequests
+from modelmesh.testing.conformance.provider_requests import ProviderRequests
 from modelmesh.types import Answer, Chunk, Event, HttpReply, HttpRequest
 
 
@@ -125,6 +125,21 @@ class Crashing(Sound):
         return super().answer(reply, **more)
 
 
+class Telltale(Sound):
+    """It remembers a key, and tells of it."""
+
+    key = "none"
+
+    def request(self, request: Any, **more: Any) -> HttpRequest:
+        self.key = more["key"].reveal() if more["key"] else self.key
+        return super().request(request, **more)
+
+    def error(self, reply: HttpReply, *, wall: float) -> ProviderError:
+        failed = super().error(reply, wall=wall)
+        failed.add(f" It was asked with {self.key}.")
+        return failed
+
+
 class Deaf(Sound):
     """It takes every error for one of its own."""
 
@@ -208,6 +223,8 @@ BROKEN: Final[Mapping[str, type[Any]]] = {
     "its_models_are_asked_for_without_a_bill": Costly,
     "an_answer_is_in_openais_shape": answering(lambda body: body.pop("created")),
     "an_answer_says_what_the_vendor_said": answering(saying("Good evening.")),
+    "part_of_an_answer_is_a_failure": Credulous,
+    "nobody_is_shown_the_key": Telltale,
     "a_stream_is_in_openais_shape": decoding(ill_formed),
     "a_stream_says_what_the_vendor_said": decoding(lossy),
     "a_stream_that_breaks_off_is_never_taken_for_whole": decoding(hasty),

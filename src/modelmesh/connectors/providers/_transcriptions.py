@@ -194,5 +194,5 @@ def _fits(wanted: str, reply: HttpReply) -> bool:
     if wanted == "vtt":
         return text.startswith(b"WEBVTT")
     if wanted == "srt":
-        return not text or b"-->" in text
+        return not text or (b"-->" in text and not text.startswith(b"WEBVTT"))
     return "html" not in reply.headers.get("content-type", "") and not text.startswith(b"<!")

@@ -62,6 +62,26 @@ REQUESTS: Final[Mapping[Endpoint, Mapping[str, Mapping[str, Any]]]] = {
 }
 """What is asked at each endpoint, by what is particular about it."""
 
+FORMS: Final[Mapping[Endpoint, tuple[Mapping[str, Any], ...]]] = {
+    "chat": ({},),
+    "embeddings": ({"encoding_format": "float"}, {"encoding_format": "base64"}),
+    "images": ({},),
+    "speech": ({}, {"stream_format": "sse"}),
+    "transcriptions": tuple(
+        {"response_format": name} for name in ("json", "text", "verbose_json", "srt", "vtt")
+    ),
+}
+"""The forms in which a client may want what is answered whole; the first is the usual one."""
+
+_USUAL: Final[Mapping[Endpoint, Mapping[str, Any]]] = {
+    "chat": REQUESTS["chat"]["tools"],
+    "embeddings": REQUESTS["embeddings"]["two texts"],
+    "images": {"prompt": "A lighthouse"},
+    "speech": REQUESTS["speech"]["a text"],
+    "transcriptions": REQUESTS["transcriptions"]["a file"],
+}
+"""What an answer is to, unless it says so itself."""
+
 
 def request(endpoint: Endpoint, said: Mapping[str, Any], model: str) -> Request:
     """Return a request as the proxy reads one."""
@@ -78,14 +98,9 @@ def request(endpoint: Endpoint, said: Mapping[str, Any], model: str) -> Request:
     )
 
 
-def chat(model: str, *, stream: bool, tools: bool = True) -> Request:
-    """Return a request which an answer may be for, usage asked for."""
-    body: dict[str, Any] = {"messages": [_QUESTION]}
-    if tools:
-        body["tools"] = [_TOOL]
-    if stream:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return request("chat", body, model)
+def usual(endpoint: Endpoint, said: Mapping[str, Any], model: str) -> Request:
+    """Return a request which an answer may be for, with what is `said` besides."""
+    return request(endpoint, {**_USUAL[endpoint], **said}, model)
 
 
 def every(endpoints: Mapping[Endpoint, Any] | Any, model: str) -> Iterator[tuple[str, Request]]:

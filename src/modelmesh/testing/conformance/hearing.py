@@ -1,14 +1,15 @@
 """A stream of a vendor's bytes, played to the library in whichever pieces."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from attrs import define, field
 
 from modelmesh.errors import ProviderError, as_failure
-from modelmesh.stream import EventSplitter, Stream
+from modelmesh.stream import Stream, splitter
 from modelmesh.testing.clock import FakeClock
 from modelmesh.testing.transport import ScriptedTransport, Step, stream
 from modelmesh.timers import Timers
@@ -28,6 +29,7 @@ class Heard:
     usage: Usage | None = None
     raised: Exception | None = None
     succeeded: bool = False
+    content_type: str = ""
 
     @property
     def gives_reason(self) -> bool:
@@ -42,19 +44,31 @@ class Heard:
 
 
 async def hear(
-    provider: Provider, steps: Sequence[Step], *, request: Request, model: str, wall: float
+    provider: Provider,
+    steps: Sequence[Step],
+    *,
+    request: Request,
+    model: str,
+    wall: float,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Heard:
-    """Play a stream to the library, and return what comes of it."""
+    """Play a stream to the library, and return what comes of it.
+
+    It is one of events, unless its `headers` say that it is something else.
+    """
     heard, clock = Heard(), FakeClock()
     sent = HttpRequest(url="http://vendor.test", headers={})
-    reply = await ScriptedTransport([stream(steps)], clock).send(sent, connect=1)
+    script = [stream(steps, headers=headers)]
+    reply = await ScriptedTransport(script, clock).send(sent, connect=1)
+    split = splitter(request, reply)
+    assert split is not None, "it is no stream"
     try:
         decoder = provider.decoder(request=request, model=model, wall=wall)
-        playing = Stream(reply, EventSplitter(), decoder, clock, _TIMERS, clock.timer(), heard)
+        playing = Stream(reply, split, decoder, clock, _TIMERS, clock.timer(), heard)
         await playing.begin()
         async for payload in playing:
             heard.payloads.append(payload)
-        heard.usage = playing.usage
+        heard.usage, heard.content_type = playing.usage, playing.content_type
     except Exception as raised:  # noqa: BLE001 - whatever a translator raises is told
         heard.raised = as_failure(raised)
     await reply.close()
