@@ -135,10 +135,10 @@ def _refuse_empty(members: Mapping[str, Sequence[Target]], plan: Plan, found: Fo
     empty = [id_ for id_, chosen in members.items() if not chosen]
     if empty:
         silent = [id_ for id_ in plan.silent if not found.get(id_)]
-        whose = f", and {', '.join(silent)} told of none: is it running?" if silent else ""
+        whose = f", and {', '.join(silent)} listed none: is it running?" if silent else ""
         off = [id_ for id_, entry in plan.config.providers.items() if not entry.enabled]
         whose += f", and {', '.join(off)} is switched off (`enabled`)" if off else ""
-        message = f"no model there is fits this pool; see `models` and the pool's filters{whose}"
+        message = f"no model fits this pool; check its `models` and filters{whose}"
         raise ConfigError([Problem(f"pools.{id_}", message) for id_ in empty])
 
 

@@ -52,7 +52,7 @@ class Fit:
     def _unserved(self, target: Target) -> str | None:
         endpoint = self._shape.endpoint
         if endpoint not in target.provider.endpoints:
-            return f"its vendor is not asked for {endpoint}"
+            return f"its provider does not offer {endpoint}"
         if self._space not in (None, target.space):
             return f"its embeddings cannot be compared with those of {self._space}"
         return None

@@ -209,7 +209,7 @@ class Keeper:
         except Exception as failure:  # noqa: BLE001 - whatever a store raises, it is away
             if not self._sharing.away:
                 why = str(failure) or type(failure).__name__
-                log.warning("%s does not answer (%s): it is tried again", self.described, why)
+                log.warning("%s does not answer (%s); it will be tried again", self.described, why)
                 if tell := self._state.audience.of_changes:
                     at = self._clock.wall()
                     tell(StoreLost(at=at, store=self.described, reason=why))

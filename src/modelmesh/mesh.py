@@ -137,7 +137,7 @@ class ModelMesh:
                     tell(ReloadRefused(at=self._clock.wall(), problems=len(error.problems)))
                 raise
         for path in told.pending:
-            log.warning("%s is another one, too, but takes a restart", path)
+            log.warning("%s has changed too, but needs a restart", path)
         return told
 
     async def _renew(self) -> None:
@@ -174,7 +174,7 @@ class ModelMesh:
                 await observers.start()
                 await old.close()
         self._observers.hide(self.keys)
-        log.info("the configuration is another one: %s", ", ".join(told.changed))
+        log.info("the configuration has changed: %s", ", ".join(told.changed))
         if tell := self.audience.of_changes:
             tell(told)
         return told

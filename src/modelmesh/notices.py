@@ -45,7 +45,7 @@ def tiers(config: MeshConfig) -> Iterator[tuple[str, str]]:
         if provider.tier not in (None, "free"):
             yield (
                 id_,
-                f"provider {id_!r} has `tier: {provider.tier}`, which says nothing; `free` does",
+                f"provider {id_!r} has `tier: {provider.tier}`, which has no effect; use `free`",
             )
         elif provider.tier and free_tier(connector) is None:
             yield (

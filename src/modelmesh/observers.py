@@ -184,7 +184,7 @@ class _Member:
                 meet(mesh)
             await self._within("start")
         except Exception as bug:  # noqa: BLE001 - an observer may be anybody's
-            report(log, f"{self.settings.connector}, which is told nothing,", bug)
+            report(log, f"{self.settings.connector}, which gets no events,", bug)
             return False
         return True
 

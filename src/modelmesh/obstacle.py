@@ -15,9 +15,9 @@ _LONG: Final = 3600.0
 """Seconds beyond which a limit is not one of rates, but a quota that is used up."""
 
 _ADVICE: Final = {
-    ErrorKind.BAD_KEY: ": the vendor refused the key; correct it and start again",
+    ErrorKind.BAD_KEY: ": the vendor refused the key; correct it and restart",
     ErrorKind.NO_PERMISSION: ": the key may not use this model",
-    ErrorKind.MODEL_NOT_FOUND: ": the vendor has no such model; correct its name and start again",
+    ErrorKind.MODEL_NOT_FOUND: ": the vendor has no such model; correct its name and restart",
     ErrorKind.QUOTA_EXHAUSTED: ": the quota or the credit of the key is spent",
 }
 """What to do about a target that does not come back by itself."""
@@ -80,7 +80,7 @@ def refused(target: Target, parameters: frozenset[str]) -> Obstacle:
     """Say what a target's vendor does not take."""
     return Obstacle(
         target=target.id,
-        reason=f"its vendor does not take {', '.join(sorted(parameters))}",
+        reason=f"its vendor does not accept {', '.join(sorted(parameters))}",
         code="unsupported_parameter",
         param=WITHIN.get(min(parameters), min(parameters)),
     )
@@ -102,7 +102,7 @@ def in_line(target: Target, turn: float) -> Obstacle:
     """Say that others came before, who wait for the same."""
     return Obstacle(
         target=target.id,
-        reason="others came before, who wait for its limits",
+        reason="earlier requests are waiting for its limits",
         cause=ErrorKind.RATE_LIMIT,
         until=turn,
         limited=True,
@@ -123,7 +123,7 @@ def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
     if short.unknown:
         return _unpriced(target, limit)
     if short.excessive:
-        reason = f"this request may take more than all of {limit.name}: ask for fewer `max_tokens`"
+        reason = f"this request may need more than the whole of {limit.name}: lower `max_tokens`"
         return Obstacle(target=target.id, reason=reason, code="insufficient_quota")
     if short.away:
         return _unshared(target, limit, now + wait)
@@ -141,9 +141,9 @@ def limited(target: Target, short: Short, now: float, wall: float) -> Obstacle:
 def _unpriced(target: Target, limit: Limit) -> Obstacle:
     """Say that nobody knows what a request costs, and what to write."""
     reason = (
-        f"nobody knows what it costs, and {limit.name} is the limit: say so in "
-        f"`models.{target.model}.pricing` (0 where it is free), or let "
-        f"`providers.{target.provider.id}.budget.on_unknown_cost` be warn or allow"
+        f"its price is unknown, and it has a limit, {limit.name}: set "
+        f"`models.{target.model}.pricing` (0 if it is free), or "
+        f"`providers.{target.provider.id}.budget.on_unknown_cost` to warn or allow"
     )
     return Obstacle(target=target.id, reason=reason, code="unknown_cost")
 
@@ -155,7 +155,7 @@ def _unshared(target: Target, limit: Limit, tried_at: float) -> Obstacle:
     """
     return Obstacle(
         target=target.id,
-        reason=f"{limit.name} is shared by a store, which does not answer",
+        reason=f"{limit.name} is kept in a shared store, which does not answer",
         code="store_unavailable",
         cause=ErrorKind.OVERLOADED,
         until=tried_at,

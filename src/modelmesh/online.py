@@ -114,7 +114,7 @@ class _Asking:
         try:
             body = await self._prober.ask(provider, key)
             if body is None:
-                state, why = "no list", "it was not asked: the vendor has no list of models"
+                state, why = "no list", "not asked: the vendor has no list of models"
             else:
                 listed = names_in(body)
         except Exception as error:  # noqa: BLE001 - whatever a connector raises, it is one row

@@ -209,7 +209,7 @@ class Pool:
             taken = self._state.ledger.taken(limit, wall)
             if self._state.alerts.due(limit, taken, wall):
                 share = taken / limit.amount
-                log.warning("limit %s: %.0f%% is taken", limit.name, 100 * share)
+                log.warning("limit %s: %.0f%% is used", limit.name, 100 * share)
                 if tell := self.audience.of_changes:
                     tell(LimitNear(at=wall, limit=limit.name, share=share))
 
@@ -282,4 +282,4 @@ class Pool:
 
 
 def _uncounted(limit: Limit) -> str:
-    return f"nobody knows what it costs, so it does not count for the limit {limit.name}"
+    return f"its price is unknown, so it does not count towards the limit {limit.name}"

@@ -71,7 +71,7 @@ class Renewal:
             except ConfigError as error:
                 # Told once: it is tried again at every turn.
                 level = logging.DEBUG if self._failing else logging.WARNING
-                log.log(level, "secrets stay as they were, for they cannot be read: %s", error)
+                log.log(level, "secrets cannot be read, so they stay as they were: %s", error)
                 self._failing = True
             else:
                 self._failing = False

@@ -138,7 +138,9 @@ class Serving:
         found = await self._prober.models_of(asked) if asked else {}
         for id_ in asked:
             if not found[id_]:
-                log.warning("provider %s lists no models: is it running? It is asked again", id_)
+                log.warning(
+                    "provider %s lists no models: is it running? It will be asked again", id_
+                )
         self._take(config, {**known, **found})
 
     async def _begin(self, known: Collection[Pool] = ()) -> None:

@@ -127,7 +127,7 @@ def misfit(shape: Shape, card: ModelCard) -> str | None:
     """Say why a model is known not to be able to serve a request; None where it may be."""
     if not _may_serve(shape.endpoint, card.capabilities):
         verb, _ = _SERVED.get(shape.endpoint, ("chat", ()))
-        return f"it does not {verb} but does {', '.join(map(_last, sorted(card.capabilities)))}"
+        return f"it cannot {verb}; it is for {', '.join(map(_last, sorted(card.capabilities)))}"
     if shape.features:
         for feature in sorted(shape.features):
             if card.features.get(feature) is False:
@@ -135,9 +135,9 @@ def misfit(shape: Shape, card: ModelCard) -> str | None:
     if card.context is not None and shape.tokens > card.context:
         return f"its context window is {card.context} tokens"
     if shape.stream and card.streaming is False:
-        return "it does not stream"
+        return "it cannot stream"
     if not shape.stream and card.whole is False:
-        return "it does nothing but stream"
+        return "it can only stream"
     return None
 
 

@@ -173,19 +173,23 @@ class MeshView:
         try:
             self._served.register(provider, wanted)
         except ConfigError as error:
-            log.warning("what provider %s lists does not do, so all stays: %s", provider, error)
+            log.warning(
+                "provider %s gave an unusable list of models, so nothing changes: %s",
+                provider,
+                error,
+            )
 
     def _tell_of(self, provider: str, news: News, joined: Sequence[str]) -> None:
         at, found = self._audience.wall(), list(dict.fromkeys([*news.new, *joined]))
         if found:
-            log.info("provider %s has models that are new here: %s", provider, ", ".join(found))
+            log.info("provider %s has new models: %s", provider, ", ".join(found))
             self.tell(ModelsFound(at=at, provider=provider, models=found, registered=joined))
         if news.gone:
             planned = self._planned(provider)
             kept = [name for name in news.gone if name in planned]
             if kept:
                 names = ", ".join(kept)
-                log.warning("provider %s does not list %s; served all the same", provider, names)
+                log.warning("provider %s does not list %s; still served", provider, names)
             self.tell(ModelsGone(at=at, provider=provider, models=news.gone, kept=kept))
 
     def _doors(self, provider: str) -> list[tuple[Provider, Secret | None]]:

@@ -72,9 +72,7 @@ async def test_what_turns_out_when_pools_are_made_is_told_by_file_and_line(
     )
     code, said = await run(tmp_path, *COMMAND, *command.split())
     assert code == 1
-    assert said.startswith(
-        "modelmesh.yaml: 1 problem\n  line 4: pools.chat: no model there is fits"
-    )
+    assert said.startswith("modelmesh.yaml: 1 problem\n  line 4: pools.chat: no model fits")
 
 
 async def test_a_wrong_file_is_refused_with_every_mistake(tmp_path: Path) -> None:
@@ -187,7 +185,7 @@ async def test_the_address_and_what_is_served_are_told_at_the_start() -> None:
         assert "WARNING" not in proxy.logs
 
 
-WARNING = "Everybody who can reach this machine"
+WARNING = "Anyone who can reach this machine"
 
 
 async def test_one_warning_is_given_where_everybody_may_come() -> None:

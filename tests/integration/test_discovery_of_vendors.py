@@ -46,7 +46,7 @@ async def test_a_model_that_a_vendor_lists_is_served_until_it_is_not_listed_any_
             vendor.models.append("other")
             await until(proxy, lambda told: f"fake/{NEW}" not in told)
             assert await targets(proxy) == {"fake/ok": "ready", "fake/other": "ready"}
-            await proxy.says("provider fake does not list ok; served all the same")
+            await proxy.says("provider fake does not list ok; still served")
             assert (await proxy.chat()).headers["x-modelmesh-model"] == "ok"
             assert (await proxy.chat(model=NEW)).status == 404
 
@@ -84,6 +84,6 @@ async def test_the_page_tells_of_models_that_are_new_and_of_those_that_are_gone(
         async with opened(config) as page:
             told = "document.querySelector('#events').innerText"
             await page.tab.until(f"/fake does not list 1 model/.test({told})")
-            await page.tab.until(f"/ok; served all the same: ok/.test({told})")
+            await page.tab.until(f"/ok; still served: ok/.test({told})")
             vendor.models.append(NEW)
             await page.tab.until(f"/fake has 1 new model\\s+{NEW}/.test({told})")

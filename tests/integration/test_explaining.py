@@ -66,7 +66,7 @@ async def test_the_command_tells_people_and_programs(vendor: FakeProvider, tmp_p
         "      once: 2 requests a day: 2 of 2 left",
     ]
     assert "   2  fake/status~code=503  behind the one in front" in said
-    assert "      cost: nobody knows" in said
+    assert "      cost: unknown" in said
     code, said, _ = await explain(tmp_path, config, POOL, "--json")
     told = json.loads(said)
     assert (code, told["pool"], told["next"]) == (0, POOL, {"target": "once/first", "seconds": 0.0})
@@ -80,7 +80,7 @@ async def test_a_body_in_a_file_is_explained(vendor: FakeProvider, tmp_path: Pat
     config["models"]["first"]["capabilities"] = ["chat-completion"]
     code, said, _ = await explain(tmp_path, config, POOL, "--body", str(body))
     assert code == 0
-    assert "not asked: it does not embed but does chat-completion" in said
+    assert "not asked: it cannot embed; it is for chat-completion" in said
     assert said.endswith("Such a request would be refused.\n")
 
 

@@ -75,7 +75,9 @@ async def test_a_token_is_asked_for_once_and_is_in_no_other_place() -> None:
     async with opened(flags=flags, refused=True) as page:
         tab = page.tab
         await sign_in(tab, "not-the-token")
-        await tab.until("/does not take/.test(document.querySelector('#token-wrong').textContent)")
+        await tab.until(
+            "/does not accept/.test(document.querySelector('#token-wrong').textContent)"
+        )
         await sign_in(tab, TOKEN)
         await tab.until("document.querySelector('.target')?.checkVisibility()")
         await tab.until("document.querySelector('#connection').dataset.state === 'live'")

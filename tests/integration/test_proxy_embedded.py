@@ -85,7 +85,7 @@ def test_a_server_serves_once() -> None:
     server = ProxyServer(config=offline(), **LOCAL)
     server.start(block=False)
     server.stop()
-    with pytest.raises(RuntimeError, match="make another one"):
+    with pytest.raises(RuntimeError, match="create a new one"):
         server.start(block=False)
 
 

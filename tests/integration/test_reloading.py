@@ -50,7 +50,7 @@ async def test_a_signal_has_later_requests_go_by_the_new_file(vendor: FakeProvid
         before = await version(proxy)
         proxy.rewrite(config(vendor, "unknown-fields"))
         proxy.signal(signal.SIGHUP)
-        await proxy.says("the configuration is another one: models.ok")
+        await proxy.says("the configuration has changed: models.ok")
         assert (await proxy.chat()).headers["x-modelmesh-model"] == "unknown-fields"
         assert await version(proxy) != before
 
@@ -60,7 +60,8 @@ async def test_a_signal_has_later_requests_go_by_the_new_file(vendor: FakeProvid
     [
         pytest.param("pools: [oops", 1, "", id="no YAML"),
         pytest.param(
-            "providers:\n  fake: {connector: openai-compatible, base_url: 'http://127.0.0.1:1/v1'}\n"
+            "providers:\n  fake: {connector: openai-compatible, base_url: "
+            "'http://127.0.0.1:1/v1'}\n"
             "models:\n  m:\n    provider: fakke\n",
             5,
             "models.m.provider",
@@ -151,7 +152,7 @@ async def test_a_file_that_is_watched_is_read_when_it_changes(vendor: FakeProvid
         proxy.rewrite("pools: [oops")
         await proxy.says("the configuration stays as it was")
         proxy.rewrite(config(vendor, "unknown-fields", watch=True))
-        await proxy.says("the configuration is another one")
+        await proxy.says("the configuration has changed")
         assert (await proxy.chat()).headers["x-modelmesh-model"] == "unknown-fields"
         assert proxy.logs.count("stays as it was") == 1
 
@@ -161,7 +162,7 @@ async def test_whether_the_file_is_watched_is_taken_over_as_well(vendor: FakePro
         proxy.rewrite(config(vendor, "ok", watch=True))
         assert (await proxy.send("POST", RELOAD)).status == 200
         proxy.rewrite(config(vendor, "unknown-fields", watch=False))
-        await proxy.says("is another one: models.ok")
+        await proxy.says("has changed: models.ok")
         assert (await proxy.chat()).headers["x-modelmesh-model"] == "unknown-fields"
         proxy.rewrite(config(vendor, "ok"))
         await asyncio.sleep(3)  # three looks, if there were any
@@ -178,7 +179,7 @@ async def test_a_key_that_was_replaced_takes_effect_without_a_restart(
         (proxy.folder / "keys.env").write_text(f"KEY={NEW}\n")
         failed = await proxy.chat()
         assert (failed.status, failed.error["code"]) == (502, "upstream_auth")
-        await proxy.says("the configuration is another one: providers.fake.api_key")
+        await proxy.says("the configuration has changed: providers.fake.api_key")
         assert (await proxy.chat()).status == 200
         assert vendor.received[-1].key == NEW
         assert await targets(proxy) == {"fake/ok": "ready"}
@@ -215,7 +216,7 @@ async def test_all_workers_reload_and_so_do_those_who_come_later(
         else:
             assert (await proxy.send("POST", RELOAD)).status == 200
         # The supervisor and both workers.
-        await until(lambda: proxy.logs.count("is another one: models.ok") == 3)
+        await until(lambda: proxy.logs.count("has changed: models.ok") == 3)
         os.kill(pids[0], signal.SIGKILL)
         await proxy.says("another one starts")
         await workers(proxy)

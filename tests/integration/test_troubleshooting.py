@@ -120,7 +120,7 @@ def budget(dollars: float) -> dict[str, Any]:
 
 REPLIES: Final[Mapping[str, dict[str, Any]]] = {
     "Invalid token": asked(flags=TOKEN),
-    "Without a token this is for this machine alone": asked(
+    "Without a token, only this machine may use this": asked(
         path="/v1/mesh/status", method="GET", headers={"X-Forwarded-For": "10.0.0.1"}
     ),
     "The model 'chatt' does not exist; did you mean 'chat'?": asked(
@@ -129,7 +129,7 @@ REPLIES: Final[Mapping[str, dict[str, Any]]] = {
     "There is nothing at /chat/completions; did you mean /v1/chat/completions?": asked(
         path="/chat/completions"
     ),
-    "does not take GET, but POST": asked(method="GET", body=None),
+    "does not accept GET; send POST": asked(method="GET", body=None),
     "The request body is empty": asked(body="", headers={}),
     "The request body is not valid JSON at line 1, column 2.": asked(body="{'model': 'chat'}"),
     "The header must be": asked(
@@ -147,8 +147,8 @@ REPLIES: Final[Mapping[str, dict[str, Any]]] = {
     ),
     '"code":"rate_limit_exceeded"': asked("status~code=429~retry-after=600"),
     '"code":"insufficient_quota"': asked("status~code=429~error-code=insufficient_quota"),
-    "nobody knows what it costs": asked(config=budget(1)),
-    "this request may take more than all of": asked(config={**budget(0.00001), **PRICED}),
+    "its price is unknown": asked(config=budget(1)),
+    "this request may need more than the whole of": asked(config={**budget(0.00001), **PRICED}),
     '"code":"stream_incomplete"': asked("cut-chunked", body={**CHAT, "stream": True}),
     "Web pages of this origin may not use this server.": asked(
         headers={**JSON, "Origin": "https://other.example"}, config=ORIGINS

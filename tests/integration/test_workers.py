@@ -256,7 +256,7 @@ async def test_it_ends_where_no_worker_lives_to_serve(tmp_path: Path) -> None:
     code, said = await run(tmp_path, *PROXY, "--config", file, *TWO, env=env)
     assert code == 1
     assert said.count("ended with 3; another one starts in") == 4
-    assert said.count("5 in a row never served, so this ends") == 1
+    assert said.count("5 in a row ended before they could serve, so the server stops") == 1
     assert "listens at" not in said
 
 
@@ -272,7 +272,7 @@ async def test_case_19_limits_in_memory_are_refused_beside_several_workers(
     [line] = [n for n, text in enumerate(file.read_text().splitlines(), 1) if "rpm" in text]
     code, said = await run(tmp_path, *command, "--config", str(file), *TWO)
     assert code == 1
-    assert f"line {line}: providers.fake.rate_limits.rpm: 2 workers cannot keep" in said
+    assert f"line {line}: providers.fake.rate_limits.rpm: 2 workers cannot share" in said
     assert "Traceback" not in said
 
 
@@ -384,5 +384,5 @@ async def test_a_server_in_another_program_serves_by_itself_and_says_so(
         async with ProxyServer(config=config) as server:
             assert server.get_status().running
     assert caplog.messages == [
-        "proxy.workers is for `python -m modelmesh.proxy`: one process serves"
+        "proxy.workers needs `python -m modelmesh.proxy`: one process serves"
     ]

@@ -295,7 +295,9 @@ def test_a_provider_switched_off_has_no_targets() -> None:
 
 def test_a_pool_that_is_empty_tells_which_providers_are_switched_off() -> None:
     vendors = {"a": server(enabled=False), "b": server()}
-    with pytest.raises(ConfigError, match=r"pool's filters, and a is switched off \(`enabled`\)$"):
+    with pytest.raises(
+        ConfigError, match=r"its `models` and filters, and a is switched off \(`enabled`\)$"
+    ):
         built(providers=vendors, models=MODELS, pools={"chat": {"models": ["small"]}})
 
 

@@ -135,9 +135,9 @@ def test_a_model_to_be_retired_has_its_day_and_its_successor_by_every_name() -> 
 
 
 def test_a_retirement_is_told_in_words() -> None:
-    assert Retirement("2026-12-11").describe() == "its vendor gave it until 2026-12-11"
+    assert Retirement("2026-12-11").describe() == "its vendor's last day for it is 2026-12-11"
     assert Retirement("2026-12-11", "m2").describe() == (
-        "its vendor gave it until 2026-12-11 and names m2 as its successor"
+        "its vendor's last day for it is 2026-12-11; its successor is m2"
     )
 
 

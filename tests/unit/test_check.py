@@ -94,15 +94,15 @@ def test_findings_are_told_with_line_place_code_and_what_to_do(file: Path) -> No
     file.write_text(RETIRING)
     lines = text(checked(file)).splitlines()
     assert lines[0] == f"{file}: no mistakes, 2 findings"
-    was = "its vendor gave it until 2026-08-16 and names openai/gpt-oss-120b as its successor"
-    will = "its vendor gave it until 2026-12-11 and names gpt-6.1-sol as its successor"
+    was = "its vendor's last day for it is 2026-08-16; its successor is openai/gpt-oss-120b"
+    will = "its vendor's last day for it is 2026-12-11; its successor is gpt-6.1-sol"
     old = f"model 'old' (llama-3.3-70b-versatile at groq.api.v1) is retired: {was}"
     ageing = f"model 'ageing' (gpt-5 at openai.llm.v1) retires in 17 days: {will}"
     assert lines[-4:] == [
         f"  line 3: models.old: {old} [model-retired]",
-        "    go over to openai/gpt-oss-120b",
+        "    switch to openai/gpt-oss-120b",
         f"  line 4: models.ageing: {ageing} [model-retires-soon]",
-        "    go over to gpt-6.1-sol",
+        "    switch to gpt-6.1-sol",
     ]
 
 

@@ -221,7 +221,7 @@ def test_a_vendor_that_is_asked_for_its_models_gets_none_of_the_catalogue() -> N
 
 def test_a_capability_that_nobody_here_has_is_a_mistake_which_names_it() -> None:
     config = detect({"ANTHROPIC_API_KEY": "a"}, capabilities=["text-to-speech"])
-    with pytest.raises(ConfigError, match=r"pools\.text-to-speech: no model there is fits"):
+    with pytest.raises(ConfigError, match=r"pools\.text-to-speech: no model fits"):
         build(config, state=State(), rng=Random(), wall=lambda: 0.0)
 
 

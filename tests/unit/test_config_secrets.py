@@ -72,7 +72,7 @@ def test_a_shells_notation_is_told_from_ours() -> None:
 
 def test_the_stores_own_settings_cannot_come_from_the_store() -> None:
     assert mistakes({"secrets": {"path": "${secrets:KEY}"}}, KEY=CANARY) == [
-        "secrets.path: the secret store's own settings have no secrets"
+        "secrets.path: the secret store's own settings cannot contain secrets"
     ]
 
 

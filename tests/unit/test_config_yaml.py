@@ -89,7 +89,7 @@ def test_aliases_and_merges_work() -> None:
         ("a: 1\n---\nb: 2\n", 2, "not valid YAML"),
         ("a: !secret x\n", 1, "unknown tag '!secret'"),
         ("? [a]\n: 1\n", 1, "a key must be text"),
-        ("a: \x00\n", None, "not valid YAML: it has a character that no text may have"),
+        ("a: \x00\n", None, "not valid YAML: it has a character that YAML does not allow"),
         ("&a [*a]\n", None, "too deeply nested"),
         ("[" * 1500, None, "too deeply nested"),
     ],

@@ -28,7 +28,7 @@ async def test_every_event_is_a_line_on_stderr(capsys: pytest.CaptureFixture[str
     lines = await said(capsys, BEGAN, FAILED, ANSWERED, ENDED)
     found = [LINE.fullmatch(line) for line in lines]
     assert [match and match.groups() for match in found] == [
-        ("request.began", "chat is asked of chat, as a stream  r1"),
+        ("request.began", "chat request to chat, as a stream  r1"),
         ("attempt.ended", "a/x failed after 0.2 s: rate_limit (429)  r1"),
         ("attempt.ended", "b/y answered in 0.5 s, 12 + 40 tokens, $0.000123  r1"),
         (

@@ -60,7 +60,7 @@ def test_a_limit_is_refused_with_several_workers_that_share_no_store(
     config = {**config, "storage": storage}
     problems = examine({**config, "proxy": {"workers": 3}}, environ={}).problems
     assert [problem.path for problem in problems] == [path]
-    assert problems[0].message.startswith("3 workers cannot keep this limit")
+    assert problems[0].message.startswith("3 workers cannot share this limit")
     assert "modelmesh.sqlite.v1" in problems[0].message
     assert not examine({**config, "proxy": {"workers": 1}}, environ={}).problems
 

@@ -148,7 +148,7 @@ async def test_the_first_list_tells_what_is_configured_and_missing_and_later_one
     await scene.pass_(10)
     (gone,) = scene.told(ModelsFound, ModelsGone)
     assert (gone.provider, gone.models, gone.kept) == ("a", ["one"], ["one"])
-    assert "provider a does not list one; served all the same" in caplog.messages
+    assert "provider a does not list one; still served" in caplog.messages
     scene.lists["a"] = listed("new", "other")
     await scene.pass_(600)
     _, found, gone = scene.told(ModelsFound, ModelsGone)

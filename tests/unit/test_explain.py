@@ -202,7 +202,7 @@ def test_a_request_need_not_say_anything_to_be_explained() -> None:
     assert told["next"]["target"] == "a/a1"
     other = Scene().mesh.explain({"model": "chat", "endpoint": "embeddings"})
     assert other["next"] is None
-    assert other["targets"][0]["reason"] == "it does not embed but does chat-completion"
+    assert other["targets"][0]["reason"] == "it cannot embed; it is for chat-completion"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_targets_are_listed_in_their_order_with_the_next_one_marked() -> None:
         "      a: $5 a day: $3.50 of $5.00 left, all of it in 3600 s",
         "   2  vendor/model-2  next in turn",
         "      not asked: left alone for 12s (timeout)",
-        "      cost: nobody knows",
+        "      cost: unknown",
     ]
 
 
@@ -71,7 +71,7 @@ def test_of_each_limit_it_is_told_what_is_left(more: dict[str, Any], line: str) 
         (
             {"target": "vendor/model-1", "seconds": 0.0},
             False,
-            "No other is left, so vendor/model-1 would be asked all the same.",
+            "No other target is left, so vendor/model-1 would be asked anyway.",
         ),
         ({"target": "vendor/model-1", "seconds": 0.0}, True, "      cost: about $0.00012"),
     ],
@@ -83,7 +83,9 @@ def test_the_last_line_tells_what_becomes_of_a_request(
 
 
 def test_a_pool_without_targets_says_why() -> None:
-    assert told().splitlines()[1] == "  no targets: servers tell their models only when asked"
+    assert (
+        told().splitlines()[1] == "  no targets yet: its servers list their models only when asked"
+    )
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_what_a_finding_says_is_what_is_so() -> None:
     [one] = found_in(EXAMPLES["smaller-window"]["odd"][0]["config"], "smaller-window")
     assert one.message == (
         "pool 'chat' falls back from openai.llm.v1/a (922,000 tokens) to smaller windows:"
-        " openai.llm.v1/s (128,000); what fits the one may be too long for the others"
+        " openai.llm.v1/s (128,000); a prompt that fits the first may be too long for the others"
     )
     assert one.advice == "add a fallback of 922,000 tokens or more, or keep prompts shorter"
 
@@ -122,7 +122,7 @@ STORE = EXAMPLES["secret-unused"]["odd"][0]["config"]
 def test_a_store_that_was_looked_through_is_let_go() -> None:
     before = Kept.closed
     [one] = found_in(STORE, "secret-unused")
-    assert one.message == "nothing asks for OTHER, which is in the drawer"
+    assert one.message == "the configuration does not use OTHER in the drawer"
     # Once it was asked for the secrets, once for their names.
     assert Kept.closed == before + 2
 
@@ -130,7 +130,7 @@ def test_a_store_that_was_looked_through_is_let_go() -> None:
 def test_of_many_unused_secrets_the_first_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Kept, "names", lambda _: [f"N{number:02}" for number in range(12)])
     [one] = found_in(STORE, "secret-unused")
-    assert one.message.endswith("N08, N09 and 2 more, which is in the drawer")
+    assert one.message.endswith("N08, N09 and 2 more in the drawer")
 
 
 def test_a_store_that_fails_is_as_good_as_one_that_does_not_tell(

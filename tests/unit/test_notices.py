@@ -18,7 +18,7 @@ from modelmesh.testing.transport import Script, ScriptedTransport
 from modelmesh.types import Request
 
 GONE = "llama-3.3-70b-versatile"
-WORDS = "its vendor gave it until 2026-08-16 and names openai/gpt-oss-120b as its successor"
+WORDS = "its vendor's last day for it is 2026-08-16; its successor is openai/gpt-oss-120b"
 
 
 def at(day: str, hour: int = 0) -> float:
@@ -75,7 +75,7 @@ def test_a_model_is_named_once_however_many_keys_and_pools_it_has() -> None:
     ],
 )
 def test_a_model_is_named_from_thirty_days_before_it_retires(day: str, when: str | None) -> None:
-    words = "its vendor gave it until 2026-12-11 and names gpt-6.1-sol as its successor"
+    words = "its vendor's last day for it is 2026-12-11; its successor is gpt-6.1-sol"
     config = configured({"big": "gpt-5"}, "openai.llm.v1")
     expected = [f"model 'big' (gpt-5 at openai.llm.v1) {when}: {words}"] if when else []
     assert told(config, at(day, hour=23)) == expected
@@ -95,7 +95,7 @@ def test_a_free_tier_that_nobody_knows_is_told() -> None:
 
 def test_a_tier_that_says_nothing_is_told() -> None:
     assert told(configured({"m": "openai/gpt-oss-20b"}, tier="fre"), 0) == [
-        "provider 'groq.api.v1' has `tier: fre`, which says nothing; `free` does"
+        "provider 'groq.api.v1' has `tier: fre`, which has no effect; use `free`"
     ]
 
 
@@ -152,11 +152,11 @@ async def test_a_model_that_nobody_retires_is_not_found_as_before(
     ours = mesh([NOT_FOUND], {"fast": "my-own"}, "2026-11-24")
     with caplog.at_level(logging.WARNING, "modelmesh"):
         error = await ask(ours)
-    assert "its vendor gave it" not in str(error) + caplog.text
+    assert "last day for it" not in str(error) + caplog.text
     await ours.close()
 
 
 async def test_another_failure_of_a_retired_model_says_nothing_of_its_end() -> None:
     ours = mesh([bad(401, "wrong key")], {"fast": GONE}, "2026-11-24")
-    assert "its vendor gave it" not in str(await ask(ours))
+    assert "last day for it" not in str(await ask(ours))
     await ours.close()

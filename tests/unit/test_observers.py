@@ -251,7 +251,7 @@ async def test_one_that_cannot_begin_is_left_out_and_its_words_are_not_logged(
     await scene.observers.close()
     absent, listener = scene.listeners
     assert (absent.told, listener.names) == ([], LOGGING)
-    assert "test.absent.v1, which is told nothing, broke: OSError" in caplog.text
+    assert "test.absent.v1, which gets no events, broke: OSError" in caplog.text
     assert KEY not in caplog.text
 
 

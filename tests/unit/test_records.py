@@ -79,7 +79,7 @@ STATS = {"targets": {"a/x": {"requests": 3, "answers": 2, "spent": 0.5}}}
 OTHERS: dict[str, tuple[Event, str]] = {
     "rotated": (
         Rotated(at=AT, pool="chat", before="a/x", after="b/y"),
-        "chat: b/y is in front of a/x now",
+        "chat: b/y is now in front of a/x",
     ),
     "cooldown": (
         CooldownBegan(at=AT, of="key", id="a", cause=ErrorKind.BAD_KEY, seconds=3600.0),
@@ -92,14 +92,14 @@ OTHERS: dict[str, tuple[Event, str]] = {
     ),
     "found and joined": (
         ModelsFound(at=AT, provider="a", models=["x", "y"], registered=["y"]),
-        "a has new models: y, in use from now on; 1 more are not",
+        "a has new models: y, now in use; 1 more not",
     ),
     "gone": (ModelsGone(at=AT, provider="a", models=["x"]), "a does not list x"),
     "gone and kept": (
         ModelsGone(at=AT, provider="a", models=["x", "y"], kept=["y"]),
-        "a does not list x, y; y served all the same",
+        "a does not list x, y; y still served",
     ),
-    "near": (LimitNear(at=AT, limit="$5 a day", share=0.8), "limit $5 a day: 80% is taken"),
+    "near": (LimitNear(at=AT, limit="$5 a day", share=0.8), "limit $5 a day: 80% is used"),
     "reached": (
         LimitReached(at=AT, limit="$5 a day", pool="chat", target="a/x", seconds=7200.0),
         "limit $5 a day refuses a/x, for 2 h",
@@ -117,7 +117,7 @@ OTHERS: dict[str, tuple[Event, str]] = {
         StatisticsTaken(at=AT, stats=STATS),
         "3 attempts so far, 2 answered, $0.500000 spent",
     ),
-    "began": (BEGAN, "chat is asked of chat, as a stream"),
+    "began": (BEGAN, "chat request to chat, as a stream"),
     "failed": (FAILED, "a/x failed after 0.2 s: rate_limit (429)"),
     "answered": (ANSWERED, "b/y answered in 0.5 s, 12 + 40 tokens, $0.000123"),
     "ended": (

@@ -179,4 +179,6 @@ def test_a_store_that_is_away_says_when_it_is_tried_again() -> None:
     told = refusal(asked)
     assert (told.status, told.code, told.limits) == (503, "store_unavailable", [])
     assert told.retry_after == pytest.approx(0.4)
-    assert str(told).endswith("(a/m: few a minute is shared by a store, which does not answer)")
+    assert str(told).endswith(
+        "(a/m: few a minute is kept in a shared store, which does not answer)"
+    )

@@ -515,9 +515,9 @@ def test_a_request_is_explained_for_the_endpoint_its_pool_is_for(
 
     served, misfit, *_ = reasons(model="embeddings", input="a")
     assert served is None
-    assert misfit == "it does not embed but does chat-completion"
+    assert misfit == "it cannot embed; it is for chat-completion"
     served, misfit, *_ = reasons("chat", model="embeddings")
-    assert served == "it does not chat but does text-embeddings"
+    assert served == "it cannot chat; it is for text-embeddings"
     assert misfit is None
     for endpoint in ("embeddings", "speech", "transcriptions", "images"):
         assert reasons(endpoint, model="all") == [None]

@@ -92,10 +92,10 @@ def shape(*features: str, tokens: int = 0, stream: bool = False) -> Shape:
         (shape(tokens=101), ModelCard(context=100), "its context window is 100 tokens"),
         (shape(tokens=100), ModelCard(context=100), None),
         (shape(tokens=10**9), ModelCard(), None),
-        (shape(stream=True), ModelCard(streaming=False), "it does not stream"),
+        (shape(stream=True), ModelCard(streaming=False), "it cannot stream"),
         (shape(stream=True), ModelCard(), None),
         (shape(), ModelCard(streaming=False), None),
-        (shape(), ModelCard(whole=False), "it does nothing but stream"),
+        (shape(), ModelCard(whole=False), "it can only stream"),
         (shape(stream=True), ModelCard(whole=False), None),
     ],
 )

@@ -137,5 +137,5 @@ def test_a_target_that_was_tried_is_not_told_of_twice() -> None:
 
 
 def test_what_does_not_pass_by_itself_says_what_to_do() -> None:
-    assert "correct it and start again" in str(told([], [waiting(K.BAD_KEY)]))
+    assert "correct it and restart" in str(told([], [waiting(K.BAD_KEY)]))
     assert "correct its name" in str(told([], [waiting(K.MODEL_NOT_FOUND)]))

@@ -424,7 +424,7 @@ def test_a_parameter_nobody_takes_is_told_by_name_before_anybody_is_asked() -> N
     assert (told.status, told.code, told.param) == (400, "unsupported_parameter", "logprobs")
     assert str(told) == (
         "No target of pool 'chat' can serve this request "
-        "(picky/m: its vendor does not take logprobs)"
+        "(picky/m: its vendor does not accept logprobs)"
     )
 
 

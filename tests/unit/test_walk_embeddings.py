@@ -135,7 +135,7 @@ def test_inputs_which_no_vendor_takes_are_refused_and_never_cut(parameters: str)
     assert tried(pool, request(input=["a"] * 96)) == ["cohere.api.v1/one"]
     refused = verdict(pool, request(input=["a"] * 97))
     assert (refused.status, refused.param) == (400, "input")
-    assert "does not take so many inputs" in str(refused)
+    assert "does not accept so many inputs" in str(refused)
     assert "tokens for an input" in str(verdict(pool, request(input=[[1], [2]])))
 
 
@@ -152,4 +152,4 @@ def test_a_request_that_cannot_be_served_says_why() -> None:
     pool = built({"one": of("a", "chatty", capabilities=["chat-completion"])})
     refused = verdict(pool)
     assert isinstance(refused, RequestError)
-    assert "it does not embed" in str(refused)
+    assert "it cannot embed" in str(refused)

@@ -82,8 +82,8 @@ class Retirement:
     successor: str | None = None
 
     def describe(self) -> str:
-        instead = f" and names {self.successor} as its successor" if self.successor else ""
-        return f"its vendor gave it until {self.day}{instead}"
+        instead = f"; its successor is {self.successor}" if self.successor else ""
+        return f"its vendor's last day for it is {self.day}{instead}"
 
 
 @frozen(kw_only=True)

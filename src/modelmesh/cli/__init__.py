@@ -13,7 +13,7 @@ from modelmesh.cli._terminal import attempt, version
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "proxy": "serve OpenAI's HTTP API",
-        "check": "list every mistake in a configuration, and what is hardly meant so",
+        "check": "list every mistake in a configuration, and what looks unintended",
         "explain": "tell where a request would go, and why",
         "pools": "list the pools, and the targets of each in order",
         "models": "list the models, and what is known of them",

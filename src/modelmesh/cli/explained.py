@@ -52,7 +52,7 @@ def table(told: Mapping[str, Any]) -> str:
     rows, first = told["targets"], told["next"]
     head = f"{told['pool']}  ({told['strategy']})"
     if not rows:
-        return f"{head}\n  no targets: servers tell their models only when asked"
+        return f"{head}\n  no targets yet: its servers list their models only when asked"
     wide = max(len(row["target"]) for row in rows)
     lines = [head]
     for row in rows:
@@ -64,7 +64,7 @@ def table(told: Mapping[str, Any]) -> str:
     elif first["seconds"]:
         lines.append(f"Such a request would wait {first['seconds']:g} s for {first['target']}.")
     elif not any(row["eligible"] for row in rows):
-        lines.append(f"No other is left, so {first['target']} would be asked all the same.")
+        lines.append(f"No other target is left, so {first['target']} would be asked anyway.")
     return "\n".join(lines)
 
 
@@ -72,7 +72,7 @@ def _about(row: Mapping[str, Any]) -> Iterator[str]:
     if row["reason"]:
         yield f"not asked: {row['reason']}"
     cost = row["expected_cost"]
-    yield "cost: nobody knows" if cost is None else f"cost: about {dollars(cost)}"
+    yield "cost: unknown" if cost is None else f"cost: about {dollars(cost)}"
     for limit in row["limits"]:
         again = limit["renewed_in"]
         renewed = f", all of it in {again:.0f} s" if again and limit["taken"] else ""

@@ -32,8 +32,8 @@ def settled(before: MeshConfig, after: MeshConfig) -> MeshConfig:
     taken = evolve(after, proxy=evolve(after.proxy, **kept_of_proxy), **kept)
     if before.proxy.workers > 1 and _counts_alone(before) and not _counts_alone(taken):
         message = (
-            f"{before.proxy.workers} workers count by themselves so far, and cannot keep the new "
-            "limits together; restart the server"
+            f"{before.proxy.workers} workers count separately, and cannot share the new "
+            "limits; restart the server"
         )
         raise ConfigError([Problem("storage", message)])
     return taken

@@ -41,7 +41,9 @@ class Interpolation:
     def _text(self, text: str, path: Path) -> str:
         if path[:1] == ("secrets",):
             if _SECRET.search(text):
-                self.faults.append(Fault(path, "the secret store's own settings have no secrets"))
+                self.faults.append(
+                    Fault(path, "the secret store's own settings cannot contain secrets")
+                )
             return text
         for name in _VARIABLE.findall(text):
             self.faults.append(Fault(path, f"write ${{secrets:{name}}} instead of ${{{name}}}"))

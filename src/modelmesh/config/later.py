@@ -46,7 +46,7 @@ def warnings(config: schema.MeshConfig) -> Iterator[str]:
     for id_, provider in config.providers.items():
         connector = provider.connector or id_
         if provider.enabled and is_later("providers", connector, config.connectors):
-            yield f"provider {id_!r} is not available in this version; its models are passed by"
+            yield f"provider {id_!r} is not available in this version; its models are skipped"
     unheeded = [dotted(path) for path in chosen(config, UNHEEDED)]
     if unheeded:
-        yield f"this version reads but does not heed: {', '.join(unheeded)}"
+        yield f"this version accepts but ignores: {', '.join(unheeded)}"

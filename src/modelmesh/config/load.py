@@ -30,7 +30,7 @@ Source = str | os.PathLike[str] | Mapping[str, Any] | MeshConfig
 
 _HINTS: Final = {
     errno.ENOENT: " (in {folder}); name another, or none to use the keys in the environment",
-    errno.EISDIR: "; Docker makes a folder where there is no file to mount",
+    errno.EISDIR: "; Docker creates a folder if the file to mount does not exist",
 }
 """What else is worth saying of a file that cannot be read, by the error of the system."""
 

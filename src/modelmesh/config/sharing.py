@@ -62,10 +62,10 @@ def check(config: schema.MeshConfig) -> Iterator[Fault]:
     workers = config.proxy.workers
     if workers == 1:
         return
-    alone = f"{workers} workers cannot keep this limit, for each would count by itself"
+    alone = f"{workers} workers cannot share this limit, because each would count separately"
     if not _is_shared(storage_of(config)):
         for place in chosen(config, _LIMITS):
-            yield Fault(place, f"{alone}; they share it with {_HOW}")
+            yield Fault(place, f"{alone}; to share it, use {_HOW}")
     for place in chosen(config, _BY_ITSELF):
         yield Fault(place, alone)
 

@@ -236,7 +236,7 @@ def _number(raw: Any, _: Any) -> float:
     number = units.number(raw)
     if number is None:
         endless = isinstance(raw, int | float) and not isinstance(raw, bool)
-        raise Invalid(f"expected a number, got {'one without end' if endless else _kind(raw)}")
+        raise Invalid(f"expected a number, got {'an infinite one' if endless else _kind(raw)}")
     return number
 
 
@@ -255,7 +255,7 @@ def secret(raw: Any, _: Any = Secret) -> Secret:
     if not key:
         raise Invalid("is empty; leave it out where none is needed")
     if not (key.isascii() and key.isprintable()):
-        raise Invalid("has a line break or a letter which no key has; was something else copied?")
+        raise Invalid("has a line break or a character that no key has; was something else copied?")
     return Secret(key)
 
 

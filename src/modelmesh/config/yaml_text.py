@@ -35,7 +35,7 @@ def parse(text: str) -> Document:
         words = f"not valid YAML: {error.problem or error.context}"
         return _broken(words, mark.line + 1 if mark else None)
     except yaml.YAMLError:
-        return _broken("not valid YAML: it has a character that no text may have")
+        return _broken("not valid YAML: it has a character that YAML does not allow")
     except (RecursionError, _TooMuch):
         return _broken("too deeply nested, or aliases that multiply without end")
 

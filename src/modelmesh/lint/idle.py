@@ -43,14 +43,17 @@ _IDLE: Final[Mapping[type[Any], tuple[Idle, ...]]] = MappingProxyType(
             Idle(
                 settings=("path",),
                 where=lambda secrets: _is(secrets.store, "modelmesh.env.v1"),
-                why="the environment has no file; `store: modelmesh.dotenv.v1` reads one",
+                why=(
+                    "environment variables are not in a file; to read one, set `store: "
+                    "modelmesh.dotenv.v1`"
+                ),
             ),
         ),
         schema.Storage: (
             Idle(
                 settings=("path",),
                 where=lambda storage: _is(storage.connector, *_ELSEWHERE),
-                why="this store keeps no file",
+                why="this store does not use a file",
             ),
             Idle(
                 settings=("url",),
@@ -60,28 +63,31 @@ _IDLE: Final[Mapping[type[Any], tuple[Idle, ...]]] = MappingProxyType(
             Idle(
                 settings=("sync_interval",),
                 where=lambda storage: storage.sync_policy != "periodic",
-                why="only `sync_policy: periodic` heeds it",
+                why="it applies only with `sync_policy: periodic`",
             ),
         ),
         schema.Provider: (
             Idle(
                 settings=("timeout",),
                 where=lambda provider: provider.timeouts.total is not None,
-                why="`timeouts.total` goes before it",
+                why="`timeouts.total` overrides it",
             ),
         ),
         schema.Budget: (
             Idle(
                 settings=("alert_threshold", "enforce", "on_unknown_cost"),
                 where=lambda budget: budget.daily_limit is None and budget.monthly_limit is None,
-                why="there is neither a `daily_limit` nor a `monthly_limit`",
+                why="there is no `daily_limit` or `monthly_limit`",
             ),
         ),
         schema.Pool: (
             Idle(
                 settings=("providers",),
                 where=lambda pool: bool(pool.models) and pool.capability is None,
-                why="`models` without a `capability` are exactly these, whoever has them",
+                why=(
+                    "without a `capability` the pool has exactly its `models`, whichever "
+                    "provider they are from"
+                ),
             ),
             Idle(
                 settings=("recovery.quota_reset_schedule",),
@@ -103,19 +109,19 @@ _IDLE: Final[Mapping[type[Any], tuple[Idle, ...]]] = MappingProxyType(
             Idle(
                 settings=("quota_window", "quota_duration"),
                 where=_no_quota,
-                why=f"there is none of {', '.join(f'`{name}`' for name in _QUOTAS)}",
+                why=f"none of these is set: {', '.join(f'`{name}`' for name in _QUOTAS)}",
             ),
         ),
         schema.Retry: (
             Idle(
                 settings=("backoff", "initial_delay", "max_delay", "scope", "budget"),
                 where=lambda retry: retry.max_attempts == 1,
-                why="with `max_attempts: 1` nothing is asked again",
+                why="`max_attempts: 1` means no retries",
             ),
             Idle(
                 settings=("initial_delay", "max_delay"),
                 where=lambda retry: retry.max_attempts > 1 and retry.backoff == "none",
-                why="with `backoff: none` there are no pauses",
+                why="`backoff: none` means no pauses",
             ),
         ),
         schema.DiscoverySync: (
@@ -179,7 +185,7 @@ def _of_strategies(setup: Setup) -> Iterator[Finding]:
         heeds = heeded(pool, setup.config.connectors)
         for name in ("fallback_strategy", "balance_mode", "rate_limit"):
             if name not in heeds:
-                why = f"the strategy {pool.strategy} does not heed it"
+                why = f"the strategy {pool.strategy} does not use it"
                 yield from _idle(("pools", id_), name, pool, why)
 
 
@@ -191,16 +197,16 @@ def _of_observers(setup: Setup) -> Iterator[Finding]:
         everything = getattr(found, "everything", False)
         if _is(observer.connector, "modelmesh.null.v1"):
             for name in ("level", "interval", "content"):
-                yield from _idle(path, name, observer, "no `connector` is told anything here")
+                yield from _idle(path, name, observer, "no `connector` is set in this section")
             continue
         if section != "statistics":
-            why = "only `statistics` is told at an interval"
+            why = "only `statistics` has an interval"
             yield from _idle(path, "interval", observer, why)
         if getattr(found, "counts", False):
             for name in ("level", "content"):
-                yield from _idle(path, name, observer, f"{observer.connector} tells numbers only")
+                yield from _idle(path, name, observer, f"{observer.connector} records only numbers")
         elif section != "logging" and not everything:
-            why = "prompts and answers belong to requests, which `logging` is told of"
+            why = "prompts and answers go only to `logging`"
             yield from _idle(path, "content", observer, why)
 
 
@@ -219,7 +225,7 @@ def weight_ignored(setup: Setup) -> Iterator[Finding]:
             told = ", ".join(f"{pool.id} ({pool.settings.strategy})" for pool in pools)
             yield finding(
                 ("models", id_, "weight"),
-                f"has no effect: no strategy goes by weights in {told}",
+                f"has no effect: no strategy uses weights in {told}",
                 "take it out, or choose `load-balanced`, `session-stickiness`, or `round-robin`"
                 " with `balance_mode: relative`",
             )

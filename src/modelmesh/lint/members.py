@@ -72,7 +72,8 @@ def never_fits(setup: Setup) -> Iterator[Finding]:
                 yield finding(
                     setup.member(pool, target.model),
                     f"{target.id} never serves a request to pool {pool.id!r}: {why}",
-                    "take the model out of this pool, or correct what is said of it",
+                    "take the model out of this pool, or correct its `capabilities`, "
+                    "`features` or `delivery`",
                 )
 
 
@@ -82,7 +83,7 @@ def _misfit(target: Target, pool: Pool, elsewhere: bool, setup: Setup) -> str | 
     if elsewhere or not answers_at(target):
         does = ", ".join(sorted(has.rpartition(".")[2] for has in target.card.capabilities))
         at = ", ".join(sorted(answers_at(target)))
-        return f"it does {does or at}, and that is asked for elsewhere"
+        return f"it is for {does or at}, which this pool does not serve"
     leaves = [leaf for node in pool.capabilities for leaf in setup.parts.plan.tree.leaves(node)]
     needs = {_NEEDS.get(leaf) for leaf in leaves}
     if (
@@ -102,15 +103,15 @@ def name_shadowed(setup: Setup) -> Iterator[Finding]:
             provider = setup.config.models[id_].provider
             yield finding(
                 ("pools", id_),
-                f"who asks for {id_!r} gets this pool and not the model of that name",
-                f"call the pool otherwise, or ask for the model as {provider}/{id_}",
+                f"a request for {id_!r} goes to this pool, not to the model of that name",
+                f"rename the pool, or request the model as {provider}/{id_}",
             )
         meant = _meant(id_, setup)
         if meant and pool.capabilities and not _kin(meant, pool, setup):
             yield finding(
                 ("pools", id_),
-                f"its name stands for the capability {meant}, which this pool does not serve",
-                "call the pool otherwise, or give it that capability",
+                f"its name means the capability {meant}, which this pool does not serve",
+                "rename the pool, or give it that capability",
             )
 
 
@@ -145,6 +146,6 @@ def capability_without_pool(setup: Setup) -> Iterator[Finding]:
             if its and endpoint_of([tree.resolve(name)]) not in served:
                 yield finding(
                     ("models", id_, "capabilities", number),
-                    f"model {id_!r} has {name}, but no pool it is in is asked for that",
+                    f"model {id_!r} has {name}, but none of its pools serves that",
                     f"add a pool with `capability: {name}`, or take it out",
                 )

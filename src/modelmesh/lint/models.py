@@ -28,7 +28,8 @@ def smaller_window(setup: Setup) -> Iterator[Finding]:
             yield finding(
                 setup.member(pool, smaller[0].model),
                 f"pool {pool.id!r} falls back from {largest.id} ({_window(largest):,} tokens) to"
-                f" smaller windows: {told}; what fits the one may be too long for the others",
+                f" smaller windows: {told}; a prompt that fits the first may be too long for "
+                "the others",
                 f"add a fallback of {_window(largest):,} tokens or more, or keep prompts shorter",
             )
 
@@ -50,8 +51,8 @@ def mixed_spaces(setup: Setup) -> Iterator[Finding]:
             yield finding(
                 setup.member(pool, others[0].model),
                 f"embeddings of {_ids(others)} cannot be compared with those of {embedding[0].id},"
-                f" so pool {pool.id!r} never asks for them",
-                "give them a pool of their own; `embedding_space` tells where two are the same",
+                f" so pool {pool.id!r} never uses them",
+                "give them their own pool; if they are compatible, set the same `embedding_space`",
             )
 
 
@@ -66,7 +67,7 @@ def mixed_dimensions(setup: Setup) -> Iterator[Finding]:
             yield finding(
                 ("pools", pool.id, "mix_embeddings"),
                 f"the embeddings of pool {pool.id!r} differ in length: {told}",
-                "keep models of one length in a pool, or send `dimensions` with every request",
+                "use models of one length in a pool, or send `dimensions` with every request",
             )
 
 
@@ -96,7 +97,7 @@ def retires_soon(setup: Setup) -> Iterator[Finding]:
 
 def _endings(setup: Setup) -> Iterator[tuple[int, Finding]]:
     for target, end, days in retiring(setup.parts.targets, wall=setup.wall):
-        successor = f"go over to {end.successor}" if end.successor else "go over to another model"
+        successor = f"switch to {end.successor}" if end.successor else "switch to another model"
         known = target.model in setup.config.models
         path = ("models", target.model) if known else ("providers", target.provider.id)
         yield days, finding(path, ending(target, end, days), successor)

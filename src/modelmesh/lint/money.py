@@ -31,9 +31,8 @@ def budget_of_zero(setup: Setup) -> Iterator[Finding]:
             if any(not _is_free(one) for one in setup.targets if one.provider.id == id_):
                 yield finding(
                     ("providers", id_, "budget", name),
-                    f"nothing may be spent at {id_!r}, so its models that cost something are"
-                    " never asked",
-                    "allow something, or say `enabled: false` where that is meant",
+                    f"nothing may be spent at {id_!r}, so its paid models are never used",
+                    "raise the limit, or set `enabled: false` if that is what you want",
                 )
 
 

@@ -23,14 +23,15 @@ def key_counted_twice(setup: Setup) -> Iterator[Finding]:
         if len(ids) > 1 and len(subjects) > 1:
             yield finding(
                 ("providers", ids[-1]),
-                f"{told} have the same key, and its use is counted in each by itself",
+                f"{told} have the same key, but each counts its use separately",
                 "give them the same `quota_group`",
             )
         elif len(ids) > 1 and len(budgets) > 1:
             yield finding(
                 ("providers", ids[-1], "budget"),
-                f"{told} have the same key and a budget each, which add up",
-                "keep one entry, or take these budgets for parts of what may be spent",
+                f"{told} have the same key and separate budgets, which add up",
+                "keep one entry, or make sure that the sum of these budgets is what you want "
+                "to spend",
             )
 
 
@@ -52,8 +53,8 @@ def key_given_twice(setup: Setup) -> Iterator[Finding]:
             if first < number:
                 yield finding(
                     ("providers", id_, "api_keys", number),
-                    f"key #{number + 1} of {id_!r} is the same as #{first + 1}, so a failover"
-                    " from one to the other gains nothing",
+                    f"key #{number + 1} of {id_!r} is the same as #{first + 1}, so failing "
+                    "over from one to the other does not help",
                     "take it out",
                 )
 
@@ -73,9 +74,9 @@ def free_tier_counted_twice(setup: Setup) -> Iterator[Finding]:
         if tier and tier.subject != "key" and len(keys[connector]) > 1:
             yield finding(
                 ("providers", ids[-1]),
-                f"the free tier of {connector} is each {tier.subject}'s, and"
-                f" {len(keys[connector])} keys here are counted each by itself",
-                f"where they belong to one {tier.subject}, give them one `quota_group`",
+                f"the free tier of {connector} applies to each {tier.subject}, but the "
+                f"{len(keys[connector])} keys here are counted separately",
+                f"if they belong to one {tier.subject}, give them the same `quota_group`",
             )
 
 

@@ -20,8 +20,8 @@ def secret_unused(setup: Setup) -> Iterator[Finding]:
         named = f"{', '.join(unused[:_SHOWN])}{more}"
         yield finding(
             ("secrets",),
-            f"nothing asks for {named}, which is in {setup.stored.where}",
-            "take out what no other program needs either",
+            f"the configuration does not use {named} in {setup.stored.where}",
+            "remove what no other program needs",
         )
 
 

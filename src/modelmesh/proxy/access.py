@@ -71,8 +71,9 @@ class Access:
         if not (self.needs_token_inside or is_local(headers, peer)):
             raise Refused(
                 403,
-                "Without a token this is for this machine alone, at http://localhost or "
-                "http://127.0.0.1. Set `proxy.auth.admin_tokens` or `proxy.token` for others.",
+                "Without a token, only this machine may use this, at http://localhost or "
+                "http://127.0.0.1. To let others in, set `proxy.auth.admin_tokens` or "
+                "`proxy.token`.",
                 code="local_only",
             )
 

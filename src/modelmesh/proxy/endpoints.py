@@ -147,7 +147,7 @@ class Endpoints:
             raise Refused(404, self._nothing_at(call.path), code="not_found")
         if call.method != method and (call.method, method) != ("HEAD", "GET"):
             allowed = "POST, OPTIONS" if method == "POST" else "GET, HEAD, OPTIONS"
-            message = f"{call.path} does not take {call.method}, but {method}."
+            message = f"{call.path} does not accept {call.method}; send {method}."
             raise Refused(405, message, code="method_not_allowed", headers={"allow": allowed})
         return await answer(call)
 

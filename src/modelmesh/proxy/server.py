@@ -111,7 +111,7 @@ class ProxyServer:
 
         """
         if block and _running_loop():
-            raise RuntimeError("an event loop runs here: `await serve()`, or start(block=False)")
+            raise RuntimeError("an event loop runs here: use `await serve()` or start(block=False)")
         if block:
             asyncio.run(self.serve(signals=True))
             return
@@ -157,7 +157,7 @@ class ProxyServer:
 
     async def __aenter__(self) -> Self:
         if self._loop is not None:
-            raise RuntimeError("this server is running or was stopped; make another one")
+            raise RuntimeError("this server is running or was stopped; create a new one")
         self._loop = asyncio.get_running_loop()
         try:
             await self._front.open()
@@ -168,7 +168,7 @@ class ProxyServer:
         if not self._port.shared:
             self.tell()
             if self._settings.workers > 1:
-                log.warning("proxy.workers is for `python -m modelmesh.proxy`: one process serves")
+                log.warning("proxy.workers needs `python -m modelmesh.proxy`: one process serves")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -198,9 +198,9 @@ class ProxyServer:
             self._announce(line)
         if not Access(self._settings).guarded and not self._port.is_private:
             log.warning(
-                "Everybody who can reach this machine can use your keys: the server listens beyond "
-                "this machine, asks for no token (--token) and lets every web page use it "
-                "(proxy.cors.origins). Use --host 127.0.0.1 to keep it to yourself."
+                "Anyone who can reach this machine can use your keys: the server listens "
+                "beyond this machine, asks for no token (--token) and lets every web page use "
+                "it (proxy.cors.origins). Use --host 127.0.0.1 to keep it to yourself."
             )
 
     def get_status(self) -> ServerStatus:
@@ -286,7 +286,7 @@ class ProxyServer:
 
     def _on_signal(self) -> None:
         """Stop in good order; the next signal ends the process at once."""
-        log.info("stopping; requests in flight may take %g s", self._settings.drain_timeout)
+        log.info("stopping; requests in progress have %g s left", self._settings.drain_timeout)
         self._asked_to_stop.set()
         for number in _SIGNALS:
             asyncio.get_running_loop().remove_signal_handler(number)

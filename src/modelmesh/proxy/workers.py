@@ -140,7 +140,7 @@ class Supervisor:
         elif number == signal.SIGHUP:
             self._reload()
         elif self._deadline is None:
-            log.info("stopping; requests in flight may take %g s", self._drain)
+            log.info("stopping; requests in progress have %g s left", self._drain)
             self._stop()
         else:
             self._send(signal.SIGKILL)
@@ -167,7 +167,11 @@ class Supervisor:
         now = self._clock.now()
         pause = self._deaths.pause(worker, now)
         if self._deaths.hopeless and not any(one.serves for one in self._workers.values()):
-            log.error("%s; %d in a row never served, so this ends", what, self._deaths.unborn)
+            log.error(
+                "%s; %d in a row ended before they could serve, so the server stops",
+                what,
+                self._deaths.unborn,
+            )
             self._code = _FAILED
             self._stop()
         else:

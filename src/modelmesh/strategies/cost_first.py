@@ -37,7 +37,7 @@ class Strategy:
     def why(self, order: Targets, place: int, turn: Turn) -> str:
         cost, spent = turn.cost(order[place]), turn.record(order[place]).spent / NANO
         if cost is None:
-            return "nobody knows what it costs"
+            return "its price is unknown"
         costs = (f"expected {dollars(cost)}", f"{dollars(spent)} spent so far")
         return ", ".join(costs if self._expected else reversed(costs))
 

@@ -127,7 +127,7 @@ async def test_case_18_tokens_are_limited_at_their_worst_and_counted_as_they_wer
     assert [(await scene.ask("tpm", max_tokens=300)).status for _ in range(5)] == [200] * 5
     too_long = await scene.ask("tpm", max_tokens=2000)
     assert (too_long.status, too_long.error["code"]) == (400, "insufficient_quota")
-    assert "ask for fewer `max_tokens`" in too_long.error["message"]
+    assert "lower `max_tokens`" in too_long.error["message"]
 
 
 async def test_case_18_a_refusal_by_one_limit_counts_for_no_other(scene: Scene) -> None:

@@ -147,7 +147,7 @@ async def test_case_18_a_shared_limit_whose_store_is_away_says_when_to_ask_again
         assert (refused.status, refused.error["code"]) == (503, "store_unavailable")
         assert refused.headers["retry-after"] == "1"
         assert rate_limits(refused.headers) == {}
-        assert "is shared by a store, which does not answer" in refused.error["message"]
+        assert "is kept in a shared store, which does not answer" in refused.error["message"]
         assert scene.requests("shared") == []
         await asyncio.sleep(int(refused.headers["retry-after"]))
         async with asyncio.timeout(20):

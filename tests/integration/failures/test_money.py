@@ -92,7 +92,7 @@ async def test_case_13_a_budget_that_is_not_enforced_is_told_of_once_at_each_ste
     for _ in range(6):
         assert (await scene.ask("told", max_tokens=3000)).status == 200
     warned = [line for line in scene.proxy.logs.splitlines() if "limit told.a: $1 a day" in line]
-    assert [line.rpartition(": ")[2] for line in warned] == ["60% is taken", "120% is taken"]
+    assert [line.rpartition(": ")[2] for line in warned] == ["60% is used", "120% is used"]
 
 
 # Case 14
@@ -330,7 +330,7 @@ async def test_case_15_a_model_with_a_price_or_without_a_limit_is_asked_instead(
 async def test_case_15_it_is_asked_where_the_budget_lets_it(scene: Scene, rule: str) -> None:
     assert (await scene.ask(f"unpriced-{rule}")).status == 200
     notes = await scene.notes(f"unpriced-{rule}")
-    assert ["nobody knows what it costs" in note for note in notes] == [True] * (rule == "warn")
+    assert ["its price is unknown" in note for note in notes] == [True] * (rule == "warn")
 
 
 @pytest.mark.parametrize("pool", ["no-budget", "priced-at-nothing"])

@@ -95,8 +95,8 @@ def header_fields(_: object, attribute: "Attribute[Any]", value: Mapping[str, st
             raise ValueError(f"{attribute.name} must have header names, and {name!r} is none")
         if not _HEADER_VALUE.fullmatch(text):
             raise ValueError(
-                f"{attribute.name} must fit into a header; the value of {name!r} has a line break "
-                "or a letter which a header cannot carry"
+                f"{attribute.name} must fit into a header; the value of {name!r} has a line "
+                "break or a character that a header cannot carry"
             )
 
 

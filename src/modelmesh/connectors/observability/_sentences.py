@@ -29,7 +29,7 @@ def seconds(many: float) -> str:
 
 def _began(told: Entry) -> str:
     streamed = ", as a stream" if told["stream"] else ""
-    return f"{told['endpoint']} is asked of {_asked(told)}{streamed}"
+    return f"{told['endpoint']} request to {_asked(told)}{streamed}"
 
 
 def _attempt(told: Entry) -> str:
@@ -63,7 +63,7 @@ def _taken(told: Entry) -> str:
 
 
 def _rotated(told: Entry) -> str:
-    return f"{told['pool']}: {told['after']} is in front of {told['before']} now"
+    return f"{told['pool']}: {told['after']} is now in front of {told['before']}"
 
 
 def _left_alone(told: Entry) -> str:
@@ -74,13 +74,13 @@ def _left_alone(told: Entry) -> str:
 def _found(told: Entry) -> str:
     """Say what is new; where some joined pools, the others matter less."""
     joined = told["registered"]
-    which = f"{_listed(joined)}, in use from now on" if joined else _listed(told["models"])
+    which = f"{_listed(joined)}, now in use" if joined else _listed(told["models"])
     more = len(told["models"]) - len(joined) if joined else 0
-    return f"{told['provider']} has new models: {which}{f'; {more} more are not' if more else ''}"
+    return f"{told['provider']} has new models: {which}{f'; {more} more not' if more else ''}"
 
 
 def _gone(told: Entry) -> str:
-    kept = f"; {_listed(told['kept'])} served all the same" if told["kept"] else ""
+    kept = f"; {_listed(told['kept'])} still served" if told["kept"] else ""
     return f"{told['provider']} does not list {_listed(told['models'])}{kept}"
 
 
@@ -90,17 +90,18 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _changed(told: Entry) -> str:
-    waiting = f"; {_listed(told['pending'])} takes a restart" if told["pending"] else ""
-    return f"the configuration is another one: {_listed(told['changed'])}{waiting}"
+    waiting = f"; {_listed(told['pending'])} needs a restart" if told["pending"] else ""
+    return f"the configuration has changed: {_listed(told['changed'])}{waiting}"
 
 
 def _refused(told: Entry) -> str:
     count = told["problems"]
-    return f"a new configuration has {count} mistake{'s' * (count != 1)}, so the one before stays"
+    mistakes = f"{count} mistake{'s' * (count != 1)}"
+    return f"a new configuration has {mistakes}, so the previous one stays in use"
 
 
 def _near(told: Entry) -> str:
-    return f"limit {told['limit']}: {100 * told['share']:.0f}% is taken"
+    return f"limit {told['limit']}: {100 * told['share']:.0f}% is used"
 
 
 def _reached(told: Entry) -> str:

@@ -26,17 +26,17 @@ const SAYS = {
   "models.found": (e) => [`${e.provider} has ${several(e.models.length, "new model")}`, names(e.models)],
   "models.gone": (e) => [
     `${e.provider} does not list ${several(e.models.length, "model")}`,
-    e.kept.length ? `${names(e.models)}; served all the same: ${names(e.kept)}` : names(e.models),
+    e.kept.length ? `${names(e.models)}; still served: ${names(e.kept)}` : names(e.models),
   ],
-  "limit.near": (e) => [`${percent(e.share)} of a limit is taken`, e.limit],
+  "limit.near": (e) => [`${percent(e.share)} of a limit is used`, e.limit],
   "limit.reached": (e) => [
-    `A limit keeps requests from ${e.target}`,
+    `A limit is holding requests back from ${e.target}`,
     e.seconds ? `${e.limit}, for ${duration(e.seconds)}` : e.limit,
   ],
-  "configuration.changed": (e) => ["The configuration is another one", e.changed.join(", ")],
-  "configuration.refused": (e) => ["A new configuration was refused", `${e.problems} mistakes; the one before stays`],
-  "store.lost": (e) => ["The store of state does not answer", e.store],
-  "store.back": (e) => ["The store of state answers again", e.store],
+  "configuration.changed": (e) => ["The configuration has changed", e.changed.join(", ")],
+  "configuration.refused": (e) => ["A new configuration was refused", `${e.problems} mistakes; the previous one stays in use`],
+  "store.lost": (e) => ["The state store does not answer", e.store],
+  "store.back": (e) => ["The state store answers again", e.store],
   lost: (e) => [`${several(e.count, "event")} passed too fast for this page`, ""],
 };
 
@@ -119,7 +119,7 @@ function show() {
   keyed(byId("events"), chosen, ({ key }) => key, make, fill);
   byId("no-events").hidden = chosen.length > 0;
   const news = paused && kept.length && kept[0].key - (paused[0]?.key ?? 0);
-  say(byId("pause"), paused ? `Go on${news ? ` (${count(news)} new)` : ""}` : "Pause");
+  say(byId("pause"), paused ? `Resume${news ? ` (${count(news)} new)` : ""}` : "Pause");
   for (const entry of requests.values())
     if (panel.shows(entry.request) && entry.looked !== stage(entry)) look(entry);
 }
@@ -193,7 +193,7 @@ function look(entry) {
     entry.request,
     element("p", { className: "lead", textContent: text }),
     element("p", { className: "muted", textContent: more }),
-    entry.attempts.length ? list : element("p", { className: "nothing", textContent: "Nobody was asked." }),
+    entry.attempts.length ? list : element("p", { className: "nothing", textContent: "No provider was asked." }),
     element("dl", { className: "rows" }, ...rows),
   );
 }

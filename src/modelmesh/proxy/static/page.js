@@ -93,7 +93,7 @@ function connection(state, text) {
 
 function troubled({ status: code, message }) {
   connection("broken", code ? "refused" : "no connection");
-  say(byId("notice"), code ? message : "The proxy does not answer. This page tries again.");
+  say(byId("notice"), code ? message : "The proxy does not answer. This page will try again.");
   byId("notice").hidden = false;
 }
 
@@ -105,7 +105,7 @@ function quiet() {
 
 function askForToken() {
   quiet();
-  if (token.get()) say(byId("token-wrong"), "The proxy does not take this token.");
+  if (token.get()) say(byId("token-wrong"), "The proxy does not accept this token.");
   token.forget();
   for (const id of ["board", "facts", "sign-out", "notice"]) byId(id).hidden = true;
   connection("waiting", "signed out");

@@ -146,12 +146,12 @@ function explained({ pool, strategy, next, targets }) {
   const head = element("tr", {}, ...names.map((textContent) => element("th", { textContent })));
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   const wait = next?.seconds ? ` after ${duration(next.seconds)}` : "";
-  const first = next ? `${next.target} would be asked first${wait}` : "Nobody would be asked";
+  const first = next ? `${next.target} would be asked first${wait}` : "No target would be asked";
   return [
     element("p", { className: "lead", textContent: first }),
     element("p", {
       className: "muted",
-      textContent: `${pool}, ${named(strategy ?? "")} · for this prompt, now · nobody was asked for this`,
+      textContent: `${pool}, ${named(strategy ?? "")} · for this prompt, now · no provider was asked`,
     }),
     element("div", { className: "scrolls", tabIndex: 0 }, table),
   ];
@@ -170,7 +170,7 @@ async function copy({ target }) {
   } catch {
     // Without TLS a browser has no clipboard for pages: it is marked, to be copied by hand.
     getSelection().selectAllChildren(code);
-    say(target, "Marked: copy it");
+    say(target, "Selected: copy it");
   }
   setTimeout(() => say(target, "Copy"), 2000);
 }

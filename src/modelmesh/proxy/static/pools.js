@@ -111,7 +111,7 @@ function makeTarget({ target, provider }) {
 }
 
 function why(target) {
-  if (target.state === "on trial") return "one request tries it next";
+  if (target.state === "on trial") return "the next request tries it";
   const used = target.limits.some(({ left }) => left <= 0);
   return cause(target.cause) || (used ? "a limit is used up" : "");
 }
