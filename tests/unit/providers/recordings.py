@@ -17,6 +17,7 @@ from attrs import define, field
 from readers import ANTHROPIC, COHERE, GEMINI, Objects, Reader
 from readers_openai import COMPATIBLE, OPENAI
 
+from modelmesh.testing.conformance.replies import SORTS
 from modelmesh.testing.conformance.spoken import Spoken
 
 WIRE: Final = Path(__file__).parents[4] / "shared" / "wire"
@@ -219,8 +220,8 @@ def _recorded() -> Iterator[Exchange]:
 
 
 def _ours() -> Iterator[Exchange]:
-    judged = [path for sort in ("chat", "stream", "error") for path in OURS.glob(f"*/{sort}*")]
-    for path in sorted(judged):
+    patterns = [SORTS[sort] for sort in ("chat", "stream", "error")]
+    for path in sorted(path for pattern in patterns for path in OURS.glob(f"*/{pattern}")):
         written = path.read_text()
         error = json.loads(written) if path.name.startswith("error") else {}
         sort = "chat_stream" if path.suffix == ".sse" else "error" if error else "chat"

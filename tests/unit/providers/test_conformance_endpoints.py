@@ -3,9 +3,11 @@
 import base64
 import json
 import shutil
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
+from unittest import SkipTest
 
 import pytest
 from attrs import evolve, frozen
@@ -15,7 +17,7 @@ from suites import failures
 from modelmesh.connectors.providers.openai_compatible import Provider
 from modelmesh.errors import ProviderError
 from modelmesh.testing import ProviderConformance
-from modelmesh.testing.conformance import answers, asked
+from modelmesh.testing.conformance import answers, asked, replies
 from modelmesh.types import Answer, Chunk, Event, HttpReply, Request
 
 SHAPE: Final = "an_answer_is_in_openais_shape"
@@ -93,6 +95,14 @@ class Unasked(Sound):
         form = {"encoding_format", "response_format"}
         body = {name: value for name, value in request.body.items() if name not in form}
         return super().answer(reply, request=evolve(request, body=body), **more)
+
+
+def backwards(answer: Answer, request: Request) -> Answer:
+    """Write numbers in base64 the highest byte first."""
+    if request.body.get("encoding_format") != "base64":
+        return answer
+    turned = base64.b64encode(struct.pack(">3f", 0.5, -0.25, 0.125)).decode()
+    return within("data", each(embedding=turned))(answer, request)
 
 
 class Lenient(Sound):
@@ -191,7 +201,7 @@ TRANSCRIPTIONS: Final = {
     "no text": (told(text=None), "text is None"),
     "no language": (told(language=None), "language is None"),
     "no length": (told(duration="long"), "duration is 'long'"),
-    "no segments": (told(segments=[]), "there are no segments"),
+    "no segments": (told(segments=[]), "neither segments nor words"),
     "no times": (within("segments", each(start=None)), "a segment is from None"),
     "segments of nothing": (within("segments", each(text=None)), "a segment's text is None"),
     "JSON for text": (
@@ -220,6 +230,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
         )
         for endpoint in ("embeddings", "images", "transcriptions")
     },
+    "embeddings: other numbers": Fault(
+        vendor=at("embeddings", backwards), words="the numbers are others", test=WORDS
+    ),
     "embeddings: not as asked": Fault(vendor=Unasked, words="not in the form"),
     "transcriptions: other words": Fault(
         vendor=at("transcriptions", told(text="A pier.")), words="A pier.", test=WORDS
@@ -253,3 +266,16 @@ def test_a_sound_vendor_has_nothing_to_mend_at_any_endpoint(folder: Path, tmp_pa
 def test_a_fault_at_an_endpoint_is_told(name: str, folder: Path, tmp_path: Path) -> None:
     fault = FAULTS[name]
     assert fault.words in failures(suite(fault.vendor, folder), tmp_path, fault.test)[fault.test]
+
+
+def test_an_endpoint_without_replies_is_skipped_and_told(folder: Path) -> None:
+    for file in folder.glob("embeddings*"):
+        file.unlink()
+    with pytest.raises(SkipTest, match=r"has no embeddings\*\.json.*is not judged"):
+        suite(Sound, folder)().test_there_is_a_reply_of_every_sort("embeddings")
+
+
+def test_a_reply_that_is_of_no_known_kind_is_named(folder: Path) -> None:
+    (folder / "speech.ram").write_bytes(b".ra")
+    with pytest.raises(ValueError, match=r"speech\.ram: nothing ends in '\.ram'"):
+        replies.read(folder, "speech")

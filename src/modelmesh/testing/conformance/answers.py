@@ -17,11 +17,8 @@ from modelmesh.types import Answer, Request
 from modelmesh.usage import Usage
 
 _CUE: Final = re.compile(r"\d\d:\d\d:\d\d[,.]\d{3} --> \d\d:\d\d:\d\d[,.]\d{3}$")
-_COUNTS: Final = {
-    "prompt": ("prompt_tokens", "input_tokens"),
-    "completion": ("completion_tokens", "output_tokens"),
-}
-"""What clients are told of the tokens which the library counts, by its names for them."""
+_COUNTS: Final = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+"""What clients are told of the tokens that were read and written, by either of its names."""
 _IMAGE_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
 
 
@@ -32,13 +29,23 @@ def complaints(answer: Answer, request: Request) -> list[str]:
 
 def usage_complaints(counted: Usage | None, told: Any) -> list[str]:
     """Compare what the library counts with what the client is told."""
-    found = []
-    for name, words in _COUNTS.items() if isinstance(told, dict) else ():
-        tokens = next((told[word] for word in words if word in told), None)
-        ours = getattr(counted, name) if counted else 0
-        if tokens is not None and tokens != ours:
-            found.append(f"the client is told of {tokens} {name} tokens, the library of {ours}")
-    return found
+    counts = told if isinstance(told, dict) else {}
+    named = [next((counts[name] for name in names if name in counts), None) for names in _COUNTS]
+    if named == [None, None]:
+        return []
+    prompt, completion = (tokens or 0 for tokens in named)
+    ours = (counted.prompt, counted.completion) if counted else (0, 0)
+    # Mistral counts sound in the total, and not in what it calls the prompt.
+    whole = (counts.get("total_tokens") or 0) - completion
+    if ours in ((prompt, completion), (whole, completion)):
+        return []
+    return [f"the client is told of {prompt} and {completion} tokens, the library of {ours}"]
+
+
+def embeddings(answer: Answer, request: Request) -> list[bytes]:
+    """Return the embeddings in an answer, each as base64 holds it."""
+    made = [_numbers(one.get("embedding"), request) for one in _objects(read(answer), "data")]
+    return [struct.pack(f"<{len(numbers)}f", *numbers) for numbers in made]
 
 
 def read(answer: Answer) -> dict[str, Any]:
@@ -143,8 +150,8 @@ def _verbose(told: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(told.get("duration"), int | float):
         yield f"duration is {told.get('duration')!r}"
     lines = _objects(told, "segments")
-    if told.get("text") and not lines:
-        yield "there are no segments"
+    if told.get("text") and not (lines or _objects(told, "words")):
+        yield "there are neither segments nor words"
     for line in lines:
         times = [line.get("start"), line.get("end")]
         if not all(isinstance(each, int | float) for each in times):

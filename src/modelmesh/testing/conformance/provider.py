@@ -83,6 +83,10 @@ class ProviderConformance(ProviderRequests):
             assert any(_says(choice["message"]) for choice in told["choices"]), "it says nothing"
         if answer.text is not None:
             assert answers.text(made) == answer.text
+        if answer.endpoint == "embeddings":
+            forms = [request for _, request in self._forms(answer.endpoint, answer.asked)]
+            said = [answers.embeddings(self._answer(answer.reply, form), form) for form in forms]
+            assert said == said[:1] * len(said), "in base64 the numbers are others"
         _nothing(answers.usage_complaints(made.usage, told.get("usage")))
 
     def test_part_of_an_answer_is_a_failure(self, answer: Recorded) -> None:
