@@ -28,6 +28,7 @@ PROGRAM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(not PROGRAM, reason="there is no chromium")
 
 _PATIENCE = 20.0
+_TO_START = 60.0  # it is a large program, and a busy machine reads it from disk
 # It shows pages of our own only, often as root, where it has no sandbox.
 _FLAGS = (
     "--headless=new",
@@ -277,7 +278,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def _door(process: asyncio.subprocess.Process) -> str:
     """Return the host and port at which the browser takes commands."""
     assert process.stderr
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(_TO_START):
         async for line in process.stderr:
             if line.decode().startswith(_LISTENS):
                 return urlsplit(line.decode().removeprefix(_LISTENS).strip()).netloc

@@ -14,7 +14,7 @@ from modelmesh.rules import ErrorKind
 
 PAGE = (Path(__file__).parents[2] / "docs/observability.md").read_text()
 ROWS = dict(re.findall(r"^\| `([a-z]+\.[a-z]+)` \| [^|]+ \| (.+) \|$", PAGE, re.MULTILINE))
-TOLD = {event.name: event for event in Event.__subclasses__()}
+TOLD = {kind.name: kind for kind in Event.__subclasses__() if kind.__module__ == Event.__module__}
 SAID = {"body", "headers", "answer", "usage", "at"}
 """What is not in a record, or by another name."""
 
