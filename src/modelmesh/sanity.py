@@ -82,7 +82,7 @@ def _one_of(*choices: Any, words: str = "") -> Kind:
     )
 
 
-_TEXT: Final = Kind("a text", _is_text)
+_TEXT: Final = Kind("a string", _is_text)
 _NUMBER: Final = Kind("a number", _is_number)
 _COUNT: Final = Kind("a whole number above 0", _is_count)
 _SWITCH: Final = Kind("true or false", lambda value: isinstance(value, bool))
@@ -93,7 +93,7 @@ _MESSAGES: Final = Kind(
 _KINDS: Final[Mapping[Endpoint, Mapping[str, Kind]]] = {
     "chat": {"messages": _MESSAGES, "stream": _SWITCH},
     "embeddings": {
-        "input": Kind("a text, a list of texts, tokens, or a list of such lists", _is_input),
+        "input": Kind("a string, a list of strings, tokens, or a list of such lists", _is_input),
         "dimensions": _COUNT,
         "encoding_format": _one_of("float", "base64"),
         "stream": _one_of(False, words="false: embeddings are not streamed"),
@@ -112,7 +112,7 @@ _KINDS: Final[Mapping[Endpoint, Mapping[str, Kind]]] = {
         "prompt": _TEXT,
         "response_format": _TEXT,
         "temperature": _NUMBER,
-        "timestamp_granularities": Kind("a list of texts", _is_texts),
+        "timestamp_granularities": Kind("a list of strings", _is_texts),
         "stream": _SWITCH,
     },
     "images": {

@@ -154,7 +154,7 @@ async def test_a_body_whose_framing_breaks_is_refused() -> None:
     await caller.says(post("transfer-encoding: chunked", body=b"5\r\n{"), b"not a chunk")
     [reply] = caller.came
     assert (reply.status, reply.headers["connection"]) == (400, "close")
-    assert "to its end" in reply.error["message"]
+    assert "breaks off before its end" in reply.error["message"]
     assert caller.wire.ended
 
 

@@ -155,14 +155,14 @@ def test_fields_are_texts_lists_and_objects() -> None:
         ((FILE + END).replace(b"--b", b"--c"), "No part"),
         (FILE.replace(b"\r\n", b"\n"), "No part"),
         (field("a", "1"), "ends before its last boundary"),
-        (b"--b\r\n" + END, "no end of its headers"),
+        (b"--b\r\n" + END, "headers of a part of the form do not end"),
         (b"--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n" + END, "has no name"),
         (b"--b\r\n\r\n1\r\n" + END, "has no name"),
         (part('Content-Disposition: form-data; name="a"', b"\xff") + END, "needs a `filename`"),
         (FILE + FILE + END, "more than one file `file`"),
-        (field("a", "1") + field("a[b]", "1") + END, "cannot have a value and parts"),
-        (field("a[b]", "1") + field("a", "1") + END, "cannot have a value and parts"),
-        (field("a[b]", "1") + field("a[]", "1") + END, "cannot have a value and parts"),
+        (field("a", "1") + field("a[b]", "1") + END, "cannot have both a value and parts"),
+        (field("a[b]", "1") + field("a", "1") + END, "cannot have both a value and parts"),
+        (field("a[b]", "1") + field("a[]", "1") + END, "cannot have both a value and parts"),
         (field("a", "1") * 1001 + END, "more than 1000 parts"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_form_that_makes_no_sense_is_refused_with_what_is_wrong(raw: bytes, wo
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", 'multipart/form-data; boundary=""'])
 def test_a_form_without_a_boundary_is_refused(kind: str) -> None:
-    assert "names no boundary" in str(refusal(FILE + END, kind))
+    assert "has no boundary" in str(refusal(FILE + END, kind))
 
 
 def test_twenty_five_mebibytes_are_read_in_no_time() -> None:
@@ -213,8 +213,8 @@ def test_json_may_hold_the_file(told: str, kind: str, name: str, encode: Any) ->
         ({"file": None}, "must be the audio to transcribe"),
         ({"file": ""}, "in base64, or a data URI"),
         ({"file": 5}, "in base64, or a data URI"),
-        ({"file": "no base64!"}, "`file` is no base64"),
-        ({"file": "https://example.org/a.wav"}, "no data URI in base64"),
+        ({"file": "no base64!"}, "`file` is neither base64"),
+        ({"file": "https://example.org/a.wav"}, "nor a data URI in base64"),
         ({"file": "data:audio/wav;base64,"}, "`file` is empty"),
     ],
 )

@@ -134,9 +134,9 @@ async def test_the_place_where_json_goes_wrong_is_named_and_nothing_else_is_blam
     ("path", "body", "kind", "words"),
     [
         (CHAT, b"model=m", "text/plain", "`Content-Type: application/json`; not `text/plain`."),
-        (CHAT, b"model=m", "", "none is there."),
+        (CHAT, b"model=m", "", "it is missing."),
         (CHAT, b"model=m", "text/\udc80", "not `text/?`."),
-        (CHAT, b'{"model": "\xff"}', "application/json", ": byte 11 is no UTF-8."),
+        (CHAT, b'{"model": "\xff"}', "application/json", ": byte 11 is not UTF-8."),
         (
             "/v1/audio/transcriptions",
             b"RIFF",

@@ -124,7 +124,7 @@ async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
         async for piece in request.content.iter_any():
             yield piece
     except RequestPayloadError:
-        raise Refused(400, "The request body cannot be read to its end.") from None
+        raise Refused(400, "The request body breaks off before its end.") from None
 
 
 async def _expect_nothing(_request: web.Request) -> None:

@@ -35,7 +35,7 @@ def check_headers(headers: Mapping[str, str], limit: int, kinds: Collection[str]
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
     if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
-        raise Refused(415, "The body may be compressed with gzip or deflate, with nothing else.")
+        raise Refused(415, "The body may be compressed only with gzip or deflate.")
     if kinds and _kind(headers) not in kinds:
         raise Refused(415, f"{_must_be(kinds)}.")
 
@@ -68,7 +68,7 @@ def parse(
         place = f" at line {fault.lineno}, column {fault.colno}"
         raise _unreadable(raw, headers, kinds, place) from None
     except UnicodeDecodeError as fault:
-        raise _unreadable(raw, headers, kinds, f": byte {fault.start} is no UTF-8") from None
+        raise _unreadable(raw, headers, kinds, f": byte {fault.start} is not UTF-8") from None
     except (ValueError, RecursionError):
         raise _unreadable(raw, headers, kinds) from None
     if not isinstance(body, dict):
@@ -94,7 +94,7 @@ def _unreadable(
     wrong = f"not valid JSON{place}" if raw.strip() else "empty"
     kind = _kind(headers)
     looks_right = kind == JSON or raw.lstrip()[:1] in (b"{", b"[")
-    said = f"not `{kind}`" if kind else "none is there"
+    said = f"not `{kind}`" if kind else "it is missing"
     hint = "" if looks_right else f" {_must_be(kinds)}; {said}."
     return Refused(400, f"The request body is {wrong}.{hint}")
 

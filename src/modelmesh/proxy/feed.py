@@ -37,7 +37,9 @@ class TooManyListeners(MeshError):  # noqa: N818 - it reads as what it is
     retry_after = 5.0
 
     def __init__(self) -> None:
-        super().__init__(f"{LISTENERS} clients listen to the events already; no more can at once.")
+        super().__init__(
+            f"{LISTENERS} clients are listening to the events already, which is the most allowed."
+        )
 
 
 class Feed:

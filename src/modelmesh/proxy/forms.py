@@ -48,7 +48,7 @@ def parse(raw: bytes, content_type: str) -> Form:
     """Read a whole form. Raises Refused."""
     found = _BOUNDARY.search(content_type)
     if not found:
-        raise Refused(400, "The header `Content-Type: multipart/form-data` names no boundary.")
+        raise Refused(400, "The header `Content-Type: multipart/form-data` has no boundary.")
     form = Form({}, {})
     for name, upload in _parts(raw, (found[1] or found[2]).encode(errors="replace")):
         if not upload.name:
@@ -64,19 +64,19 @@ def _fill_in(fields: dict[str, Any], name: str, content: bytes) -> None:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        message = f"The field `{name}` is no text in UTF-8. A file needs a `filename`."
+        message = f"The field `{name}` is not UTF-8 text. A file needs a `filename`."
         raise Refused(400, message, param=name) from None
     if inner := _INNER.fullmatch(name):
         outer = fields.setdefault(inner[1], {})
         if not isinstance(outer, dict):
-            message = f"The field `{inner[1]}` cannot have a value and parts."
+            message = f"The field `{inner[1]}` cannot have both a value and parts."
             raise Refused(400, message, param=inner[1])
         outer[inner[2]] = text
         return
     plain = name.removesuffix("[]")
     before = fields.get(plain)
     if isinstance(before, dict):
-        message = f"The field `{plain}` cannot have a value and parts."
+        message = f"The field `{plain}` cannot have both a value and parts."
         raise Refused(400, message, param=plain)
     if name != plain or before is not None:
         fields[plain] = [*_listed(before), text]
@@ -96,7 +96,7 @@ def _parts(raw: bytes, boundary: bytes) -> Iterator[tuple[str, Upload]]:
             raise Refused(400, f"The form has more than {_MOST_PARTS} parts.")
         gap = raw.find(b"\r\n\r\n", start, end)
         if gap < 0:
-            raise Refused(400, "A part of the form has no end of its headers.")
+            raise Refused(400, "The headers of a part of the form do not end.")
         headers = _headers(raw[start:gap])
         disposition = headers.get("content-disposition", "")
         said = {

@@ -73,7 +73,7 @@ def _from_json(body: Mapping[str, Any]) -> Upload | None:
         content = base64.b64decode("".join(written.split()), validate=True)
     except (binascii.Error, ValueError):
         if name == "file":
-            message = "`file` is no base64, and no data URI in base64."
+            message = "`file` is neither base64 nor a data URI in base64."
             raise Refused(400, message, param=name) from None
         content = told.encode(errors="replace")
     return Upload(name=f"audio.{_ending(kind)}", content_type=kind, content=content)

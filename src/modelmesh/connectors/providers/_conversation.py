@@ -217,7 +217,7 @@ def _calls(message: Mapping[str, Any], where: str) -> Iterator[Call]:
         place = f"{where}.tool_calls[{number}]"
         id_ = object_at(call, place).get("id")
         if not isinstance(id_, str) or not id_:
-            raise faulty(f"{place}.id", "must be a text")
+            raise faulty(f"{place}.id", "must be a string")
         yield _call(
             id_, object_at(call.get("function"), f"{place}.function"), f"{place}.function", call
         )
@@ -231,7 +231,7 @@ def _calls(message: Mapping[str, Any], where: str) -> Iterator[Call]:
 def _call(id_: str, function: Mapping[str, Any], where: str, fields: Mapping[str, Any]) -> Call:
     name = function.get("name")
     if not isinstance(name, str) or not name:
-        raise faulty(f"{where}.name", "must be a text")
+        raise faulty(f"{where}.name", "must be a string")
     arguments = _arguments(function.get("arguments"), f"{where}.arguments")
     return Call(id=id_, name=name, arguments=arguments, fields=fields)
 
@@ -266,5 +266,5 @@ def _stop(stop: Any) -> Sequence[str]:
         return ()
     texts = [stop] if isinstance(stop, str) else stop
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise faulty("stop", "must be a text or a list of texts")
+        raise faulty("stop", "must be a string or a list of strings")
     return tuple(text for text in texts if text)

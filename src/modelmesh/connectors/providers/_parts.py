@@ -64,7 +64,7 @@ def parts_of(content: Any, where: str, *, empty: bool = False) -> Sequence[Part]
     if isinstance(content, str):
         return (Text(text=content),) if content else ()
     if not isinstance(content, list):
-        raise faulty(where, "must be a text or a list of parts")
+        raise faulty(where, "must be a string or a list of parts")
     places = ((part, f"{where}[{number}]") for number, part in enumerate(content))
     parts = [_part(object_at(part, place), place) for part, place in places]
     return tuple(part for part in parts if part is not None)
@@ -108,7 +108,7 @@ def _part(part: Mapping[str, Any], where: str) -> Part | None:
 def _linked(kind: Literal["image", "file"], url: Any, where: str, part: Mapping[str, Any]) -> Media:
     """Read a data URI or an address (RFC 2397)."""
     if not isinstance(url, str):
-        raise faulty(where, "must be a text")
+        raise faulty(where, "must be a string")
     if url[:8].lower().startswith(("http://", "https://")):
         return Media(kind=kind, url=url, fields=part)
     head = _DATA_URI.match(url)

@@ -22,5 +22,5 @@ def text_at(fields: Mapping[str, Any], name: str, where: str) -> str:
     """Return a field which has to be a text, "" where it is missing or null."""
     text = fields.get(name)
     if text is not None and not isinstance(text, str):
-        raise faulty(f"{where}.{name}", "must be a text")
+        raise faulty(f"{where}.{name}", "must be a string")
     return text or ""

@@ -62,7 +62,7 @@ def tools_of(body: Mapping[str, Any]) -> tuple[Sequence[Tool], Sequence[Mapping[
         elif isinstance(tool.get("type"), str):
             others.append(tool)
         else:
-            raise faulty(f"{where}.type", "must be a text")
+            raise faulty(f"{where}.type", "must be a string")
     return tuple(found), tuple(others)
 
 
@@ -99,7 +99,7 @@ def choice_of(body: Mapping[str, Any]) -> Choice | None:
 def _tool(function: Mapping[str, Any], where: str, tool: Mapping[str, Any] = _NOTHING) -> Tool:
     name, strict = function.get("name"), function.get("strict")
     if not isinstance(name, str) or not name:
-        raise faulty(f"{where}.name", "must be a text")
+        raise faulty(f"{where}.name", "must be a string")
     if strict is not None and not isinstance(strict, bool):
         raise faulty(f"{where}.strict", "must be true or false")
     return Tool(

@@ -49,7 +49,7 @@ def texts_of(body: Mapping[str, Any]) -> list[str]:
     wanted = body.get("input")
     texts = wanted if isinstance(wanted, list) else [wanted]
     if any(not isinstance(text, str) for text in texts):
-        raise faulty("input", "must be a text or a list of texts")
+        raise faulty("input", "must be a string or a list of strings")
     return list(map(str, texts))
 
 

@@ -68,7 +68,7 @@ class Body:
             if self.whole:
                 raise StopAsyncIteration
             if self._failed:
-                raise Refused(400, "The request body cannot be read to its end.")
+                raise Refused(400, "The request body breaks off before its end.")
             await self._news()
         pieces = self._pieces
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -18,14 +18,15 @@ __all__ = ["document", "server_of"]
 
 _HOST: Final = re.compile(r"[\w.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?", re.ASCII)
 _ABOUT: Final = (
-    "OpenAI's HTTP API in front of pools of models, and what the proxy tells of itself. Whatever "
-    "takes GET takes HEAD, and every path takes OPTIONS. Errors are OpenAI's, as JSON."
+    "OpenAI's HTTP API in front of pools of models, and what the proxy says about itself. Every "
+    "path that accepts GET also accepts HEAD, and all accept OPTIONS. Errors are JSON in OpenAI's "
+    "form."
 )
 
 _TAGS: Final = {
-    "Models": "What OpenAI has as well, and whose SDKs ask for it.",
-    "The server": "What the server is, and whether it runs.",
-    "Looking inside": "What goes on, for those who run the server.",
+    "Models": "The endpoints of OpenAI that its SDKs call.",
+    "The server": "What the server is, and whether it is running.",
+    "Looking inside": "What is going on, for those who run the server.",
 }
 
 

@@ -16,7 +16,7 @@ _VENDORS: Final = "4XX"
 _ASKING: Final = "asking"
 # These are told by us alone; any other status of its client's fault may be a vendor's as well.
 _OURS: Final = frozenset({"401", "429"})
-_ALSO: Final = "- A vendor's own refusal may have this status as well; see `4XX`."
+_ALSO: Final = "- A vendor's refusal may also have this status; see `4XX`."
 _USUAL: Final = ("x-request-id", "x-modelmesh-config", "x-should-retry", "retry-after")
 _OF_STATUS: Final = {
     "401": ("www-authenticate",),

@@ -86,10 +86,8 @@ def _operation(
 
 
 def _sizes(path: str, settings: Proxy) -> str:
-    whole = (
-        f"At most {_size(settings.max_body)} unpacked; it may be compressed with gzip or deflate."
-    )
-    file = f" Its file has at most {_size(MAX_UPLOAD)}."
+    whole = f"At most {_size(settings.max_body)} uncompressed; it may be sent with gzip or deflate."
+    file = f" Its file may have at most {_size(MAX_UPLOAD)}."
     return whole + file if ENDPOINTS.get(path) == "transcriptions" else whole
 
 

@@ -48,7 +48,7 @@ def header_parameters(names: list[str]) -> list[dict[str, Any]]:
     """Return the parameters which are these headers of a request."""
     told = words("headers.yaml")["requests"]
     told["content-encoding"]["schema"] = {"type": "string", "enum": sorted(ENCODINGS)}
-    usual = {"description": "It goes to the vendor.", "schema": {"type": "string"}}
+    usual = {"description": "Passed on to the vendor.", "schema": {"type": "string"}}
     return [{"name": name, "in": "header", **usual, **told.get(name, {})} for name in names]
 
 
