@@ -90,7 +90,7 @@ async def test_a_body_in_a_file_is_explained(vendor: FakeProvider, tmp_path: Pat
         (["chet"], "did you mean 'chat'?"),
         ([POOL, "--body", "nowhere.json"], "nowhere.json: No such file"),
         ([POOL, "--body", "modelmesh.yaml.txt"], "modelmesh.yaml.txt: Expecting value"),
-        ([POOL, "--body", "list.json"], "list.json: the body of a request is a JSON object"),
+        ([POOL, "--body", "list.json"], "list.json: the body of a request must be a JSON object"),
         ([POOL, "--config", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )

@@ -255,7 +255,7 @@ async def test_a_value_is_no_argument_and_is_not_repeated(
     ran = await secrets(folder, "set", *words, "--store", "dotenv", piped=CANARY)
     assert (ran.code, ran.out) == (FAILED, "")
     assert ran.err == (
-        "name the secret only: its value is asked for, or read from what is piped in\n"
+        "give only the secret's name: you are asked for the value, or it is read from a pipe\n"
     )
     assert not (folder / ".env").exists()
 
@@ -265,7 +265,7 @@ async def test_a_value_is_no_argument_and_is_not_repeated(
     [
         (b"", "no value was given, so nothing has changed\n"),
         (b" \n", "no value was given, so nothing has changed\n"),
-        (b"\xff\xfe", "KEY: .env: what was piped in is no text\n"),
+        (b"\xff\xfe", "KEY: .env: the piped input is not text\n"),
     ],
 )
 async def test_nothing_is_kept_where_nothing_of_use_is_given(
@@ -284,7 +284,10 @@ async def test_a_store_that_cannot_be_written_says_so(
 ) -> None:
     ran = await secrets(folder, "set", "KEY", "--store", store, piped=CANARY)
     assert ran.code == FAILED
-    assert ran.err == f"KEY: {described}: nothing can be written; name another store by --store\n"
+    assert (
+        ran.err
+        == f"KEY: {described}: this store cannot be written to; choose another with --store\n"
+    )
 
 
 async def test_a_keyring_keeps_a_secret_for_the_next_process(folder: Path) -> None:
@@ -317,7 +320,7 @@ async def test_a_store_with_nothing_in_it_is_told(folder: Path) -> None:
 
 async def test_a_store_that_cannot_be_listed_says_so(folder: Path) -> None:
     ran = await secrets(folder, "list", "--store", "vault:Vault")
-    assert (ran.code, ran.err) == (FAILED, "the vault: what there is cannot be listed\n")
+    assert (ran.code, ran.err) == (FAILED, "the vault: this store cannot list its secrets\n")
 
 
 # import

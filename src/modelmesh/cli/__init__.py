@@ -14,12 +14,12 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "proxy": "serve OpenAI's HTTP API",
         "check": "list every mistake in a configuration, and what looks unintended",
-        "explain": "tell where a request would go, and why",
+        "explain": "show where a request would go, and why",
         "pools": "list the pools, and the targets of each in order",
-        "models": "list the models, and what is known of them",
+        "models": "list the models, and what is known about them",
         "providers": "list the vendors, and which of them can be used",
-        "secrets": "look into a secret store, and put something into it",
-        "mock-upstream": "serve a vendor that goes wrong on request",
+        "secrets": "read secrets from a store, and write them to it",
+        "mock-upstream": "serve a simulated vendor that fails on request",
     }
 )
 """What there is, and what for. Only the one that is called for is imported."""

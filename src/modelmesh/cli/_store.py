@@ -26,7 +26,7 @@ Got = TypeVar("Got")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", metavar="ID", help="(default: that of the configuration)")
+    parser.add_argument("--store", metavar="ID", help="(default: the one in the configuration)")
     parser.add_argument(
         "--config", metavar="FILE", help="(default: modelmesh.yaml in this folder, if it is there)"
     )
@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_option,
-        help="a setting of the store, as it would stand in the file; as often as needed",
+        help="a setting of the store, as in the file; may be repeated",
     )
 
 

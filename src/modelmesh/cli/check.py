@@ -23,19 +23,19 @@ from modelmesh.transport.choose import choose
 def add_flags(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("file", metavar="FILE", nargs="?", help=f"(default: {FOUND})")
-    which.add_argument("--config", metavar="FILE", help="the same, as other commands have it")
+    which.add_argument("--config", metavar="FILE", help="the same, as for other commands")
     add_ways(parser)
 
 
 def add_ways(parser: argparse.ArgumentParser, where: str = "") -> None:
     """Add the flags that tell how to check; `where` begins what is said of each."""
     parser.add_argument(
-        "--strict", action="store_true", help=f"{where}findings are failures: exit code 1"
+        "--strict", action="store_true", help=f"{where}treat findings as failures: exit code 1"
     )
     parser.add_argument(
         "--online",
         action="store_true",
-        help=f"{where}ask every vendor once by each key for its models, which costs nothing",
+        help=f"{where}ask every vendor for its models, once with each key; this costs nothing",
     )
     parser.add_argument("--json", action="store_true", help=f"{where}print JSON")
 

@@ -24,7 +24,7 @@ def _lines(checked: Checked) -> Iterator[str]:
         yield f"{checked.source}: no mistakes{found}"
         yield f"  providers: {', '.join(checked.providers) or 'none'}"
         for id_, targets in checked.pools.items():
-            yield f"  pool {id_}: {', '.join(targets) or 'models that servers name when asked'}"
+            yield f"  pool {id_}: {', '.join(targets) or 'models that its servers list when asked'}"
     for one in checked.findings:
         yield from _finding(one)
     for note in checked.notes:

@@ -13,7 +13,7 @@ from modelmesh.proxy.sources import find_config
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pool", metavar="POOL", help="what a client would send as `model`")
     said = parser.add_mutually_exclusive_group()
-    said.add_argument("--message", metavar="TEXT", help="what a chat would say")
+    said.add_argument("--message", metavar="TEXT", help="the message of a chat")
     said.add_argument("--body", metavar="FILE", help="the body of a request, as JSON")
     parser.add_argument("--config", metavar="FILE", help=f"configuration file (default: {FOUND})")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -27,7 +27,7 @@ def body_of(pool: str, message: str | None, file: str | None) -> dict[str, Any]:
         why = getattr(error, "strerror", None) or error
         raise RequestError(f"{file}: {why}") from error
     if not isinstance(found, dict):
-        raise RequestError(f"{file}: the body of a request is a JSON object")
+        raise RequestError(f"{file}: the body of a request must be a JSON object")
     return {**found, "model": pool}
 
 

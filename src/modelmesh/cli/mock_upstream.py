@@ -25,7 +25,7 @@ _SHOWN: Final = ("ok", "status~code=429~retry-after=7", "stall-mid~after=3", "er
 
 _FAULTS: Final = named(fake_faults)
 _CATALOGUES: Final[Mapping[str, Catalogue]] = {
-    "Chats answered well, in peculiar ways": named(fake_variants),
+    "Chats answered correctly, in unusual ways": named(fake_variants),
     "Faults, at every endpoint": _FAULTS,
     "Embeddings": EMBEDDINGS,
     "Speech": SPEECH,
@@ -35,9 +35,16 @@ _CATALOGUES: Final[Mapping[str, Catalogue]] = {
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="where it listens (%(default)s)")
-    parser.add_argument("--port", type=port, default=_PORT, help="0 for any (%(default)s)")
-    parser.add_argument("--list", action="store_true", help="list the models, and end")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port",
+        type=port,
+        default=_PORT,
+        help="port to listen on; 0 picks a free one (default: %(default)s)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the models and exit")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def listed() -> Iterator[str]:
     """Give the lines of the list: every model, its settings, and what it does."""
-    yield "A model is called fault~setting=value~setting=value@label; the label only tells apart."
+    yield "A model is named fault~setting=value~setting=value@label; labels only tell models apart."
     shown: set[Callable[..., Any]] = set()
     for title, catalogue in _CATALOGUES.items():
         own = {name: one for name, one in catalogue.items() if one not in shown}
@@ -82,8 +89,8 @@ async def _serve(vendor: FakeProvider) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
     async with vendor:
-        say(f"A vendor that goes wrong on request, at {vendor.url}\n")
-        say(f"The model's name selects what: {', '.join(_SHOWN)}.")
+        say(f"A simulated vendor that fails on request, at {vendor.url}\n")
+        say(f"The model's name says how: {', '.join(_SHOWN)}.")
         say("`modelmesh mock-upstream --list` has all of them.\n")
         say(f"For a modelmesh.yaml:\n\n{snippet(vendor)}")
         await over.wait()

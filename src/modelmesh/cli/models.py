@@ -44,8 +44,8 @@ class Row:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--provider", metavar="ID", help="of this provider, or connector, alone")
-    parser.add_argument("--capability", metavar="NAME", help="with this capability alone")
+    parser.add_argument("--provider", metavar="ID", help="only those of this provider or connector")
+    parser.add_argument("--capability", metavar="NAME", help="only those with this capability")
     parser.add_argument("--config", metavar="FILE", help=f"configuration file (default: {FOUND})")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif found:
         say(cut(table(_HEAD, [_cells(row, tree) for row in found], right=("CONTEXT",)), width()))
     else:
-        say("There are no such models.")
+        say("No models match.")
     return OK
 
 

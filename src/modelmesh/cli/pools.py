@@ -44,7 +44,7 @@ def _lines(pool: Pool) -> Iterator[str]:
         for place, one in enumerate(pool.targets, 1)
     ]
     lines = (
-        table(_HEAD, rows, right=_RIGHT) if rows else ["models that its servers name when asked"]
+        table(_HEAD, rows, right=_RIGHT) if rows else ["models that its servers list when asked"]
     )
     yield from (f"  {line}" for line in lines)
 

@@ -39,7 +39,7 @@ class Row:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--all", action="store_true", help="also those which are neither configured nor have a key"
+        "--all", action="store_true", help="also list those that are not configured and have no key"
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration file (default: {FOUND})")
     parser.add_argument("--json", action="store_true", help="print JSON")

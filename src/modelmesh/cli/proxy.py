@@ -49,8 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="PATH", help=f"configuration file (default: {FOUND})")
-    parser.add_argument("--host", help="address to listen at (default: 0.0.0.0)")
-    parser.add_argument("--port", type=port, help="port to listen at; 0 is any (default: 8080)")
+    parser.add_argument("--host", help="address to listen on (default: 0.0.0.0)")
+    parser.add_argument(
+        "--port", type=port, help="port to listen on; 0 picks a free one (default: 8080)"
+    )
     parser.add_argument("--token", type=_token, help="ask clients for this token (default: none)")
     parser.add_argument(
         "--log-level",
@@ -63,9 +65,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--demo", action="store_true", help="serve three simulated vendors")
     parser.add_argument(
-        "--once", action="store_true", help="with --demo: send a few requests, show them and end"
+        "--once", action="store_true", help="with --demo: send a few requests, show them and exit"
     )
-    parser.add_argument("--check", action="store_true", help="check the configuration and end")
+    parser.add_argument("--check", action="store_true", help="check the configuration and exit")
     add_ways(parser, "with --check: ")
     parser.add_argument("--version", action="version", version=version())
     parser.set_defaults(refuse=parser.error)
@@ -99,7 +101,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _supervise(server: ProxyServer, config: MeshConfig) -> int:
     if not hasattr(os, "fork"):
-        complain("proxy.workers: this system has no processes that share a port; let one serve")
+        complain("proxy.workers: processes cannot share a port on this system; use one worker")
         return FAILED
     # It needs what Windows has not.
     from modelmesh.proxy.workers import Supervisor  # noqa: PLC0415 - see above
@@ -124,7 +126,9 @@ def _spare_the_collector() -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     if (arguments.workers or 1) > 1:
-        complain("the demo's vendors are in its own process, so one worker serves: no --workers")
+        complain(
+            "the demo's vendors run in its own process, so it has one worker: leave out --workers"
+        )
         return FAILED
     if arguments.once:
         # It brings aiohttp's client, which a server needs not.

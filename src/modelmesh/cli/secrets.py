@@ -1,4 +1,4 @@
-"""`modelmesh secrets`: look into a secret store, and put something into it.
+"""`modelmesh secrets`: read secrets from a store, and write them to it.
 
 A value is shown to who asks for it by `--reveal`, and is never an argument: those are seen in lists
 of processes, and kept by shells.
@@ -43,19 +43,21 @@ _SAME: Final = "same"
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    get = actions.add_parser("get", help="tell whether a secret is there, and which it seems to be")
+    get = actions.add_parser(
+        "get", help="say whether a secret is set, how long it is and how it ends"
+    )
     get.add_argument("name", metavar="NAME")
-    get.add_argument("--reveal", action="store_true", help="print it, and nothing else")
+    get.add_argument("--reveal", action="store_true", help="print the secret, and nothing else")
     set_ = actions.add_parser(
-        "set", help="keep a secret, which is asked for, or read from what is piped in"
+        "set", help="store a secret; you are asked for it, or it is read from a pipe"
     )
     set_.add_argument("name", metavar="NAME")
     set_.add_argument("more", nargs="*", help=argparse.SUPPRESS)
     list_ = actions.add_parser("list", help="list the names of all secrets")
     list_.add_argument("--json", action="store_true", help="print JSON")
-    import_ = actions.add_parser("import", help="copy what is in a .env file into the store")
+    import_ = actions.add_parser("import", help="copy the secrets in a .env file into the store")
     import_.add_argument("file", metavar="FILE")
-    import_.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+    import_.add_argument("--dry-run", action="store_true", help="only show what would be done")
     for action in (get, set_, list_, import_):
         _store.add_flags(action)
 
@@ -87,7 +89,9 @@ def _get(store: SecretStore, arguments: argparse.Namespace) -> int:
 def _set(store: SecretStore, arguments: argparse.Namespace) -> int:
     name = arguments.name
     if arguments.more or "=" in name:
-        complain("name the secret only: its value is asked for, or read from what is piped in")
+        complain(
+            "give only the secret's name: you are asked for the value, or it is read from a pipe"
+        )
         return FAILED
     writable = _writable(store)
     value = _given(name)
@@ -101,7 +105,7 @@ def _set(store: SecretStore, arguments: argparse.Namespace) -> int:
 
 def _list(store: SecretStore, arguments: argparse.Namespace) -> int:
     if not isinstance(store, Listing):
-        raise SecretError("what there is cannot be listed")
+        raise SecretError("this store cannot list its secrets")
     names = asked(store.names)
     if arguments.json:
         say(json.dumps({"store": store.described, "names": names}, indent=2, ensure_ascii=False))
@@ -152,7 +156,7 @@ def _change(before: Secret | None, value: Secret) -> str:
 def _writable(store: SecretStore) -> Writable:
     if isinstance(store, Writable):
         return store
-    raise SecretError("nothing can be written; name another store by --store")
+    raise SecretError("this store cannot be written to; choose another with --store")
 
 
 def _given(name: str) -> Secret | None:
@@ -165,7 +169,7 @@ def _given(name: str) -> Secret | None:
     except EOFError:
         return None
     except UnicodeDecodeError:
-        raise SecretError("what was piped in is no text") from None
+        raise SecretError("the piped input is not text") from None
     return Secret(text.strip()) if text.strip() else None
 
 

@@ -111,7 +111,7 @@ several times:
     -H 'Content-Type: application/json' \\
     -d '{_chat(', "stream": true')}'
 
-The headers x-modelmesh-provider and x-modelmesh-attempts tell who answered. Ctrl-C stops.
+The headers x-modelmesh-provider and x-modelmesh-attempts show who answered. Ctrl-C stops.
 """
 
 

@@ -56,7 +56,7 @@ async def tour(say: Callable[[str], object], *, colours: bool) -> bool:
         unnoticed = sum(len(tried) - 1 for *_, tried in _CHATS)
         say(ink.good(f"\nEvery request was answered; {unnoticed} failures went unnoticed."))
     else:
-        say(ink.bad("\nSomething did not go as it must: see above."))
+        say(ink.bad("\nSomething did not go as expected: see above."))
     return all(held)
 
 
