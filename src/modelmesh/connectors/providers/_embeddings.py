@@ -147,7 +147,7 @@ def _entries(came: Any, request: Request) -> list[Mapping[str, Any]]:
     entries = came if isinstance(came, list) else []
     check_count(len(entries), request)
     if not all(isinstance(entry, dict) for entry in entries):
-        raise bad_answer("something else than embeddings")
+        raise bad_answer("something other than embeddings")
     places = [entry.get("index") for entry in entries]
     if places.count(places[0]) == len(places):
         return entries

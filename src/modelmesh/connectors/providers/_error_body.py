@@ -166,7 +166,7 @@ def _asked_for(details: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _plain(text: str, status: int | None) -> str:
     if not text.strip() or _HTML.match(text):
         if status in _REDIRECTS:
-            return f"the vendor redirects ({status}), which is not followed; is base_url right?"
+            return f"the vendor redirects ({status}), which we do not follow; is base_url right?"
         return f"the vendor answered {status} without a reason" if status else "no reason given"
     return redacted(text[:_LONGEST])
 

@@ -117,7 +117,7 @@ def told_in(
     if name == "error" or (body is not None and fails(body)):
         raise failure_in_stream(payload, signs=signs)
     if body is None:
-        raise ProviderError(ErrorKind.BAD_ANSWER, "the stream holds something that is no JSON")
+        raise ProviderError(ErrorKind.BAD_ANSWER, "the stream contains something that is not JSON")
     return body
 
 

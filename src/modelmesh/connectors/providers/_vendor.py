@@ -53,7 +53,7 @@ def body_of(reply: HttpReply) -> Mapping[str, Any]:
     """Return the JSON object a reply holds. Raises ProviderError where it holds none."""
     body = read_object(reply.body)
     if body is None:
-        raise bad_answer("something that is no JSON object")
+        raise bad_answer("something that is not a JSON object")
     return body
 
 
