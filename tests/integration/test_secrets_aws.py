@@ -107,7 +107,7 @@ def test_a_secret_that_is_missing_or_empty_is_none(moto: str, aws: Any) -> None:
 
 def test_what_is_no_text_is_refused(moto: str, aws: Any) -> None:
     aws.create_secret(Name="BLOB", SecretBinary=CANARY.encode())
-    assert str(refused(opened(moto), "BLOB")) == "'BLOB' is no text but binary"
+    assert str(refused(opened(moto), "BLOB")) == "'BLOB' is binary, not text"
 
 
 def test_a_secret_that_is_to_be_deleted_is_refused(moto: str, aws: Any) -> None:
@@ -241,7 +241,7 @@ def test_a_list_that_is_kept_from_us_is_told() -> None:
     [
         ("ExpiredTokenException", 400, "the AWS credentials have expired"),
         ("UnrecognizedClientException", 400, "AWS does not accept the credentials"),
-        ("ThrottlingException", 400, "AWS is asked too often"),
+        ("ThrottlingException", 400, "AWS gets too many requests"),
         ("InternalFailure", 500, "AWS fails (InternalFailure)"),
     ],
 )
@@ -277,7 +277,7 @@ def test_a_store_that_never_answers_is_given_up() -> None:
 
 def test_what_does_not_speak_as_aws_does_is_no_store() -> None:
     with served(lambda _: Reply(200, "<html>welcome</html>")) as endpoint:
-        assert unreachable(opened(endpoint)) == "what answers is not AWS Secrets Manager"
+        assert unreachable(opened(endpoint)) == "the server that answers is not AWS Secrets Manager"
 
 
 def test_without_credentials_nobody_is_let_in(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:

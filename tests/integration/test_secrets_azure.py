@@ -102,7 +102,7 @@ def test_a_vault_that_fails_counts_as_unreachable_and_is_not_asked_again(
     azure.errors = [Reply(status, error("Busy"), {"retry-after": "60"})]
     begun = time.monotonic()
     told = unreachable(opened(), "OPENAI_KEY")
-    assert told == f"Key Vault fails, or is asked too often ({status})"
+    assert told == f"Key Vault fails, or gets too many requests ({status})"
     assert time.monotonic() - begun < 5.0
 
 
@@ -117,7 +117,7 @@ def test_what_answers_strangely_is_no_vault(azure: KeyVault, reply: Reply) -> No
 @pytest.mark.usefixtures("azure")
 def test_a_wrong_client_secret_lets_nobody_in() -> None:
     wrong = {**ENVIRON, "AZURE_CLIENT_SECRET": "not-it"}
-    assert unreachable(opened(wrong), "OPENAI_KEY").startswith("Azure lets nobody in")
+    assert unreachable(opened(wrong), "OPENAI_KEY").startswith("Azure refuses access")
 
 
 def test_a_token_that_the_vault_refuses_lets_nobody_in(azure: KeyVault) -> None:
@@ -139,7 +139,7 @@ def test_the_default_credential_finds_the_application_in_the_environment(
 def test_without_any_credentials_nobody_is_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     told = unreachable(opened(client_id=""), "OPENAI_KEY")
-    assert told.startswith("Azure lets nobody in: there are no credentials")
+    assert told.startswith("Azure refuses access: there are no credentials")
 
 
 @pytest.mark.usefixtures("azure")

@@ -90,7 +90,7 @@ def test_a_disabled_version_is_said_to_be_disabled(google: GoogleSecrets) -> Non
 
 def test_what_is_no_text_is_refused(google: GoogleSecrets) -> None:
     google.versions["BLOB"] = [b"\xff\x00" + CANARY.encode()]
-    assert str(refused(opened(google.url), "BLOB")) == "'BLOB' is no text but binary"
+    assert str(refused(opened(google.url), "BLOB")) == "'BLOB' is binary, not text"
 
 
 def test_a_name_google_cannot_have_is_not_asked_for(google: GoogleSecrets) -> None:
@@ -138,8 +138,8 @@ def test_nothing_is_written_where_it_would_not_be_read(google: GoogleSecrets) ->
 @pytest.mark.parametrize(
     ("code", "status", "reason", "message"),
     [
-        (401, "UNAUTHENTICATED", None, "Google lets nobody in without credentials"),
-        (429, "RESOURCE_EXHAUSTED", None, "Google is asked too often"),
+        (401, "UNAUTHENTICATED", None, "Google requires credentials"),
+        (429, "RESOURCE_EXHAUSTED", None, "Google gets too many requests"),
         (500, "INTERNAL", None, "Google fails (HTTP 500)"),
         (503, "UNAVAILABLE", None, "Google fails (HTTP 503)"),
         (504, "DEADLINE_EXCEEDED", None, "Google does not answer in time"),

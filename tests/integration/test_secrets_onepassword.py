@@ -121,7 +121,7 @@ def test_a_server_that_fails_counts_as_unreachable(connect: ConnectServer, statu
 @pytest.mark.parametrize("content", ["<html>", {"id": "x"}, [[]]])
 def test_what_answers_strangely_is_no_connect_server(connect: ConnectServer, content: Any) -> None:
     connect.errors = [Reply(200, content)]
-    assert unreachable(opened(connect.url)) == "what answers is no 1Password Connect"
+    assert unreachable(opened(connect.url)) == "the server that answers is not 1Password Connect"
 
 
 def test_a_server_where_nothing_listens_is_unreachable() -> None:

@@ -212,11 +212,11 @@ def test_a_sealed_vault_is_unreachable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Reply(429, {"errors": []}), "Vault is asked too often"),
+        (Reply(429, {"errors": []}), "Vault gets too many requests"),
         (Reply(500, {"errors": [CANARY]}), "Vault fails"),
         (Reply(501, {"errors": []}), "Vault is not initialized yet"),
         (Reply(473, ""), "Vault answers strangely: it may be a standby"),
-        (Reply(200, "<html>"), "what answers is no Vault"),
+        (Reply(200, "<html>"), "the server that answers is not Vault"),
     ],
 )
 def test_what_fails_counts_as_unreachable(reply: Reply, told: str) -> None:

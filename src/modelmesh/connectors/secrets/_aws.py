@@ -48,7 +48,7 @@ _REFUSED: Final[Mapping[str, str]] = MappingProxyType(
 
 _NOBODY_LET_IN: Final = "AWS does not accept the credentials"
 _EXPIRED: Final = "the AWS credentials have expired"
-_BUSY: Final = "AWS is asked too often"
+_BUSY: Final = "AWS gets too many requests"
 
 _SHUT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -60,7 +60,7 @@ _SHUT: Final[Mapping[str, str]] = MappingProxyType(
         "InvalidSignatureException": f"{_NOBODY_LET_IN}, or this host's clock is wrong",
         "MissingAuthenticationToken": _NOBODY_LET_IN,
         "OptInRequired": "the AWS account does not use Secrets Manager",
-        "RequestExpired": "AWS finds this host's clock wrong",
+        "RequestExpired": "AWS says that this host's clock is wrong",
         "SignatureDoesNotMatch": f"{_NOBODY_LET_IN}, or this host's clock is wrong",
         "Throttling": _BUSY,
         "ThrottlingException": _BUSY,
@@ -117,9 +117,9 @@ class Account:
                     raise
                 return None
         if "SecretBinary" in answer:
-            raise SecretError(f"{id_!r} is no text but binary")
+            raise SecretError(f"{id_!r} is binary, not text")
         if "SecretString" not in answer:
-            raise StoreUnreachableError("what answers is not AWS Secrets Manager")
+            raise StoreUnreachableError("the server that answers is not AWS Secrets Manager")
         return answer["SecretString"]
 
     def write(self, id_: str, text: str) -> None:

@@ -35,7 +35,7 @@ _REFUSED: Final[Mapping[str, str]] = MappingProxyType(
 """Why a secret is kept from us. What Azure says itself is not shown."""
 
 _FIREWALL: Final = "ForbiddenByFirewall"
-_STRANGER: Final = "what answers is no Key Vault"
+_STRANGER: Final = "the server that answers is not a Key Vault"
 
 
 class KeyVault:
@@ -106,7 +106,7 @@ def _asking(id_: str, action: str) -> Iterator[None]:
 def _lockout(error: ClientAuthenticationError) -> str:
     if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
         return f"Azure cannot be reached for a token ({type(error.__cause__).__name__})"
-    return "Azure lets nobody in: there are no credentials, or it does not accept them"
+    return "Azure refuses access: there are no credentials, or it does not accept them"
 
 
 def _refusal(error: HttpResponseError, id_: str, action: str) -> SecretError:
@@ -114,11 +114,11 @@ def _refusal(error: HttpResponseError, id_: str, action: str) -> SecretError:
     if code in _REFUSED:
         return SecretError(_REFUSED[code].format(id=id_))
     if code == _FIREWALL:
-        return StoreUnreachableError("the firewall of the Key Vault lets nobody in from here")
+        return StoreUnreachableError("the Key Vault's firewall blocks this host")
     if status == HTTPStatus.FORBIDDEN:
         return SecretError(f"Azure denies access to {id_!r}: it takes secrets/{action}")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return StoreUnreachableError(f"Key Vault fails, or is asked too often ({status})")
+        return StoreUnreachableError(f"Key Vault fails, or gets too many requests ({status})")
     if status < HTTPStatus.BAD_REQUEST:  # and not to be understood
         return StoreUnreachableError(_STRANGER)
     return SecretError(f"Azure refuses {id_!r} ({status})")

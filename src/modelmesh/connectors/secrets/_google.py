@@ -41,7 +41,7 @@ _SHUT: Final[Mapping[int, str]] = MappingProxyType(
     {
         401: "Google does not accept the credentials",
         408: "Google does not answer in time",
-        429: "Google is asked too often",
+        429: "Google gets too many requests",
         504: "Google does not answer in time",
     }
 )
@@ -198,7 +198,7 @@ def _asking(what: str, action: str) -> Iterator[None]:
     except GoogleAPICallError as error:
         raise _refusal(error, what, f"secretmanager.{action}") from None
     except InvalidOperation:  # it would have new credentials where there are none
-        raise StoreUnreachableError("Google lets nobody in without credentials") from None
+        raise StoreUnreachableError("Google requires credentials") from None
     except DefaultCredentialsError:
         raise StoreUnreachableError(
             "no Google credentials are found, or they cannot be read"

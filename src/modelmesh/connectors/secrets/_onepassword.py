@@ -83,7 +83,7 @@ class Vault:
             vaults = self._client.get_vaults()
         ids: list[str] = [vault.id for vault in vaults if self._name in (vault.id, vault.name)]
         if not all(vault.id for vault in vaults):
-            raise StoreUnreachableError("what answers is no 1Password Connect")
+            raise StoreUnreachableError("the server that answers is not 1Password Connect")
         if not ids:
             raise StoreUnreachableError(f"the token opens no vault {self._name!r}")
         if len(ids) > 1:

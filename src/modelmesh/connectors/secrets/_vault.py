@@ -24,8 +24,8 @@ _SHUT: Final[Mapping[type[Exception], str]] = MappingProxyType(
     {
         exceptions.BadGateway: "Vault cannot be reached through its gateway",
         exceptions.InternalServerError: "Vault fails",
-        exceptions.RateLimitExceeded: "Vault is asked too often",
-        exceptions.Unauthorized: "Vault lets nobody in without more than a token",
+        exceptions.RateLimitExceeded: "Vault gets too many requests",
+        exceptions.Unauthorized: "Vault requires more than a token",
         exceptions.VaultDown: "Vault is sealed, or down for maintenance",
         exceptions.VaultNotInitialized: "Vault is not initialized yet",
     }
@@ -108,7 +108,7 @@ class Engine:
         except requests.RequestException as error:
             raise StoreUnreachableError(_silence(error)) from None
         except (AttributeError, KeyError, TypeError):
-            raise StoreUnreachableError("what answers is no Vault") from None
+            raise StoreUnreachableError("the server that answers is not Vault") from None
 
     def _enter(self) -> None:
         if self._login is None:

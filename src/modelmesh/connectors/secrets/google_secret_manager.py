@@ -70,7 +70,7 @@ class SecretStore:
         content = self._project.read(id_, self._options.version)
         text = _text(content or b"")
         if text is None:
-            raise SecretError(f"{id_!r} is no text but binary")
+            raise SecretError(f"{id_!r} is binary, not text")
         return Secret(text) if text else None
 
     def set(self, name: str, value: Secret) -> None:
