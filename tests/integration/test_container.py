@@ -82,7 +82,7 @@ def serving(
         container.until_said("listens at")
         vendor = container.begin("modelmesh", "mock-upstream")
         assert vendor.stdout
-        assert "goes wrong on request" in vendor.stdout.readline()
+        assert "fails on request" in vendor.stdout.readline()
         yield container
 
 
