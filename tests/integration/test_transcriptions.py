@@ -273,7 +273,7 @@ async def test_json_with_the_file_in_base64_is_a_form_to_the_vendor(
     [
         ({"json": {"model": "good"}}, 400, "`file` must be the audio"),
         ({"data": aiohttp.FormData({"model": "good"}, default_to_multipart=True)}, 400, "`file`"),
-        ({"json": {"model": "good", "file": "no base64!"}}, 400, "no base64"),
+        ({"json": {"model": "good", "file": "no base64!"}}, 400, "neither base64"),
         ({"data": b"x", "headers": {"content-type": "audio/wav"}}, 415, "multipart/form-data"),
         ({"data": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, "boundary"),
         (
