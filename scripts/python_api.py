@@ -80,6 +80,12 @@ def everything() -> Mapping[str, Entry]:
     return {entry.what.canonical_path: entry for page in PAGES for entry in entries(page)}
 
 
+@cache
+def titled() -> Mapping[str, Entry]:
+    """Return all names of all pages, by what they are called there."""
+    return {entry.title: entry for entry in everything().values()}
+
+
 def page(path: Path, written: str) -> str:
     """Return a page with what stands below its lists of names as it must be."""
 
@@ -247,10 +253,9 @@ def _item(one: griffe.DocstringElement, link: Link) -> str:
 
 def _linked(words: str, link: Link) -> str:
     """Lead the names in a docstring to what is told of them."""
-    titles = {entry.title: entry for entry in everything().values()}
 
     def led(name: re.Match[str]) -> str:
-        entry = titles.get(name[1])
+        entry = titled().get(name[1])
         if not entry:
             return name[0]
         to = link(entry.what.canonical_path) or ""

@@ -3,7 +3,8 @@
 from typing import ClassVar, Protocol
 
 from modelmesh.config import schema
-from modelmesh.connectors.observability._records import Entry, Level, record
+from modelmesh.connectors.observability._records import Level, record
+from modelmesh.connectors.observability._sentences import Entry
 from modelmesh.events import Event
 
 __all__ = ["Entry", "Level", "Observer", "record"]

@@ -12,16 +12,13 @@ from typing import Any, Final, Literal
 from attrs import fields
 
 from modelmesh.config import schema
-from modelmesh.connectors.observability._sentences import sentence
+from modelmesh.connectors.observability._sentences import Entry, sentence
 from modelmesh.events import AttemptEnded, Event, RequestBegan, RequestEnded
 from modelmesh.redaction import parameters
 from modelmesh.rules import RULES, ErrorKind
 
 Level = Literal["metadata", "summary", "full"]
 """How much is told of an event."""
-
-Entry = dict[str, Any]
-"""What is told of an event, as JSON has it."""
 
 _OUR_CODES: Final = frozenset(
     {rule.code for rule in RULES.values()}

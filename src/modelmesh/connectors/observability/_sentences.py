@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-Entry = Mapping[str, Any]
+Entry = dict[str, Any]
+"""What is told of an event, as JSON has it."""
 
 _SHORT: Final = 90.0
 """Seconds up to which a time is told in seconds."""

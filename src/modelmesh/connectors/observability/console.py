@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from modelmesh import colours
 from modelmesh.config import schema
 from modelmesh.connectors.observability._records import record
-from modelmesh.connectors.observability._sentences import sentence
+from modelmesh.connectors.observability._sentences import Entry, sentence
 from modelmesh.connectors.observability._writer import Writer
 from modelmesh.events import Event
 from modelmesh.json_text import dumps
@@ -63,7 +63,7 @@ class Observer:
         sys.stderr.flush()
 
 
-def _line(told: Mapping[str, Any], at: float, *, coloured: bool) -> str:
+def _line(told: Entry, at: float, *, coloured: bool) -> str:
     """Return the line for a record, in which nothing can move a terminal's cursor."""
     name = str(told["event"]).ljust(_NAME)
     request = f"  {told['request']}" if "request" in told else ""

@@ -45,7 +45,7 @@ class ProviderConformance(ProviderRequests):
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Make a test of each reply: pytest asks for it."""
-        served = [endpoint for endpoint in asked.FORMS if endpoint in self.provider.endpoints]
+        served = self._served()
         found = {
             "answer": [one for endpoint in served for one in self._recorded(endpoint)],
             "stream": self._recorded("stream"),
@@ -106,12 +106,8 @@ class ProviderConformance(ProviderRequests):
 
     def test_a_stream_says_what_the_vendor_said(self, stream: Recorded) -> None:
         heard = self._whole(stream)
-        deltas = [
-            choice["delta"]
-            for payload in heard.payloads
-            for choice in json.loads(payload).get("choices") or []
-        ]
-        assert any(_says(delta) for delta in deltas), "it says nothing"
+        deltas = [delta for payload in heard.payloads for delta in _deltas(payload)]
+        assert any(map(_says, deltas)), "it says nothing"
         if stream.text is not None:
             assert _text(heard) == stream.text
         usage = [json.loads(payload).get("usage") for payload in heard.payloads]
@@ -188,11 +184,13 @@ class ProviderConformance(ProviderRequests):
         """Return the replies of a sort: those in the folder."""
         return replies.read(self.replies, sort)
 
+    def _served(self) -> list[Endpoint]:
+        return [endpoint for endpoint in asked.FORMS if endpoint in self.provider.endpoints]
+
     def _every(self) -> Iterator[Request]:
         """Give a request for each form of an answer there is."""
-        for endpoint in asked.FORMS:
-            if endpoint in self.provider.endpoints:
-                yield from (request for _, request in self._forms(endpoint, {}))
+        for endpoint in self._served():
+            yield from (request for _, request in self._forms(endpoint, {}))
 
     def _forms(
         self, endpoint: Endpoint, said: Mapping[str, Any]
